@@ -1,0 +1,88 @@
+//! What `flow` needs of the world, on one page: a store that keeps what it acknowledged, a keyring, a clock, chance.
+
+use varde_proto::time::Timestamp;
+use zeroize::Zeroizing;
+
+/// Writes that land together or not at all.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// Row and new value; `None` deletes. A later write of a row wins over an earlier one.
+    pub writes: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+}
+
+impl Batch {
+    /// Writes a row. Values are at most `limits::STORED_VALUE_BYTES`.
+    pub fn put(&mut self, row: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) {
+        self.writes.push((row.into(), Some(value.into())));
+    }
+
+    /// Deletes a row; one that is not there is no error.
+    pub fn delete(&mut self, row: impl Into<Vec<u8>>) {
+        self.writes.push((row.into(), None));
+    }
+}
+
+/// Why the store did not do it. Never shown to a peer.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The operating system refused.
+    #[error("the store could not {what}: {source}")]
+    Io {
+        /// What was tried.
+        what: &'static str,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// What is stored does not read back as what was written: damage, or a foreign file.
+    #[error("the store is damaged: {0}")]
+    Damaged(String),
+    /// A value over the bound; nothing of its batch was written.
+    #[error("a stored value of {0} bytes is over the bound of 16 KiB")]
+    TooLarge(usize),
+    /// Another process has the store open.
+    #[error("the store is in use by another process")]
+    InUse,
+}
+
+/// A row and its value.
+pub type Row = (Vec<u8>, Vec<u8>);
+
+/// An ordered store of rows. One process, one writer, any number of readers.
+pub trait Store: Send + Sync + 'static {
+    /// Writes a batch whole. When it returns `Ok`, the batch survives a power cut; when it returns an error, the caller
+    /// must assume nothing about it and stop.
+    fn commit(&self, batch: Batch) -> Result<(), StoreError>;
+    /// The value of a row.
+    fn get(&self, row: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
+    /// Rows in `[from, to)` in ascending order of bytes; or descending.
+    fn scan<'a>(
+        &'a self,
+        from: &[u8],
+        to: &[u8],
+        descending: bool,
+    ) -> Box<dyn Iterator<Item = Result<Row, StoreError>> + 'a>;
+}
+
+/// The bucket keys, kept outside the store so that dropping one erases what it wraps.
+pub trait Keyring: Send + Sync + 'static {
+    /// A bucket key by its number.
+    fn key(&self, number: u64) -> Option<Zeroizing<[u8; 32]>>;
+    /// Makes the keys of all numbers up to and including `number` durable, if they are not yet.
+    fn ensure(&self, number: u64) -> Result<(), StoreError>;
+    /// Destroys a key durably; its number is never used again.
+    fn destroy(&self, number: u64) -> Result<(), StoreError>;
+    /// The secret under which row identities are hashed, so that an index row says nothing about its record.
+    fn index_key(&self) -> Zeroizing<[u8; 32]>;
+}
+
+/// The time, as an argument.
+pub trait Clock: Send + Sync + 'static {
+    /// Now.
+    fn now(&self) -> Timestamp;
+}
+
+/// Unpredictable bytes, as an argument.
+pub trait Entropy: Send + Sync + 'static {
+    /// Fills the whole slice, or stops the process: without entropy nothing may be signed or sealed.
+    fn fill(&self, bytes: &mut [u8]);
+}

@@ -1,0 +1,56 @@
+//! The names of the rows in the store: one tree, prefixed keys (docs/decisions, "One truth in the store"). Growing keys are
+//! sequential numbers, big-endian, so that the newest is last; random ids stand only in small indexes.
+//!
+//! Plain: what a copy of the store may show (hashes, sizes, positions). Sealed: everything else, through `vault`.
+
+/// Leaf of the exchange log, by index: the 33 bytes the tree contains. Plain.
+pub const LEAF: u8 = b'l';
+/// Opening (r and event) of a leaf, by index. Sealed.
+pub const OPENING: u8 = b'o';
+/// Envelope, by the index of the first leaf that concerns it. Sealed.
+pub const ENVELOPE: u8 = b'e';
+/// Signed head of our log, by size. Plain.
+pub const HEAD: u8 = b'h';
+/// Verified head of a peer's log, by country and size. Plain.
+pub const PEER_HEAD: u8 = b'v';
+/// State of a channel: direction, country, class. Plain.
+pub const CHANNEL: u8 = b'c';
+/// Item owed to a peer: country, class, sequence number. Plain (log indexes only).
+pub const OWED: u8 = b'q';
+/// Item taken from a peer: country, class, sequence number. Plain (log index, E).
+pub const TAKEN: u8 = b't';
+/// Receipt held: country, class, sequence number. Sealed.
+pub const RECEIPT: u8 = b'r';
+/// Sealed item's wrapped key, by item number. Wrapped.
+pub const ITEM_KEY: u8 = b'k';
+/// Counters and one-row facts, by name. Plain.
+pub const FACT: u8 = b'f';
+/// Case record, by number. Sealed.
+pub const RECORD: u8 = b'n';
+/// Identity of an imported row: keyed hash. Plain.
+pub const RECORD_IDENTITY: u8 = b'i';
+/// Draft, by id. Sealed.
+pub const DRAFT: u8 = b'd';
+/// Alert held or released, by id: log index. Plain.
+pub const ALERT: u8 = b'a';
+/// Budget ledger entry, by sequence number. Sealed.
+pub const BUDGET: u8 = b'b';
+/// Trend summary held, by country, cohort and edition: log index. Plain.
+pub const SUMMARY: u8 = b's';
+/// Journal of refused connections and unproven frames, by number; bounded. Sealed.
+pub const JOURNAL: u8 = b'j';
+
+/// A row's name from its prefix and parts.
+pub fn row(prefix: u8, parts: &[&[u8]]) -> Vec<u8> {
+    let mut name = Vec::with_capacity(1 + parts.iter().map(|p| p.len()).sum::<usize>());
+    name.push(prefix);
+    for part in parts {
+        name.extend_from_slice(part);
+    }
+    name
+}
+
+/// A row named by a number.
+pub fn numbered(prefix: u8, number: u64) -> Vec<u8> {
+    row(prefix, &[&number.to_be_bytes()])
+}

@@ -1,0 +1,34 @@
+//! Every bound, with its unit and its reason, in one place.
+
+/// Bytes of one payload. Larger things go as numbered parts under a signed list.
+pub const PAYLOAD_BYTES: usize = 12 * 1024;
+/// Signatures on one envelope: one is used; the second place is for a post-quantum signature.
+pub const ENVELOPE_SIGNATURES: usize = 2;
+/// Recipients of one payload: more than there are countries.
+pub const RECIPIENTS: usize = 256;
+/// Items (or receipts) in one frame.
+pub const FRAME_ITEMS: usize = 256;
+/// Bytes of one frame.
+pub const FRAME_BYTES: usize = 512 * 1024;
+/// Bytes the decoder accepts for one message: a frame and its gRPC framing.
+pub const MESSAGE_BYTES: usize = FRAME_BYTES + 4 * 1024;
+/// Entries of one commit.
+pub const COMMIT_ENTRIES: usize = 256;
+/// Bytes of one commit.
+pub const COMMIT_BYTES: usize = 512 * 1024;
+/// Bytes of the body of a leaf's event.
+pub const EVENT_BODY_BYTES: usize = 4096;
+/// Hashes in an inclusion or consistency proof (C2SP tlog-witness allows 63; a tree of 2^63 leaves needs no more).
+pub const PROOF_HASHES: usize = 63;
+/// Bytes of a signed note.
+pub const NOTE_BYTES: usize = 256 * 1024;
+/// Signature lines of a signed note.
+pub const NOTE_SIGNATURES: usize = 128;
+/// Bytes of a key name (C2SP tlog-cosignature carries its length in one byte).
+pub const KEY_NAME_BYTES: usize = 255;
+/// Bytes of one stored value: the embedded store keeps larger ones in files that it never syncs.
+pub const STORED_VALUE_BYTES: usize = 16 * 1024;
+/// Items sealed under one bucket key: the cost of an erasure is bounded by rewrapping this many keys.
+pub const BUCKET_ITEMS: u64 = 256;
+/// Classes of a channel: 0 local, 1 urgent, 2 alert, 3 summary and budget, 4 query, 5 control, 6 register.
+pub const CLASSES: u8 = 7;

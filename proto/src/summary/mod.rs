@@ -1,0 +1,1 @@
+//! Skeleton: owned by one change at a time.
