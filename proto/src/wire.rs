@@ -7,6 +7,7 @@ pub mod peer {
         missing_docs,
         unreachable_pub,
         clippy::all,
+        clippy::allow_attributes_without_reason,
         reason = "generated; the schema files carry the documentation"
     )]
     include!(concat!(env!("OUT_DIR"), "/varde.peer.v1.rs"));
@@ -22,6 +23,7 @@ pub mod operator {
         missing_docs,
         unreachable_pub,
         clippy::all,
+        clippy::allow_attributes_without_reason,
         reason = "generated; the schema files carry the documentation"
     )]
     include!(concat!(env!("OUT_DIR"), "/varde.operator.v1.rs"));

@@ -1,0 +1,85 @@
+//! The nouns of the command line. A noun is a module with `Args` (clap) and `run`; to add one, write
+//!
+//! 1. `mod record;` in `main.rs`,
+//! 2. `Record(record::Args),` with a `///` line in [`Noun`],
+//! 3. `Noun::Record(args) => record::run(args, context).await,` in [`dispatch`],
+//!
+//! where `pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure>`.
+
+use crate::context::Context;
+use crate::failure::{Exit, Failure};
+use crate::render::Render;
+use crate::{completions, status};
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Signed, minimised alerts and trend summaries between countries, with a log that an auditor can check.
+#[derive(Debug, Parser)]
+#[command(name = "varde", version, max_term_width = 100, subcommand_required = true, arg_required_else_help = true)]
+#[command(after_help = "Exit codes: 0 done, 1 our fault, 2 usage, 3 findings or refused, 75 not ready (try later).\n\
+    Data goes to stdout, everything else to stderr. NO_COLOR is honoured.")]
+pub(crate) struct Cli {
+    /// Directory of the node this command belongs to
+    #[arg(long, global = true, env = "VARDE_DIR", value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+    /// Print one JSON document instead of text
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) noun: Noun,
+}
+
+/// What the command is about.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Noun {
+    /// How the node is: its log, its records, its peers
+    Status(status::Args),
+    /// Completions for a shell, on stdout
+    Completions(completions::Args),
+}
+
+/// Hands the arguments to their noun.
+pub(crate) async fn dispatch(noun: Noun, context: &Context) -> Result<Exit, Failure> {
+    match noun {
+        Noun::Status(args) => status::run(args, context).await,
+        Noun::Completions(args) => completions::run(args, context),
+    }
+}
+
+/// Shows what clap has to say: help on stdout with exit 0, a misuse on stderr with exit 2.
+pub(crate) fn explain(error: &clap::Error) -> ExitCode {
+    let asked_json = std::env::args_os().any(|a| a == "--json");
+    let render = Render::new(asked_json);
+    if !error.use_stderr() {
+        render.text(&error.render().to_string());
+        return Exit::Done.into();
+    }
+    if asked_json {
+        let text = error.render().to_string();
+        let what = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        render.failure(&Failure::usage(what).next("see `varde --help`, or `varde NOUN --help`"));
+    } else {
+        render.talk(error.render().to_string().trim_end());
+    }
+    Exit::Usage.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        super::Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_says_what_it_does() {
+        fn check(command: &clap::Command) {
+            assert!(command.get_about().is_some(), "`{}` says nothing about itself", command.get_name());
+            command.get_subcommands().for_each(check);
+        }
+        check(&super::Cli::command());
+    }
+}

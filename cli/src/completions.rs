@@ -1,0 +1,23 @@
+//! `varde completions SHELL`: completions on stdout.
+
+use crate::args::Cli;
+use crate::context::Context;
+use crate::failure::{Exit, Failure};
+use clap::CommandFactory;
+use clap_complete::Shell;
+
+/// Which shell.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  varde completions bash > ~/.local/share/bash-completion/completions/varde")]
+pub(crate) struct Args {
+    /// The shell that shall complete
+    shell: Shell,
+}
+
+/// Writes the script.
+pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "varde", &mut script);
+    context.render.bytes(&script);
+    Ok(Exit::Done)
+}
