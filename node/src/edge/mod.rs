@@ -1,1 +1,4 @@
-//! Skeleton.
+//! What the node touches: sockets, files, keys, the clock and the wire.
+
+pub mod operator;
+pub mod status;
