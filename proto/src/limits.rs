@@ -32,3 +32,19 @@ pub const STORED_VALUE_BYTES: usize = 16 * 1024;
 pub const BUCKET_ITEMS: u64 = 256;
 /// Classes of a channel: 0 local, 1 urgent, 2 alert, 3 summary and budget, 4 query, 5 control, 6 register.
 pub const CLASSES: u8 = 7;
+/// Bytes of an agency's name or reference in a record: longer texts are narratives, which have no place in it.
+pub const RECORD_TEXT_BYTES: usize = 64;
+/// Codes of one vocabulary in a record: more than the longest list of domain values that one case has shown.
+pub const RECORD_CODES: usize = 40;
+/// Citizenships of one child.
+pub const RECORD_CITIZENSHIPS: usize = 8;
+/// Places of one case, each with its role.
+pub const RECORD_PLACES: usize = 24;
+/// Events of a child's way through the national referral mechanism.
+pub const RECORD_STAGES: usize = 64;
+/// Bytes of one record as stored, before sealing: all the bounds above together stay below it.
+pub const RECORD_BYTES: usize = 4096;
+/// Rows in one batch of an import: one commit each.
+pub const IMPORT_BATCH_ROWS: usize = 200;
+/// Bytes of one batch of an import: with IMPORT_BATCH_ROWS, what the node holds in memory for an import.
+pub const IMPORT_BATCH_BYTES: usize = 256 * 1024;

@@ -1,1 +1,3 @@
-//! Skeleton.
+//! What never leaves the country.
+
+pub mod record;
