@@ -1,1 +1,3 @@
-//! Skeleton.
+//! The federation as one program: what the demonstration, the scenarios, the fault tests and the benchmarks share.
+
+pub mod tidy;

@@ -1,2 +1,2 @@
-//! Skeleton.
+//! The demonstration.
 fn main() {}
