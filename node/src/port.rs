@@ -48,13 +48,16 @@ pub enum StoreError {
 pub type Row = (Vec<u8>, Vec<u8>);
 
 /// An ordered store of rows. One process, one writer, any number of readers.
+///
+/// A reader sees a batch whole or not at all, but may see it a moment before it is durable: nothing is sent or acknowledged
+/// because a reader saw it, only because [`Store::commit`] returned.
 pub trait Store: Send + Sync + 'static {
     /// Writes a batch whole. When it returns `Ok`, the batch survives a power cut; when it returns an error, the caller
     /// must assume nothing about it and stop.
     fn commit(&self, batch: Batch) -> Result<(), StoreError>;
     /// The value of a row.
     fn get(&self, row: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
-    /// Rows in `[from, to)` in ascending order of bytes; or descending.
+    /// Rows in `[from, to)` in ascending order of bytes; or descending. No snapshot: what is committed meanwhile may show.
     fn scan<'a>(
         &'a self,
         from: &[u8],
@@ -65,9 +68,9 @@ pub trait Store: Send + Sync + 'static {
 
 /// The bucket keys, kept outside the store so that dropping one erases what it wraps.
 pub trait Keyring: Send + Sync + 'static {
-    /// A bucket key by its number.
+    /// A bucket key by its number; `None` if it was never made or is destroyed.
     fn key(&self, number: u64) -> Option<Zeroizing<[u8; 32]>>;
-    /// Makes the keys of all numbers up to and including `number` durable, if they are not yet.
+    /// Makes the key of `number` durable, if it is not yet. A destroyed one is never made again: that is an error.
     fn ensure(&self, number: u64) -> Result<(), StoreError>;
     /// Destroys a key durably; its number is never used again.
     fn destroy(&self, number: u64) -> Result<(), StoreError>;

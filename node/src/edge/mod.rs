@@ -1,4 +1,8 @@
 //! What the node touches: sockets, files, keys, the clock and the wire.
 
+mod disk;
+pub mod entropy;
+pub mod keyring;
 pub mod operator;
 pub mod status;
+pub mod store;
