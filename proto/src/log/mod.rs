@@ -1,1 +1,28 @@
-//! Skeleton.
+//! The exchange log: what a leaf commits to ([`event`], [`leaf`], [`chain`]), the Merkle tree over the leaves ([`merkle`],
+//! [`tree`], [`frontier`]), and its signed heads ([`vkey`], [`note`], [`checkpoint`], [`head`]).
+//!
+//! Out: where leaves are kept and when a head is signed (the node), and what a whole log proves ([`crate::audit`]).
+//! Hashing is RFC 6962's (RFC 9162, section 2.1); notes, checkpoints, proofs and policies are C2SP's, at the versions that
+//! docs/protocol.md pins. No function here panics on any input.
+
+pub mod chain;
+pub mod checkpoint;
+mod codec;
+pub mod cosignature;
+pub mod event;
+pub mod frontier;
+pub mod head;
+pub mod leaf;
+pub mod merkle;
+pub mod note;
+pub mod tree;
+pub mod vkey;
+
+pub use checkpoint::Checkpoint;
+pub use event::{Direction, Event, Kind};
+pub use frontier::Frontier;
+pub use head::Head;
+pub use leaf::{Entry, Opening};
+pub use note::Note;
+pub use tree::Tree;
+pub use vkey::Vkey;

@@ -1,0 +1,65 @@
+//! Reading and writing the small exact encodings that the log's formats share.
+
+use crate::id::Digest;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+/// Standard base64 with padding.
+pub(crate) fn base64(bytes: &[u8]) -> String {
+    STANDARD.encode(bytes)
+}
+
+/// Reads standard base64; padding is required and unused bits are zero, so that a value has one spelling.
+pub(crate) fn unbase64(text: &str) -> Option<Vec<u8>> {
+    STANDARD.decode(text).ok()
+}
+
+/// Reads the base64 of exactly 32 bytes.
+pub(crate) fn unbase64_digest(text: &str) -> Option<Digest> {
+    if text.len() != 44 {
+        return None;
+    }
+    Digest::from_bytes(&unbase64(text)?)
+}
+
+/// Reads a decimal number without sign or leading zeros.
+pub(crate) fn decimal(text: &str) -> Option<u64> {
+    let number: u64 = text.parse().ok()?;
+    (number.to_string() == text).then_some(number)
+}
+
+/// A reader of big-endian binary fields that never reads past the end.
+pub(crate) struct Fields<'a>(pub(crate) &'a [u8]);
+
+impl<'a> Fields<'a> {
+    /// The next `count` bytes.
+    pub(crate) fn take(&mut self, count: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(count)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        self.take(N)?.try_into().ok()
+    }
+
+    /// One byte.
+    pub(crate) fn byte(&mut self) -> Option<u8> {
+        self.array::<1>().map(|[b]| b)
+    }
+
+    /// Two bytes.
+    pub(crate) fn short(&mut self) -> Option<u16> {
+        self.array().map(u16::from_be_bytes)
+    }
+
+    /// Eight bytes.
+    pub(crate) fn long(&mut self) -> Option<u64> {
+        self.array().map(u64::from_be_bytes)
+    }
+
+    /// Thirty-two bytes.
+    pub(crate) fn digest(&mut self) -> Option<Digest> {
+        self.array().map(Digest)
+    }
+}

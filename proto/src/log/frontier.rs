@@ -1,0 +1,37 @@
+//! The root of a growing tree without the tree: the roots of its complete subtrees, largest first, at most 64 of them.
+
+use super::merkle::{EMPTY_ROOT, node_hash};
+use crate::id::{Digest, TreeSize};
+
+/// What is needed to append to a tree and know its root.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Frontier {
+    size: u64,
+    peaks: Vec<Digest>,
+}
+
+impl Frontier {
+    /// Number of leaves.
+    pub fn size(&self) -> TreeSize {
+        TreeSize(self.size)
+    }
+
+    /// Appends a leaf by its hash. The tree cannot grow past 2^64 - 1 leaves.
+    pub fn push(&mut self, leaf: Digest) {
+        let mut hash = leaf;
+        for _ in 0..self.size.trailing_ones() {
+            if let Some(left) = self.peaks.pop() {
+                hash = node_hash(&left, &hash);
+            }
+        }
+        self.peaks.push(hash);
+        self.size = self.size.saturating_add(1);
+    }
+
+    /// The root of the tree as it is.
+    pub fn root(&self) -> Digest {
+        let mut peaks = self.peaks.iter().rev();
+        let Some(last) = peaks.next() else { return EMPTY_ROOT };
+        peaks.fold(*last, |right, left| node_hash(left, &right))
+    }
+}

@@ -1,0 +1,189 @@
+//! Signed heads of our own network's logs: a checkpoint whose log signature was checked, on the wire and as a note.
+//!
+//! What is signed is always the C2SP text rebuilt from origin, size and root, under a key whose name is the origin; so what
+//! travels and what stands in a bundle verify alike. Cosignature lines ride along unchecked; see [`super::cosignature`].
+
+use super::checkpoint::{BadCheckpoint, Checkpoint};
+use super::note::{BadNote, Note, SignatureLine};
+use super::vkey::{BadVkey, KeyMaterial, Vkey};
+use crate::id::{Digest, Origin, TreeSize};
+use crate::identity::{PublicKey, SecretKey};
+use crate::limits;
+use crate::wire::peer;
+use bytes::Bytes;
+
+/// A head whose log signature is good. Only signing or verifying makes one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    origin: Origin,
+    size: TreeSize,
+    root: Digest,
+    note: Note,
+}
+
+/// Why something is not a signed head of the log it should be of.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadHead {
+    /// Not a checkpoint.
+    #[error(transparent)]
+    Checkpoint(#[from] BadCheckpoint),
+    /// Of another log.
+    #[error("the head is of the log {0:?}")]
+    Origin(String),
+    /// With extension lines, which no log of this network writes.
+    #[error("the head has extension lines")]
+    Extensions,
+    /// Not a note, or not signed by the log.
+    #[error(transparent)]
+    Note(#[from] BadNote),
+    /// The key under which the log should have signed is no key.
+    #[error(transparent)]
+    Vkey(#[from] BadVkey),
+    /// A root that is not 32 bytes, or a line that no note could hold.
+    #[error("the head's {0} does not have its form")]
+    Form(&'static str),
+}
+
+impl Head {
+    /// Signs the head of one's own log, and checks the signature before it can be shown to anyone.
+    pub fn sign(origin: &Origin, size: TreeSize, root: Digest, key: &SecretKey) -> Result<Self, BadHead> {
+        let mut note = Note::new(&Checkpoint::new(origin.as_str(), size, root)?.text())?;
+        note.sign(origin.as_str(), key)?;
+        Self::verify(note, origin, &[key.public()])
+    }
+
+    /// Checks a head as it travels. `keys` are the log's keys that are valid for it.
+    pub fn from_wire(wire: &peer::Checkpoint, origin: &Origin, keys: &[PublicKey]) -> Result<Self, BadHead> {
+        let root = Digest::from_bytes(&wire.root).ok_or(BadHead::Form("root"))?;
+        let mut note = Note::new(&Checkpoint::new(origin.as_str(), TreeSize(wire.size), root)?.text())?;
+        if wire.signatures.len() > limits::NOTE_SIGNATURES {
+            return Err(BadNote::Oversized.into());
+        }
+        for peer::NoteSignature { name, key_id, signature } in &wire.signatures {
+            let line = SignatureLine::new(name, *key_id, signature).ok_or(BadHead::Form("signature line"))?;
+            note.add(line)?;
+        }
+        Self::verify(note, origin, keys)
+    }
+
+    /// Checks a head written as a note.
+    pub fn from_note(bytes: &[u8], origin: &Origin, keys: &[PublicKey]) -> Result<Self, BadHead> {
+        Self::verify(Note::parse(bytes)?, origin, keys)
+    }
+
+    /// Checks that a note is a head of `origin`, signed by one of `keys`.
+    pub fn verify(note: Note, origin: &Origin, keys: &[PublicKey]) -> Result<Self, BadHead> {
+        let checkpoint = Checkpoint::parse(note.text())?;
+        if checkpoint.origin() != origin.as_str() {
+            return Err(BadHead::Origin(checkpoint.origin().chars().take(80).collect()));
+        }
+        if !checkpoint.extensions().is_empty() {
+            return Err(BadHead::Extensions);
+        }
+        let known: Vec<Vkey> = keys.iter().map(|key| log_vkey(origin, key)).collect::<Result<_, _>>()?;
+        note.verify(&known)?;
+        Ok(Self { origin: origin.clone(), size: checkpoint.size(), root: checkpoint.root(), note })
+    }
+
+    /// As it travels.
+    pub fn to_wire(&self) -> peer::Checkpoint {
+        let line = |line: &SignatureLine| peer::NoteSignature {
+            name: line.name().to_owned(),
+            key_id: line.id(),
+            signature: Bytes::copy_from_slice(line.signature()),
+        };
+        let signatures = self.note.signatures().iter().map(line).collect();
+        peer::Checkpoint { size: self.size.0, root: Bytes::copy_from_slice(&self.root.0), signatures }
+    }
+
+    /// The note.
+    pub fn note(&self) -> &Note {
+        &self.note
+    }
+
+    /// The note's bytes.
+    pub fn write(&self) -> String {
+        self.note.write()
+    }
+
+    /// Adds a cosignature line, unless it is there already.
+    pub fn add(&mut self, line: SignatureLine) -> Result<(), BadNote> {
+        self.note.add(line)
+    }
+
+    /// Whose log.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// Number of leaves.
+    pub fn size(&self) -> TreeSize {
+        self.size
+    }
+
+    /// Root of the tree.
+    pub fn root(&self) -> Digest {
+        self.root
+    }
+}
+
+/// The verifier key of a log: its name is the origin.
+pub fn log_vkey(origin: &Origin, key: &PublicKey) -> Result<Vkey, BadVkey> {
+    Vkey::new(origin.as_str(), KeyMaterial::Ed25519(*key))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use zeroize::Zeroizing;
+
+    fn key(seed: u8) -> SecretKey {
+        SecretKey::from_seed(&Zeroizing::new([seed; 32]))
+    }
+
+    fn origin() -> Origin {
+        Origin::parse("varde.example/no/1").unwrap()
+    }
+
+    fn head() -> Head {
+        Head::sign(&origin(), TreeSize(5), Digest([6; 32]), &key(1)).unwrap()
+    }
+
+    #[test]
+    fn a_head_is_the_same_on_the_wire_and_as_a_note() {
+        let keys = [key(2).public(), key(1).public()];
+        assert_eq!(Head::from_wire(&head().to_wire(), &origin(), &keys), Ok(head()));
+        assert_eq!(Head::from_note(head().write().as_bytes(), &origin(), &keys), Ok(head()));
+    }
+
+    #[test]
+    fn any_other_size_root_origin_or_key_is_refused() {
+        let known = [key(1).public()];
+        let changed = |change: fn(&mut peer::Checkpoint)| {
+            let mut wire = head().to_wire();
+            change(&mut wire);
+            Head::from_wire(&wire, &origin(), &known)
+        };
+        assert!(changed(|wire| wire.size += 1).is_err());
+        assert!(changed(|wire| wire.root = Bytes::from_static(&[7; 32])).is_err());
+        assert_eq!(changed(|wire| wire.root = Bytes::from_static(&[7; 31])), Err(BadHead::Form("root")));
+        assert_eq!(changed(|wire| wire.signatures.clear()), Err(BadNote::Unsigned.into()));
+        assert_eq!(changed(|wire| wire.signatures[0].name.push(' ')), Err(BadHead::Form("signature line")));
+        let other = Origin::parse("varde.example/ee/1").unwrap();
+        assert!(Head::from_wire(&head().to_wire(), &other, &known).is_err());
+        assert_eq!(
+            Head::from_note(head().write().as_bytes(), &other, &known),
+            Err(BadHead::Origin(origin().to_string()))
+        );
+        assert_eq!(Head::from_wire(&head().to_wire(), &origin(), &[key(2).public()]), Err(BadNote::Unsigned.into()));
+    }
+
+    #[test]
+    fn extension_lines_are_refused_in_our_own_network() {
+        let text = format!("{}extra\n", Checkpoint::parse(head().note().text()).unwrap().text());
+        let mut note = Note::new(&text).unwrap();
+        note.sign(origin().as_str(), &key(1)).unwrap();
+        assert_eq!(Head::verify(note, &origin(), &[key(1).public()]), Err(BadHead::Extensions));
+    }
+}
