@@ -1,1 +1,67 @@
-//! Skeleton: owned by one change at a time.
+//! A node's directory: the names of its files, and `varde.toml`. Pure: text in, struct out; who opens files is `varde init`,
+//! the node and the command line.
+//!
+//! ```text
+//! DIR/varde.toml                 settings                                 DIR/genesis             signed, armoured
+//! DIR/identity.key               K_id; the node never opens it            DIR/tls.crt             the node re-issues it
+//! DIR/keys/{log,wit,msg,tls,staff}.key    the node's keys                 DIR/store/  DIR/keyring/  what the node keeps
+//! DIR/operators/{a,b}.key        credentials of staff                     DIR/run/operator.sock   the door for staff
+//! DIR/peers/CC.descriptor        a pin: taken up within a second          DIR/peers/CC.acceptance our yes to the agreement
+//! ```
+
+mod config;
+
+pub use config::{BadConfig, Config, ConnectionLimits, Operator};
+
+use crate::id::NodeId;
+use crate::identity::Role;
+
+/// Settings.
+pub const CONFIG: &str = "varde.toml";
+/// K_id, PKCS#8 PEM. The node never opens it.
+pub const IDENTITY_KEY: &str = "identity.key";
+/// Folder of the node's own keys.
+pub const KEYS: &str = "keys";
+/// The TLS certificate, PEM.
+pub const TLS_CERTIFICATE: &str = "tls.crt";
+/// The signed genesis, armoured.
+pub const GENESIS: &str = "genesis";
+/// Folder of staff credentials.
+pub const OPERATORS: &str = "operators";
+/// Folder of pins.
+pub const PEERS: &str = "peers";
+/// Folder of bucket keys.
+pub const KEYRING: &str = "keyring";
+/// Folder of the embedded store.
+pub const STORE: &str = "store";
+/// Folder of what lives only while the node runs.
+pub const RUN: &str = "run";
+/// The door for staff: a Unix socket.
+pub const OPERATOR_SOCKET: &str = "run/operator.sock";
+/// How the file name of a descriptor ends.
+pub const DESCRIPTOR_SUFFIX: &str = ".descriptor";
+/// How the file name of an acceptance ends.
+pub const ACCEPTANCE_SUFFIX: &str = ".acceptance";
+
+/// `keys/log.key`; K_id lies apart as [`IDENTITY_KEY`].
+pub fn key(role: Role) -> String {
+    match role {
+        Role::Id => IDENTITY_KEY.to_owned(),
+        Role::Log | Role::Wit | Role::Msg | Role::Tls | Role::Staff => format!("{KEYS}/{role}.key"),
+    }
+}
+
+/// `operators/a.key`
+pub fn operator(name: &str) -> String {
+    format!("{OPERATORS}/{name}.key")
+}
+
+/// `peers/EE.descriptor`
+pub fn descriptor(node: NodeId) -> String {
+    format!("{PEERS}/{node}{DESCRIPTOR_SUFFIX}")
+}
+
+/// `peers/EE.acceptance`
+pub fn acceptance(node: NodeId) -> String {
+    format!("{PEERS}/{node}{ACCEPTANCE_SUFFIX}")
+}

@@ -48,3 +48,17 @@ pub const RECORD_BYTES: usize = 4096;
 pub const IMPORT_BATCH_ROWS: usize = 200;
 /// Bytes of one batch of an import: with IMPORT_BATCH_ROWS, what the node holds in memory for an import.
 pub const IMPORT_BATCH_BYTES: usize = 256 * 1024;
+/// Bytes of a signed document as text (genesis, descriptor, acceptance): an envelope of the largest payload in base64.
+pub const ARMOR_BYTES: usize = 20 * 1024;
+/// Days between the two ends of a descriptor's validity, at most: two years, one of them a leap year.
+pub const DESCRIPTOR_DAYS: u64 = 731;
+/// Days a TLS certificate is valid; re-issued under the same key at two thirds.
+pub const CERTIFICATE_DAYS: u64 = 90;
+/// Bytes of a TLS certificate in DER. Ours have about 400.
+pub const CERTIFICATE_BYTES: usize = 4 * 1024;
+/// Bytes of `varde.toml`.
+pub const CONFIG_BYTES: usize = 64 * 1024;
+/// Operator credentials in `varde.toml`.
+pub const OPERATORS: usize = 1000;
+/// Peers of one node: more than there are countries.
+pub const PEERS: usize = 256;

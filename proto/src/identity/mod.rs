@@ -1,6 +1,30 @@
-//! Who is who: keys and their roles, the genesis of a log, the descriptor by which a peer is pinned, and the acceptance of
-//! an agreement. Verification only; key files are made by `varde init` and read by the node.
+//! Who is who.
+//!
+//! In: keys and their roles ([`key`], [`role`]), the three documents that K_id signs ([`Genesis`], [`Descriptor`],
+//! [`Acceptance`]) and their text form ([`armor`]), the default [`agreement`], who holds which key when ([`Roster`]), and the
+//! TLS [`certificate`]. Out: key files, which `varde init` makes and the node reads; the pins on disk and the connections,
+//! which are the node's (`node::edge`).
 
+mod acceptance;
+pub mod agreement;
+pub mod armor;
+pub mod certificate;
+mod descriptor;
+mod document;
+mod endpoint;
+mod genesis;
 pub mod key;
+pub mod mode;
+pub mod role;
+mod roster;
+#[cfg(test)]
+pub(crate) mod testing;
 
+pub use acceptance::Acceptance;
+pub use descriptor::{Descriptor, Validity};
+pub use document::BadDocument;
+pub use endpoint::Endpoint;
+pub use genesis::Genesis;
 pub use key::{BadKey, BadSignature, PublicKey, SecretKey};
+pub use role::{BadRoles, Role, RoleKeys};
+pub use roster::{BadEntry, Holding, Roster};
