@@ -12,6 +12,9 @@ fn main() -> Result<(), Failure> {
         let files = schema_files(&Path::new("schema/varde").join(package).join("v1"))?;
         let descriptors = protox::compile(&files, ["schema"])?;
         std::fs::write(out.join(format!("{package}.descriptor")), descriptors.encode_to_vec())?;
+        if package == "peer" {
+            std::fs::write(out.join("codes.rs"), codes(&descriptors))?;
+        }
         tonic_prost_build::configure()
             .bytes(".")
             .extern_path(if package == "operator" { ".varde.peer.v1" } else { ".varde.none" }, "crate::wire::peer")
@@ -34,4 +37,38 @@ fn schema_files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     }
     files.sort();
     Ok(files)
+}
+
+/// A constant for every code of `vocabulary.proto`, and the list of names by which the vocabularies are read: the schema is
+/// the only place where a code's number stands.
+fn codes(descriptors: &tonic_prost_build::FileDescriptorSet) -> String {
+    let mut text = String::new();
+    let vocabulary = descriptors.file.iter().filter(|f| f.name().ends_with("vocabulary.proto"));
+    for list in vocabulary.flat_map(|f| &f.enum_type) {
+        let prefix = format!("{}_", screaming(list.name()));
+        let short = |name: &str| name.strip_prefix(&prefix).unwrap_or(name).to_owned();
+        let codes = list.value.iter().filter(|v| v.number() != 0).map(|v| (v.number(), short(v.name())));
+        text.push_str(&constants(list.name(), &codes.collect::<Vec<_>>()));
+    }
+    text
+}
+
+fn constants(list: &str, codes: &[(i32, String)]) -> String {
+    let constant = |(number, name): &(i32, String)| {
+        format!("    /// `{name}`, number {number}.\n    pub const {name}: Self = Self({number});\n")
+    };
+    let constants: String = codes.iter().map(constant).collect();
+    format!("impl {list} {{\n{constants}    const NAMES: &'static [(i32, &'static str)] = &{codes:?};\n}}\n")
+}
+
+/// `AgeBand` as `AGE_BAND`.
+fn screaming(name: &str) -> String {
+    let mut text = String::new();
+    for (place, letter) in name.char_indices() {
+        if place > 0 && letter.is_ascii_uppercase() {
+            text.push('_');
+        }
+        text.push(letter.to_ascii_uppercase());
+    }
+    text
 }
