@@ -8,6 +8,7 @@ pub mod peer {
         unreachable_pub,
         clippy::all,
         clippy::allow_attributes_without_reason,
+        rustdoc::all,
         reason = "generated; the schema files carry the documentation"
     )]
     include!(concat!(env!("OUT_DIR"), "/varde.peer.v1.rs"));
@@ -24,6 +25,7 @@ pub mod operator {
         unreachable_pub,
         clippy::all,
         clippy::allow_attributes_without_reason,
+        rustdoc::all,
         reason = "generated; the schema files carry the documentation"
     )]
     include!(concat!(env!("OUT_DIR"), "/varde.operator.v1.rs"));
