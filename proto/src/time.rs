@@ -143,6 +143,26 @@ impl Period {
     }
 }
 
+impl Period {
+    /// Whether the two share a month.
+    pub fn overlaps(self, other: Self) -> bool {
+        let (first, count) = self.months();
+        let (first_other, count_other) = other.months();
+        self.year() == other.year() && first < first_other + count_other && first_other < first + count
+    }
+
+    /// Whether its first month has begun at `time` (UTC).
+    pub fn has_begun(self, time: Timestamp) -> bool {
+        year_and_month(time) >= (self.year(), self.months().0)
+    }
+
+    /// Whether its last month is over at `time` (UTC).
+    pub fn is_over(self, time: Timestamp) -> bool {
+        let (first, count) = self.months();
+        year_and_month(time) > (self.year(), first + count - 1)
+    }
+}
+
 /// The UTC year and month (1 to 12) of a time.
 pub fn year_and_month(time: Timestamp) -> (u16, u8) {
     match jiff::Timestamp::from_millisecond(time.ms()) {
@@ -179,6 +199,29 @@ mod tests {
         {
             assert!(Period::parse(wrong).is_err(), "{wrong} was accepted");
         }
+    }
+
+    #[test]
+    fn periods_overlap_where_they_share_a_month() {
+        let year = Period::Year(2026);
+        assert!(year.overlaps(Period::Quarter(2026, 3)) && Period::Quarter(2026, 3).overlaps(year));
+        assert!(Period::Half(2026, 2).overlaps(Period::Month(2026, 7)));
+        assert!(!Period::Half(2026, 1).overlaps(Period::Month(2026, 7)));
+        assert!(!year.overlaps(Period::Year(2025)));
+    }
+
+    #[test]
+    fn a_period_begins_with_its_first_month_and_ends_with_its_last() {
+        let at = |text| Timestamp::parse(text).unwrap_or_default();
+        let quarter = Period::Quarter(2026, 3);
+        let (before, first) = (at("2026-06-30T23:59:59Z"), at("2026-07-01T00:00:00Z"));
+        assert!(!quarter.has_begun(before) && quarter.has_begun(first));
+        let (last, after) = (at("2026-09-30T23:59:59Z"), at("2026-10-01T00:00:00Z"));
+        assert!(!quarter.is_over(last) && quarter.is_over(after));
+        assert!(
+            !Period::Year(2026).is_over(at("2026-12-31T00:00:00Z"))
+                && Period::Year(2026).is_over(at("2027-01-01T00:00:00Z"))
+        );
     }
 
     #[test]

@@ -1,0 +1,199 @@
+//! The code lists behind the tables. A list and its version fix the rows and their order, so a table's domain is the same
+//! whatever the records hold: no key is ever read off the data.
+
+use crate::vocabulary;
+use crate::wire::peer::AxisCode;
+
+/// What a table is broken down by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Axis {
+    /// The one form of exploitation that the registering body holds for the main one.
+    PrimaryForm,
+    /// Age at registration.
+    AgeBand,
+    /// The country of recruitment stated first.
+    RecruitmentCountry,
+    /// The country of exploitation stated first.
+    ExploitationCountry,
+    /// Whether the issuer's country is among the countries of recruitment.
+    RecruitedHere,
+    /// Whether the issuer's country is among the countries of exploitation.
+    ExploitedHere,
+}
+
+/// Rows of the list of primary forms, version 1: number and name of the vocabulary, coarse enough to be comparable.
+const FORMS: [(u32, &str); 14] = [
+    (10, "SEXUAL_EXPLOITATION"),
+    (20, "LABOUR_EXPLOITATION"),
+    (21, "DOMESTIC_SERVITUDE"),
+    (30, "FORCED_BEGGING"),
+    (40, "FORCED_CRIMINALITY"),
+    (50, "FORCED_OR_CHILD_MARRIAGE"),
+    (60, "ILLEGAL_ADOPTION"),
+    (61, "SURROGACY"),
+    (70, "ORGAN_REMOVAL"),
+    (80, "ARMED_GROUPS"),
+    (90, "SERVITUDE_SLAVERY"),
+    (97, "OTHER"),
+    (98, "UNKNOWN"),
+    (99, "NOT_YET_EXPLOITED"),
+];
+const FORM_NAMES: [&str; 14] = {
+    let mut names = [""; 14];
+    let mut i = 0;
+    while i < 14 {
+        names[i] = FORMS[i].1;
+        i += 1;
+    }
+    names
+};
+
+/// Rows of the list of age bands, version 1. A child of unknown age is outside every child table.
+const AGES: [&str; 6] = ["AGE_0_8", "AGE_9_13", "AGE_14_15", "AGE_16_17", "AGE_CHILD_NFS", "AGE_PRESUMED_CHILD"];
+
+/// The answer to "in the issuer's own country?", list version 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Here {
+    /// The issuer's country is among those stated.
+    Yes,
+    /// Others are stated.
+    No,
+    /// None is stated.
+    Unknown,
+}
+
+const HERE: [&str; 3] = ["YES", "NO", "UNKNOWN"];
+
+impl Here {
+    /// Its row.
+    pub fn row(self) -> usize {
+        match self {
+            Self::Yes => 0,
+            Self::No => 1,
+            Self::Unknown => 2,
+        }
+    }
+}
+
+impl Axis {
+    /// The version of every list of this module; another row is another version, and a family of its own.
+    pub const VERSION: u32 = 1;
+
+    /// Its name, as people and scripts see it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PrimaryForm => "primary-form",
+            Self::AgeBand => "age-band",
+            Self::RecruitmentCountry => "recruitment-country",
+            Self::ExploitationCountry => "exploitation-country",
+            Self::RecruitedHere => "recruited-here",
+            Self::ExploitedHere => "exploited-here",
+        }
+    }
+
+    /// The names of its rows, in the order of the list.
+    pub fn rows(self) -> &'static [&'static str] {
+        match self {
+            Self::PrimaryForm => &FORM_NAMES,
+            Self::AgeBand => &AGES,
+            Self::RecruitmentCountry | Self::ExploitationCountry => vocabulary::countries(),
+            Self::RecruitedHere | Self::ExploitedHere => &HERE,
+        }
+    }
+
+    pub(super) fn code(self) -> AxisCode {
+        match self {
+            Self::PrimaryForm => AxisCode::PrimaryForm,
+            Self::AgeBand => AxisCode::AgeBand,
+            Self::RecruitmentCountry => AxisCode::RecruitmentCountry,
+            Self::ExploitationCountry => AxisCode::ExploitationCountry,
+            Self::RecruitedHere => AxisCode::RecruitedHere,
+            Self::ExploitedHere => AxisCode::ExploitedHere,
+        }
+    }
+}
+
+/// The row of a form of exploitation, by its number in the vocabulary: finer forms roll up, a form that this version of the
+/// list does not name is OTHER, and one that was not collected or is withheld is UNKNOWN.
+pub fn form_row(number: u32) -> usize {
+    let rolled = match number {
+        10..=15 => 10,
+        20 | 22 => 20,
+        40..=46 => 40,
+        100 | 101 => 98,
+        other => other,
+    };
+    let row = |wanted| FORMS.iter().position(|(number, _)| *number == wanted);
+    row(rolled).or_else(|| row(97)).unwrap_or(0)
+}
+
+/// The row of an age band, by its number in the vocabulary; `None` for an age that puts a record outside every child table.
+pub fn age_row(number: u32) -> Option<usize> {
+    let row = usize::try_from(number).ok()?.checked_sub(1)?;
+    (row < AGES.len()).then_some(row)
+}
+
+/// The row of a country, by its alpha-2 code; a code that the list does not hold is OTHER, none at all is UNKNOWN.
+pub fn country_row(alpha2: Option<&str>) -> usize {
+    let rows = vocabulary::countries();
+    let row = |wanted: &str| rows.iter().position(|code| *code == wanted);
+    match alpha2 {
+        Some(code) => row(code).or_else(|| row("OTHER")),
+        None => row("UNKNOWN"),
+    }
+    .unwrap_or(rows.len().saturating_sub(1))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::id::Digest;
+
+    #[test]
+    fn finer_forms_roll_up_and_unlisted_ones_are_other() {
+        let name = |number| Axis::PrimaryForm.rows()[form_row(number)];
+        assert_eq!(name(13), "SEXUAL_EXPLOITATION");
+        assert_eq!(name(22), "LABOUR_EXPLOITATION");
+        assert_eq!(name(21), "DOMESTIC_SERVITUDE");
+        assert_eq!(name(45), "FORCED_CRIMINALITY");
+        assert_eq!(name(61), "SURROGACY");
+        assert_eq!(name(12_345), "OTHER");
+        assert_eq!(name(101), "UNKNOWN");
+        assert_eq!(name(0), "OTHER");
+    }
+
+    #[test]
+    fn an_unknown_age_is_outside_the_tables() {
+        assert_eq!(age_row(6), Some(5));
+        for outside in [0, 7, 98, 100, u32::MAX] {
+            assert_eq!(age_row(outside), None);
+        }
+    }
+
+    #[test]
+    fn a_country_has_a_row_whatever_was_stated() {
+        let rows = Axis::RecruitmentCountry.rows();
+        assert_eq!(rows.len(), 252);
+        assert_eq!(rows[country_row(Some("NO"))], "NO");
+        assert_eq!(rows[country_row(Some("XK"))], "XK");
+        assert_eq!(rows[country_row(Some("ZZ"))], "OTHER");
+        assert_eq!(rows[country_row(None)], "UNKNOWN");
+    }
+
+    /// What is signed names only list and version: a list that changed under its version would change what was published.
+    #[test]
+    fn the_rows_of_version_1_never_change() {
+        let digest = |axis: Axis| Digest::of(axis.rows().join("\n").as_bytes()).to_string();
+        let frozen = [
+            (Axis::PrimaryForm, "73296fba0aa0a072c29bf2fbbe0125f42c8fa05be8980b9471459b93f44d0c2a"),
+            (Axis::AgeBand, "1302d2b5176d21072fee75f56b606cfd7d19618b108e0d180c4b9c34ae9e244a"),
+            (Axis::RecruitmentCountry, "617cf237f8cdb6e113eb37ac1c5cf2d8c9c1b17dd71ef195a35b948c8f3fe83d"),
+            (Axis::ExploitationCountry, "617cf237f8cdb6e113eb37ac1c5cf2d8c9c1b17dd71ef195a35b948c8f3fe83d"),
+            (Axis::RecruitedHere, "249881f3f096af87c1b63b27f073b0cf0203b13e64d9ff7005d7d7137a0fb092"),
+        ];
+        for (axis, wanted) in frozen {
+            assert_eq!(digest(axis), wanted, "{}", axis.name());
+        }
+    }
+}
