@@ -1,8 +1,9 @@
 //! The code lists behind the tables. A list and its version fix the rows and their order, so a table's domain is the same
 //! whatever the records hold: no key is ever read off the data.
 
-use crate::vocabulary;
+use crate::vocabulary::Country;
 use crate::wire::peer::AxisCode;
+use std::sync::LazyLock;
 
 /// What a table is broken down by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,6 +52,9 @@ const FORM_NAMES: [&str; 14] = {
 /// Rows of the list of age bands, version 1. A child of unknown age is outside every child table.
 const AGES: [&str; 6] = ["AGE_0_8", "AGE_9_13", "AGE_14_15", "AGE_16_17", "AGE_CHILD_NFS", "AGE_PRESUMED_CHILD"];
 
+/// Rows of the country list, version 1: the 249 of ISO 3166-1, XK, OTHER, UNKNOWN.
+static COUNTRIES: LazyLock<Vec<&'static str>> = LazyLock::new(|| Country::all().map(Country::code).collect());
+
 /// The answer to "in the issuer's own country?", list version 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Here {
@@ -96,7 +100,7 @@ impl Axis {
         match self {
             Self::PrimaryForm => &FORM_NAMES,
             Self::AgeBand => &AGES,
-            Self::RecruitmentCountry | Self::ExploitationCountry => vocabulary::countries(),
+            Self::RecruitmentCountry | Self::ExploitationCountry => &COUNTRIES,
             Self::RecruitedHere | Self::ExploitedHere => &HERE,
         }
     }
@@ -135,13 +139,11 @@ pub fn age_row(number: u32) -> Option<usize> {
 
 /// The row of a country, by its alpha-2 code; a code that the list does not hold is OTHER, none at all is UNKNOWN.
 pub fn country_row(alpha2: Option<&str>) -> usize {
-    let rows = vocabulary::countries();
-    let row = |wanted: &str| rows.iter().position(|code| *code == wanted);
     match alpha2 {
-        Some(code) => row(code).or_else(|| row("OTHER")),
-        None => row("UNKNOWN"),
+        Some(code) => Country::parse(code).unwrap_or(Country::OTHER),
+        None => Country::UNKNOWN,
     }
-    .unwrap_or(rows.len().saturating_sub(1))
+    .index()
 }
 
 #[cfg(test)]
@@ -161,6 +163,22 @@ mod tests {
         assert_eq!(name(12_345), "OTHER");
         assert_eq!(name(101), "UNKNOWN");
         assert_eq!(name(0), "OTHER");
+    }
+
+    #[test]
+    fn rows_are_codes_of_the_vocabulary() {
+        use crate::vocabulary::{AgeBand, Form, Vocabulary};
+        for (number, name) in FORMS {
+            assert_eq!(Form::parse(name).map(|form| form.number()), Ok(number as i32));
+        }
+        for form in Form::all() {
+            let name = FORM_NAMES[form_row(form.number() as u32)];
+            let rolled = form.rolls_up_to().name();
+            assert!(name == "UNKNOWN" || Some(name) == rolled || name == "DOMESTIC_SERVITUDE", "{form} is in {name}");
+        }
+        for (row, name) in AGES.into_iter().enumerate() {
+            assert_eq!(AgeBand::parse(name).map(|band| age_row(band.number() as u32)), Ok(Some(row)));
+        }
     }
 
     #[test]

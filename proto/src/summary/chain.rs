@@ -295,7 +295,7 @@ mod tests {
             ("budget-act", |e| e.settles = vec![1; 32].into()),
             ("budget-act", |e| e.release = vec![1; 31].into()),
             ("budget-charges", |e| e.charges[0].sigma2_q10 = 0),
-            ("budget-charges", |e| drop(e.charges.pop())),
+            ("budget-charges", |e| e.charges.truncate(3)),
             ("budget-rho", |e| e.rho_nano -= 1),
             ("budget-overspent", |e| e.rho_nano_cohort = 500_000_001),
             ("budget-program", |e| e.program = vec![].into()),

@@ -2,12 +2,13 @@
 //! country of exploitation knows of children recruited in the first. Both are shown, never averaged: they count different
 //! registrations.
 
-use super::axis::{Here, country_row};
+use super::axis::Here;
 use super::display::{Figure, State};
 use super::estimate::{Estimate, Estimates};
 use super::family::TableName;
 use super::release::Release;
 use crate::id::NodeId;
+use crate::vocabulary::Country;
 
 /// The corridor as one of its ends sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,12 +52,9 @@ impl Corridor {
 }
 
 fn sight(release: &Release, table: TableName, other: NodeId, here: usize) -> Option<(Sight, Estimate)> {
-    let code = other.as_str();
-    if !table.axes().first()?.rows().contains(&code) {
-        return None;
-    }
+    let other = Country::parse(other.as_str()).ok()?;
     let place = TableName::ALL.iter().position(|name| *name == table)?;
-    let cell = table.cell(&[country_row(Some(code)), here])?;
+    let cell = table.cell(&[other.index(), here])?;
     let figure = *release.display().tables.get(place)?.figures.get(cell)?;
     let count = *release.tables().get(place)?.cells().get(cell)?;
     let estimate = Estimates::of(release.tables()).of_sum(place, count, 1)?;

@@ -94,7 +94,7 @@ fn a_summary_that_lies_is_refused_by_the_name_of_its_lie() {
         ("summary-variance", |r| r.tables[0].sigma2_q10 = 0),
         ("summary-variance", |r| r.tables[0].sigma2_q10 = (1 << 32) + 1),
         ("summary-contribution", |r| r.tables[0].max_contribution = 2),
-        ("summary-domain", |r| drop(r.tables[3].cells.pop())),
+        ("summary-domain", |r| r.tables[3].cells.truncate(755)),
         ("summary-domain", |r| r.tables.swap(2, 3)),
         ("summary-domain", |r| r.tables[0].axes[0].version = 2),
         ("summary-cell", |r| r.tables[0].cells[0] = limits_cell() + 1),
