@@ -1,5 +1,12 @@
-//! What `flow` needs of the world, on one page: a store that keeps what it acknowledged, a keyring, a clock, chance.
+//! What `flow` needs of the world, on one page: a store that keeps what it acknowledged, a keyring, a clock,
+//! chance, and who the peers are.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use varde_proto::envelope::Envelope;
+use varde_proto::exchange::{BadFrame, Frame};
+use varde_proto::id::{Digest, NodeId, Origin};
+use varde_proto::identity::PublicKey;
 use varde_proto::time::Timestamp;
 use zeroize::Zeroizing;
 
@@ -88,4 +95,34 @@ pub trait Clock: Send + Sync + 'static {
 pub trait Entropy: Send + Sync + 'static {
     /// Fills the whole slice, or stops the process: without entropy nothing may be signed or sealed.
     fn fill(&self, bytes: &mut [u8]);
+}
+
+/// A pinned peer, as its verified descriptor says.
+#[derive(Debug, Clone)]
+pub struct Peer {
+    /// Its log.
+    pub origin: Origin,
+    /// K_id: signs descriptors and acceptances.
+    pub id_key: PublicKey,
+    /// K_log: signs checkpoints. More than one while keys rotate.
+    pub log_keys: Vec<PublicKey>,
+    /// K_msg: signs payloads.
+    pub message_keys: Vec<PublicKey>,
+    /// The agreement in force between us and it.
+    pub agreement: Digest,
+    /// Its descriptor, signed, as it was pinned.
+    pub descriptor: Envelope,
+    /// Our signed yes to that agreement, as it goes into `hello`.
+    pub our_acceptance: Envelope,
+}
+
+/// The pinned peers by country. Changes while the node runs.
+pub type Peers = BTreeMap<NodeId, Arc<Peer>>;
+
+/// One connection to one peer, whoever dialled. It ends when either half ends.
+pub struct Link {
+    /// Frames to the peer; full means the peer is slower than we are.
+    pub outgoing: tokio::sync::mpsc::Sender<Frame>,
+    /// Frames from the peer, already read from the wire.
+    pub incoming: tokio::sync::mpsc::Receiver<Result<Frame, BadFrame>>,
 }

@@ -31,8 +31,10 @@ pub const RECORD: u8 = b'n';
 pub const RECORD_IDENTITY: u8 = b'i';
 /// Draft, by id. Sealed.
 pub const DRAFT: u8 = b'd';
-/// Alert held or released, by id: log index. Plain.
+/// Alert held or released, by issuer's country and id: the index under which its envelope is kept. Plain.
 pub const ALERT: u8 = b'a';
+/// Alert taken from a peer, by the index of its `received` leaf: the peer's country. Plain.
+pub const INBOX: u8 = b'm';
 /// Budget ledger entry, by sequence number. Sealed.
 pub const BUDGET: u8 = b'b';
 /// Trend summary held, by country, cohort and edition: log index. Plain.

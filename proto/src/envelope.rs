@@ -8,6 +8,8 @@ use crate::wire::peer::{self, Mode};
 use bytes::Bytes;
 use prost::Message;
 
+pub use crate::wire::peer::{Envelope, Header};
+
 /// Why a payload was refused. The code is logged in the `rejected` leaf, sent back in the receipt and shown to people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum Rejection {
@@ -87,7 +89,7 @@ pub trait Payload: Sealed + Sized {
 }
 
 /// The digest E of an envelope: SHA-256 of what is signed. It does not depend on the signatures.
-pub fn digest(envelope: &peer::Envelope) -> Digest {
+pub fn digest(envelope: &Envelope) -> Digest {
     Digest::of(&pae(&envelope.payload_type, &envelope.payload))
 }
 
@@ -99,10 +101,10 @@ pub fn pae(payload_type: &str, payload: &[u8]) -> Vec<u8> {
 }
 
 /// Signs a message as a payload of `payload_type`.
-pub fn sign<M: Message>(payload_type: &str, message: &M, key: &SecretKey) -> peer::Envelope {
+pub fn sign<M: Message>(payload_type: &str, message: &M, key: &SecretKey) -> Envelope {
     let payload = message.encode_to_vec();
     let signature = key.sign(&pae(payload_type, &payload));
-    peer::Envelope {
+    Envelope {
         payload_type: payload_type.to_owned(),
         payload: payload.into(),
         signatures: vec![peer::EnvelopeSignature {
@@ -114,11 +116,7 @@ pub fn sign<M: Message>(payload_type: &str, message: &M, key: &SecretKey) -> pee
 
 /// Checks the signature (any one of the envelope's, by any one of `keys`) and that the bytes are canonical; returns the
 /// message. For payloads that name no recipients (genesis, descriptor, acceptance); all else goes through [`verify`].
-pub fn open<M: Message + Default>(
-    envelope: &peer::Envelope,
-    payload_type: &str,
-    keys: &[PublicKey],
-) -> Result<M, Rejection> {
+pub fn open<M: Message + Default>(envelope: &Envelope, payload_type: &str, keys: &[PublicKey]) -> Result<M, Rejection> {
     if envelope.payload.len() > limits::PAYLOAD_BYTES || envelope.signatures.len() > limits::ENVELOPE_SIGNATURES {
         return Err(Rejection::Oversized);
     }
@@ -162,7 +160,7 @@ pub struct Expected<'a> {
 pub struct Verified<P> {
     payload: P,
     from: Origin,
-    envelope: peer::Envelope,
+    envelope: Envelope,
     digest: Digest,
 }
 
@@ -178,7 +176,7 @@ impl<P> Verified<P> {
     }
 
     /// The envelope as it came.
-    pub fn envelope(&self) -> &peer::Envelope {
+    pub fn envelope(&self) -> &Envelope {
         &self.envelope
     }
 
@@ -189,7 +187,7 @@ impl<P> Verified<P> {
 }
 
 /// The only way to a [`Verified`]: signature, bytes, address, then the payload's own rules.
-pub fn verify<P: Payload>(envelope: &peer::Envelope, expected: &Expected<'_>) -> Result<Verified<P>, Rejection> {
+pub fn verify<P: Payload>(envelope: &Envelope, expected: &Expected<'_>) -> Result<Verified<P>, Rejection> {
     let wire: P::Wire = open(envelope, P::TYPE, expected.keys)?;
     let payload = P::from_wire(wire)?;
     check_header(payload.header(), expected)?;

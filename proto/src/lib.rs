@@ -8,6 +8,7 @@
 pub mod alert;
 pub mod audit;
 pub mod envelope;
+pub mod exchange;
 #[cfg(feature = "operator")]
 pub mod home;
 pub mod id;

@@ -1,5 +1,6 @@
 //! What the node touches: sockets, files, keys, the clock and the wire.
 
+pub mod clock;
 mod disk;
 pub mod entropy;
 pub mod keyring;

@@ -1,0 +1,290 @@
+//! The desk at which one decision is written: reads see what earlier decisions of the same commit wrote, and a decision that
+//! is refused leaves nothing behind.
+
+use crate::port::{Batch, Entropy, Row, Store, StoreError};
+use crate::rows;
+use crate::state::{Book, ChannelKey, ChannelState, PeerHead};
+use crate::vault::Vault;
+use std::collections::BTreeMap;
+use varde_proto::id::{Digest, LogIndex, Origin};
+use varde_proto::log::event::Event;
+use varde_proto::log::head::Head;
+use varde_proto::log::leaf::Opening;
+use varde_proto::time::Timestamp;
+use zeroize::Zeroizing;
+
+/// What a commit will write, while it is being decided.
+#[derive(Default)]
+pub(super) struct Staged {
+    rows: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    pub(super) leaves: Vec<Leaf>,
+    pub(super) channels: BTreeMap<ChannelKey, ChannelState>,
+    pub(super) heads: BTreeMap<Origin, PeerHead>,
+    bytes: usize,
+}
+
+pub(super) struct Leaf {
+    pub(super) hash: Digest,
+    pub(super) time: Timestamp,
+}
+
+impl Staged {
+    pub(super) fn is_empty(&self) -> bool {
+        self.rows.is_empty() && self.leaves.is_empty()
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(super) fn put(&mut self, row: Vec<u8>, value: Option<Vec<u8>>) {
+        self.bytes += row.len() + value.as_ref().map_or(0, Vec::len);
+        self.rows.insert(row, value);
+    }
+
+    pub(super) fn into_batch(self) -> Batch {
+        Batch { writes: self.rows.into_iter().collect() }
+    }
+}
+
+/// Undone when a decision is refused.
+#[derive(Default)]
+struct Undo {
+    rows: Vec<(Vec<u8>, Option<Option<Vec<u8>>>)>,
+    channels: Vec<(ChannelKey, Option<ChannelState>)>,
+    heads: Vec<(Origin, Option<PeerHead>)>,
+    leaves: usize,
+    bytes: usize,
+}
+
+/// Where one decision reads and writes.
+pub struct Desk<'a> {
+    pub(super) book: &'a Book,
+    pub(super) store: &'a dyn Store,
+    pub(super) vault: &'a mut Vault,
+    pub(super) entropy: &'a dyn Entropy,
+    pub(super) staged: &'a mut Staged,
+    pub(super) now: Timestamp,
+    undo: Undo,
+}
+
+impl<'a> Desk<'a> {
+    pub(super) fn new(
+        book: &'a Book,
+        store: &'a dyn Store,
+        vault: &'a mut Vault,
+        entropy: &'a dyn Entropy,
+        staged: &'a mut Staged,
+        now: Timestamp,
+    ) -> Self {
+        let undo = Undo { leaves: staged.leaves.len(), bytes: staged.bytes, ..Undo::default() };
+        Self { book, store, vault, entropy, staged, now, undo }
+    }
+
+    /// Takes back everything this decision wrote.
+    pub(super) fn undo(self) {
+        for (row, before) in self.undo.rows.into_iter().rev() {
+            match before {
+                Some(value) => self.staged.rows.insert(row, value),
+                None => self.staged.rows.remove(&row),
+            };
+        }
+        for (key, before) in self.undo.channels.into_iter().rev() {
+            match before {
+                Some(state) => self.staged.channels.insert(key, state),
+                None => self.staged.channels.remove(&key),
+            };
+        }
+        for (peer, before) in self.undo.heads.into_iter().rev() {
+            match before {
+                Some(head) => self.staged.heads.insert(peer, head),
+                None => self.staged.heads.remove(&peer),
+            };
+        }
+        self.staged.leaves.truncate(self.undo.leaves);
+        self.staged.bytes = self.undo.bytes;
+    }
+
+    /// The time of this commit.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// The name of our log.
+    pub fn origin(&self) -> &Origin {
+        &self.book.origin
+    }
+
+    /// Fresh random bytes.
+    pub fn random<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.entropy.fill(&mut bytes);
+        bytes
+    }
+
+    /// A row, as this commit will leave it.
+    pub fn get(&self, row: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        match self.staged.rows.get(row) {
+            Some(value) => Ok(value.clone()),
+            None => self.store.get(row),
+        }
+    }
+
+    /// A sealed row, unsealed.
+    pub fn open(&self, row: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
+        self.vault.unsealer().open(row, |name| self.get(name))
+    }
+
+    /// Rows that are already durable, in order; this commit's own writes are not among them.
+    pub fn scan_durable<'s>(
+        &'s self,
+        from: &[u8],
+        to: &[u8],
+    ) -> Box<dyn Iterator<Item = Result<Row, StoreError>> + 's> {
+        self.store.scan(from, to, false)
+    }
+
+    /// Writes a plain row.
+    pub fn put(&mut self, row: Vec<u8>, value: Vec<u8>) {
+        self.write(row, Some(value));
+    }
+
+    /// Deletes a plain row.
+    pub fn delete(&mut self, row: Vec<u8>) {
+        self.write(row, None);
+    }
+
+    /// Writes a sealed row.
+    pub fn seal(&mut self, row: Vec<u8>, plaintext: &[u8]) -> Result<(), StoreError> {
+        let mut batch = Batch::default();
+        let current = self.get(&row)?;
+        self.vault.seal(&mut batch, row, current.as_deref(), plaintext)?;
+        for (row, value) in batch.writes {
+            self.write(row, value);
+        }
+        Ok(())
+    }
+
+    /// Deletes a sealed row together with its key.
+    pub fn erase(&mut self, row: Vec<u8>) -> Result<(), StoreError> {
+        let mut batch = Batch::default();
+        let current = self.get(&row)?;
+        self.vault.delete(&mut batch, row, current.as_deref())?;
+        batch.writes.into_iter().for_each(|(row, value)| self.write(row, value));
+        Ok(())
+    }
+
+    fn write(&mut self, row: Vec<u8>, value: Option<Vec<u8>>) {
+        self.undo.rows.push((row.clone(), self.staged.rows.get(&row).cloned()));
+        self.staged.put(row, value);
+    }
+
+    /// A counter kept under `rows::FACT`: returns the next number, starting at 0.
+    pub fn next_number(&mut self, name: &str) -> Result<u64, StoreError> {
+        let row = rows::row(rows::FACT, &[name.as_bytes()]);
+        let number = read_number(self.get(&row)?.as_deref(), name)?;
+        self.put(row, (number + 1).to_be_bytes().to_vec());
+        Ok(number)
+    }
+
+    /// A fact, as this commit will leave it.
+    pub fn fact(&self, name: &FactName) -> Result<Option<Vec<u8>>, StoreError> {
+        self.get(&name.0)
+    }
+
+    /// Sets a fact.
+    pub fn set_fact(&mut self, name: &FactName, value: Vec<u8>) {
+        self.put(name.0.clone(), value);
+    }
+
+    /// Countries and generations of which a durable fact with this prefix is kept.
+    pub fn facts_named(&self, prefix: &str) -> Result<Vec<(String, u32)>, StoreError> {
+        let from = rows::row(rows::FACT, &[prefix.as_bytes()]);
+        let to = [&from[..], &[0xff]].concat();
+        let mut named = Vec::new();
+        for row in self.scan_durable(&from, &to) {
+            let (name, _) = row?;
+            let text = name.get(from.len()..).and_then(|rest| std::str::from_utf8(rest).ok());
+            let parts = text.and_then(|text| text.split_once('/'));
+            if let Some((country, Ok(generation))) = parts.map(|(c, g)| (c.to_owned(), g.parse())) {
+                named.push((country, generation));
+            }
+        }
+        Ok(named)
+    }
+
+    /// The index that the next leaf will have.
+    pub fn next_index(&self) -> LogIndex {
+        LogIndex(self.book.tree.size().0 + self.staged.leaves.len() as u64)
+    }
+
+    /// Appends a leaf; its time is the commit's, and never before the leaf before it. Returns its index and opening.
+    pub fn append(&mut self, mut event: Event) -> Result<(LogIndex, Opening), StoreError> {
+        let index = self.next_index();
+        let last = self.staged.leaves.last().map_or(self.book.last_time, |leaf| leaf.time);
+        event.time = self.now.max(last);
+        let time = event.time;
+        let opening = Opening::new(&self.random(), event)
+            .map_err(|bad| StoreError::Damaged(format!("a leaf could not be written: {bad}")))?;
+        let entry = opening.entry();
+        self.put(rows::numbered(rows::LEAF, index.0), entry.bytes().to_vec());
+        self.seal(rows::numbered(rows::OPENING, index.0), opening.bytes())?;
+        self.staged.leaves.push(Leaf { hash: entry.leaf_hash(), time });
+        Ok((index, opening))
+    }
+
+    /// A channel, as this commit will leave it.
+    pub fn channel(&self, key: &ChannelKey) -> ChannelState {
+        self.staged.channels.get(key).copied().unwrap_or_else(|| self.book.channel(key))
+    }
+
+    /// Moves a channel on.
+    pub fn set_channel(&mut self, key: ChannelKey, state: ChannelState) {
+        let direction = match key.direction {
+            crate::state::Direction::Out => b'>',
+            crate::state::Direction::In => b'<',
+        };
+        self.put(rows::row(rows::CHANNEL, &[&[direction], &key.row_parts()]), state.encode());
+        let before = self.staged.channels.insert(key.clone(), state);
+        self.undo.channels.push((key, before));
+    }
+
+    /// A peer's newest verified head, as this commit will leave it.
+    pub fn head_of(&self, peer: &Origin) -> PeerHead {
+        self.staged.heads.get(peer).copied().unwrap_or_else(|| self.book.head_of(peer))
+    }
+
+    /// Keeps a peer's verified head, with the note that proves it.
+    pub fn set_head(&mut self, peer: &Origin, head: &Head) {
+        let (size, root) = (head.size().0, head.root());
+        let mut parts = peer.node().as_str().as_bytes().to_vec();
+        parts.extend_from_slice(&peer.generation().to_be_bytes());
+        let value = [&root.0[..], head.write().as_bytes()].concat();
+        self.put(rows::row(rows::PEER_HEAD, &[&parts, &size.to_be_bytes()]), value);
+        let head = PeerHead { size, root };
+        let before = self.staged.heads.insert(peer.clone(), head);
+        self.undo.heads.push((peer.clone(), before));
+    }
+}
+
+/// The name of a one-row fact about a peer.
+pub struct FactName(Vec<u8>);
+
+impl FactName {
+    /// `prefix`, then the peer's country and generation.
+    pub fn new(prefix: &str, peer: &Origin) -> Self {
+        let peer = format!("{}/{}", peer.node(), peer.generation());
+        Self(rows::row(rows::FACT, &[prefix.as_bytes(), peer.as_bytes()]))
+    }
+}
+
+/// Reads a counter's row.
+pub(crate) fn read_number(value: Option<&[u8]>, name: &str) -> Result<u64, StoreError> {
+    match value {
+        None => Ok(0),
+        Some(bytes) => match bytes.try_into() {
+            Ok(bytes) => Ok(u64::from_be_bytes(bytes)),
+            Err(_) => Err(StoreError::Damaged(format!("the counter {name} has {} bytes, not 8", bytes.len()))),
+        },
+    }
+}

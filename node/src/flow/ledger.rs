@@ -1,0 +1,266 @@
+//! The one writer. A decision runs at a [`Desk`]; what waits while a commit is under way is decided next and lands in the
+//! next commit, whole: leaves, openings, channel states, head and rows together. Nobody gets an answer before it is durable.
+//!
+//! A commit that fails stops the writer for good: what it had decided may or may not be on disk, and only opening the store
+//! again can tell. The head is signed after the leaves are durable, never before, so that a crash can never leave a
+//! signature over leaves that are gone.
+
+use super::desk::{Desk, Staged};
+use crate::port::{Clock, Entropy, Keyring, Row, Store, StoreError};
+use crate::rows;
+use crate::state::Book;
+use crate::vault::{Unsealer, Vault};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use tokio::sync::{mpsc, oneshot, watch};
+use varde_proto::id::Origin;
+use varde_proto::identity::SecretKey;
+use varde_proto::limits;
+use varde_proto::log::head::Head;
+use varde_proto::log::leaf::Opening;
+use zeroize::Zeroizing;
+
+/// Decisions that wait at most; further ones wait to be queued, which is the back-pressure on whoever asks.
+const QUEUE: usize = 1024;
+
+/// Why a decision did not land.
+#[derive(Debug, thiserror::Error)]
+pub enum CommitError<E> {
+    /// The decision itself refused; nothing was written.
+    #[error(transparent)]
+    Refused(E),
+    /// The writer has stopped after a failure of the store; the outcome is unknown until the node is started again.
+    #[error("the node has stopped writing after a failure of its store")]
+    Stopped,
+}
+
+/// What a decision returned, and the head of the log that covers it. Only a durable commit makes one.
+#[derive(Debug)]
+pub struct Committed<T> {
+    value: T,
+    head: Arc<Head>,
+}
+
+impl<T> Committed<T> {
+    /// The decision's result.
+    pub fn into_value(self) -> T {
+        self.value
+    }
+
+    /// The signed head that covers every leaf of the decision.
+    pub fn head(&self) -> &Arc<Head> {
+        &self.head
+    }
+}
+
+/// Everything the writer and the readers share.
+struct Shared {
+    store: Arc<dyn Store>,
+    keyring: Arc<dyn Keyring>,
+    unsealer: Unsealer,
+    book: RwLock<Book>,
+}
+
+type Answer = Box<dyn FnOnce(Option<&Arc<Head>>) + Send>;
+type Job = Box<dyn FnOnce(Desk<'_>) -> Answer + Send>;
+
+/// What the writer needs besides the store.
+pub struct Parts {
+    /// Where rows are kept.
+    pub store: Arc<dyn Store>,
+    /// Under what they are sealed.
+    pub keyring: Arc<dyn Keyring>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub entropy: Arc<dyn Entropy>,
+    /// K_log.
+    pub log_key: Arc<SecretKey>,
+    /// The name of our log.
+    pub origin: Origin,
+}
+
+/// A handle on the one writer and on what it has made durable. Cheap to clone.
+#[derive(Clone)]
+pub struct Ledger {
+    jobs: mpsc::Sender<Job>,
+    shared: Arc<Shared>,
+    head: watch::Receiver<Arc<Head>>,
+    stopped: watch::Receiver<bool>,
+}
+
+impl Ledger {
+    /// Reads the book from the store, checks it, and starts the writer on a thread of its own.
+    pub fn open(parts: Parts) -> Result<Self, StoreError> {
+        let vault = Vault::new(parts.keyring.clone(), parts.entropy.clone(), &*parts.store)?;
+        let unsealer = vault.unsealer();
+        let book = super::reopen::book(&*parts.store, &unsealer, &parts.origin)?;
+        let first = sign(&parts, &book)?;
+        let (store, keyring) = (parts.store.clone(), parts.keyring.clone());
+        let shared = Arc::new(Shared { store, keyring, unsealer, book: book.into() });
+        let (jobs, queue) = mpsc::channel(QUEUE);
+        let (head_sender, head) = watch::channel(Arc::new(first));
+        let (stop_sender, stopped) = watch::channel(false);
+        let writer = Writer { parts, vault, shared: shared.clone(), head: head_sender, stop: stop_sender };
+        let spawned = std::thread::Builder::new().name("ledger".into()).spawn(move || writer.run(queue));
+        spawned.map_err(|source| StoreError::Io { what: "start its writer thread", source })?;
+        Ok(Self { jobs, shared, head, stopped })
+    }
+
+    /// Decides and makes durable. The decision sees everything that earlier decisions wrote; if it refuses, nothing of it
+    /// remains.
+    pub async fn commit<T, E>(
+        &self,
+        decide: impl FnOnce(&mut Desk<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<Committed<T>, CommitError<E>>
+    where
+        T: Send + 'static,
+        E: Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        let job: Job = Box::new(move |mut desk| match decide(&mut desk) {
+            Ok(value) => Box::new(move |head| {
+                let outcome = head.ok_or(CommitError::Stopped);
+                let _ = answer.send(outcome.map(|head| Committed { value, head: head.clone() }));
+            }),
+            Err(refused) => {
+                desk.undo();
+                Box::new(move |_| drop(answer.send(Err(CommitError::Refused(refused)))))
+            }
+        });
+        self.jobs.send(job).await.map_err(|_| CommitError::Stopped)?;
+        answered.await.unwrap_or(Err(CommitError::Stopped))
+    }
+
+    /// What is durable now.
+    pub fn book(&self) -> RwLockReadGuard<'_, Book> {
+        self.shared.book.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The newest signed head.
+    pub fn head(&self) -> Arc<Head> {
+        self.head.borrow().clone()
+    }
+
+    /// Changes with every new head.
+    pub fn heads(&self) -> watch::Receiver<Arc<Head>> {
+        self.head.clone()
+    }
+
+    /// Becomes true when the store has failed and the process must end.
+    pub fn stopped(&self) -> watch::Receiver<bool> {
+        self.stopped.clone()
+    }
+
+    /// A durable plain row.
+    pub fn get(&self, row: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.shared.store.get(row)
+    }
+
+    /// A durable sealed row, unsealed.
+    pub fn read(&self, row: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
+        self.shared.unsealer.open(row, |name| self.shared.store.get(name))
+    }
+
+    /// The opening of one of our leaves.
+    pub fn opening(&self, index: u64) -> Result<Opening, StoreError> {
+        let bytes = self.read(&rows::numbered(rows::OPENING, index))?;
+        let opening = bytes.and_then(|bytes| Opening::parse(&bytes).ok());
+        opening.ok_or_else(|| StoreError::Damaged(format!("the opening of leaf {index} cannot be read")))
+    }
+
+    /// Unseals a value that a scan returned.
+    pub fn unseal(&self, row: &[u8], value: &[u8]) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+        self.shared.unsealer.open_value(row, value, |name| self.shared.store.get(name))
+    }
+
+    /// Durable rows of `[from, to)` in order.
+    pub fn scan<'a>(
+        &'a self,
+        from: &[u8],
+        to: &[u8],
+        descending: bool,
+    ) -> Box<dyn Iterator<Item = Result<Row, StoreError>> + 'a> {
+        self.shared.store.scan(from, to, descending)
+    }
+
+    /// The secret under which identities of imported rows are hashed.
+    pub fn index_key(&self) -> Zeroizing<[u8; 32]> {
+        self.shared.keyring.index_key()
+    }
+}
+
+fn sign(parts: &Parts, book: &Book) -> Result<Head, StoreError> {
+    Head::sign(&parts.origin, book.tree.size(), book.tree.root(), &parts.log_key)
+        .map_err(|bad| StoreError::Damaged(format!("the head could not be signed: {bad}")))
+}
+
+struct Writer {
+    parts: Parts,
+    vault: Vault,
+    shared: Arc<Shared>,
+    head: watch::Sender<Arc<Head>>,
+    stop: watch::Sender<bool>,
+}
+
+impl Writer {
+    fn run(mut self, mut queue: mpsc::Receiver<Job>) {
+        while let Some(first) = queue.blocking_recv() {
+            let (staged, answers) = self.decide(first, &mut queue);
+            match self.land(staged) {
+                Ok(head) => answers.into_iter().for_each(|answer| answer(Some(&head))),
+                Err(failure) => {
+                    tracing::error!(%failure, "the store failed; the node stops writing");
+                    answers.into_iter().for_each(|answer| answer(None));
+                    self.stop.send_replace(true);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Runs what waits, up to the bound of one commit.
+    fn decide(&mut self, first: Job, queue: &mut mpsc::Receiver<Job>) -> (Staged, Vec<Answer>) {
+        let shared = self.shared.clone();
+        let book = shared.book.read().unwrap_or_else(PoisonError::into_inner);
+        let now = self.parts.clock.now();
+        let mut staged = Staged::default();
+        let mut answers = Vec::new();
+        let mut next = Some(first);
+        while let Some(job) = next {
+            let entropy = &*self.parts.entropy;
+            let desk = Desk::new(&book, &*shared.store, &mut self.vault, entropy, &mut staged, now);
+            answers.push(job(desk));
+            let full = staged.leaves.len() >= limits::COMMIT_ENTRIES || staged.bytes() >= limits::COMMIT_BYTES;
+            next = if full { None } else { queue.try_recv().ok() };
+        }
+        (staged, answers)
+    }
+
+    /// Makes what was decided durable, then moves the book on and signs the new head.
+    fn land(&mut self, mut staged: Staged) -> Result<Arc<Head>, StoreError> {
+        if staged.is_empty() {
+            return Ok(self.head.borrow().clone());
+        }
+        let leaves = std::mem::take(&mut staged.leaves);
+        let channels = std::mem::take(&mut staged.channels);
+        let heads = std::mem::take(&mut staged.heads);
+        if !leaves.is_empty() {
+            let mut book = self.shared.book.write().unwrap_or_else(PoisonError::into_inner);
+            for leaf in &leaves {
+                book.tree.push(leaf.hash);
+                book.last_time = leaf.time;
+            }
+            let (size, root) = (book.tree.size(), book.tree.root());
+            staged.put(rows::numbered(rows::HEAD, size.0), Some(root.0.to_vec()));
+        }
+        self.parts.store.commit(staged.into_batch())?;
+        let mut book = self.shared.book.write().unwrap_or_else(PoisonError::into_inner);
+        channels.into_iter().for_each(|(key, state)| book.set_channel(key, state));
+        heads.into_iter().for_each(|(peer, head)| book.set_head(peer, head));
+        if !leaves.is_empty() {
+            let signed = Arc::new(sign(&self.parts, &book)?);
+            self.head.send_replace(signed);
+        }
+        Ok(self.head.borrow().clone())
+    }
+}

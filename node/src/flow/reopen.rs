@@ -1,0 +1,92 @@
+//! Reading the book back from the store when the node starts, and checking it against the head that was written with it.
+
+use crate::port::{Store, StoreError};
+use crate::rows;
+use crate::state::{Book, ChannelKey, ChannelState, Direction, PeerHead};
+use crate::vault::Unsealer;
+use varde_proto::id::{Digest, NodeId, Origin};
+use varde_proto::log::leaf::{Entry, Opening};
+
+/// The book as it was when the last commit landed.
+pub(super) fn book(store: &dyn Store, unsealer: &Unsealer, origin: &Origin) -> Result<Book, StoreError> {
+    let mut book = Book::new(origin.clone());
+    read_tree(store, &mut book)?;
+    read_last_time(store, unsealer, &mut book)?;
+    read_channels(store, &mut book)?;
+    read_peer_heads(store, &mut book)?;
+    Ok(book)
+}
+
+fn damaged(text: impl Into<String>) -> StoreError {
+    StoreError::Damaged(text.into())
+}
+
+fn read_tree(store: &dyn Store, book: &mut Book) -> Result<(), StoreError> {
+    for row in store.scan(&[rows::LEAF], &[rows::LEAF + 1], false) {
+        let (name, entry) = row?;
+        if name != rows::numbered(rows::LEAF, book.tree.size().0) {
+            return Err(damaged(format!("leaf {} of the log is missing", book.tree.size().0)));
+        }
+        let entry = Entry::parse(&entry).ok_or_else(|| damaged("a leaf of the log is not an entry"))?;
+        book.tree.push(entry.leaf_hash());
+    }
+    let newest = store.scan(&[rows::HEAD], &[rows::HEAD + 1], true).next().transpose()?;
+    let (size, root) = (book.tree.size().0, book.tree.root());
+    match newest {
+        None if size == 0 => Ok(()),
+        Some((name, value)) if name == rows::numbered(rows::HEAD, size) && value == root.0 => Ok(()),
+        _ => Err(damaged(format!("the {size} leaves of the log do not make the head that was written with them"))),
+    }
+}
+
+fn read_last_time(store: &dyn Store, unsealer: &Unsealer, book: &mut Book) -> Result<(), StoreError> {
+    let Some(last) = book.tree.size().0.checked_sub(1) else { return Ok(()) };
+    let row = rows::numbered(rows::OPENING, last);
+    let bytes = unsealer.open(&row, |name| store.get(name))?;
+    let bytes = bytes.ok_or_else(|| damaged(format!("the opening of leaf {last} is missing")))?;
+    let opening = Opening::parse(&bytes).map_err(|_| damaged(format!("the opening of leaf {last} cannot be read")))?;
+    book.last_time = opening.event().time;
+    Ok(())
+}
+
+/// The peer's origin from a row's country and generation, and what follows them.
+fn peer_of<'a>(origin: &Origin, parts: &'a [u8]) -> Option<(Origin, &'a [u8])> {
+    let (country, rest) = parts.split_first_chunk::<2>()?;
+    let (generation, rest) = rest.split_first_chunk::<4>()?;
+    let node = NodeId::parse(std::str::from_utf8(country).ok()?).ok()?;
+    Some((Origin::new(origin.network(), node, u32::from_be_bytes(*generation)).ok()?, rest))
+}
+
+fn read_channels(store: &dyn Store, book: &mut Book) -> Result<(), StoreError> {
+    for row in store.scan(&[rows::CHANNEL], &[rows::CHANNEL + 1], false) {
+        let (name, value) = row?;
+        let direction = match name.get(1) {
+            Some(b'>') => Direction::Out,
+            Some(b'<') => Direction::In,
+            _ => return Err(damaged("a channel's row has no direction")),
+        };
+        let parsed = peer_of(&book.origin, &name[2..]);
+        match (parsed, ChannelState::decode(&value)) {
+            (Some((peer, [class])), Some(state)) => {
+                book.set_channel(ChannelKey { direction, peer, class: *class }, state);
+            }
+            _ => return Err(damaged("a channel's row cannot be read")),
+        }
+    }
+    Ok(())
+}
+
+fn read_peer_heads(store: &dyn Store, book: &mut Book) -> Result<(), StoreError> {
+    for row in store.scan(&[rows::PEER_HEAD], &[rows::PEER_HEAD + 1], false) {
+        let (name, value) = row?;
+        let root = value.first_chunk::<32>().copied().map(Digest);
+        match (peer_of(&book.origin, &name[1..]), root) {
+            (Some((peer, size)), Some(root)) if size.len() == 8 => {
+                let size = size.iter().fold(0, |n, b| n << 8 | u64::from(*b));
+                book.set_head(peer, PeerHead { size, root });
+            }
+            _ => return Err(damaged("the row of a peer's head cannot be read")),
+        }
+    }
+    Ok(())
+}

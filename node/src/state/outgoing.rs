@@ -1,0 +1,149 @@
+//! What to send next to one peer: a state machine without I/O. Classes are served in order of urgency, items within a class
+//! strictly in sequence, and no more than a window of items is under way without a receipt.
+
+use varde_proto::limits;
+
+/// Items under way without a receipt on one connection. Bounds what a lost connection sends twice and what a slow peer
+/// makes us hold: at 12 KiB an item, 12 MiB.
+pub const WINDOW: u64 = 1024;
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// Items of `class` are logged as sent up to and including `through`.
+    Owed {
+        /// Channel class.
+        class: u8,
+        /// Newest sequence number.
+        through: u64,
+    },
+    /// Receipts for `class` are held up to and including `through`.
+    Settled {
+        /// Channel class.
+        class: u8,
+        /// Newest sequence number settled.
+        through: u64,
+    },
+}
+
+/// A run of items to send now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Run {
+    /// Channel class.
+    pub class: u8,
+    /// First sequence number.
+    pub from: u64,
+    /// How many; at most a frame.
+    pub count: u64,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Lane {
+    owed: u64,
+    sent: u64,
+    settled: u64,
+}
+
+/// The sending side of one connection. A new connection starts from what is settled, so that everything whose receipt did
+/// not come is sent again; the receiver knows what it already took by sequence number and E.
+#[derive(Debug, Default)]
+pub struct Outgoing {
+    lanes: [Lane; limits::CLASSES as usize],
+}
+
+impl Outgoing {
+    /// Starts with nothing under way.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes note of what happened.
+    pub fn handle(&mut self, event: Event) {
+        match event {
+            Event::Owed { class, through } => {
+                if let Some(lane) = self.lanes.get_mut(usize::from(class)) {
+                    lane.owed = lane.owed.max(through);
+                }
+            }
+            Event::Settled { class, through } => {
+                if let Some(lane) = self.lanes.get_mut(usize::from(class)) {
+                    lane.settled = lane.settled.max(through);
+                    lane.sent = lane.sent.max(lane.settled);
+                    lane.owed = lane.owed.max(lane.settled);
+                }
+            }
+        }
+    }
+
+    /// Items under way without a receipt.
+    pub fn under_way(&self) -> u64 {
+        self.lanes.iter().map(|lane| lane.sent - lane.settled).sum()
+    }
+
+    /// The next run, most urgent class first; `None` when all is sent or the window is full. The urgent class has a window
+    /// of its own, so that bulk under way never holds it back.
+    pub fn next(&mut self) -> Option<Run> {
+        let bulk: u64 = self.lanes.iter().skip(2).map(|lane| lane.sent - lane.settled).sum();
+        for (class, lane) in self.lanes.iter_mut().enumerate() {
+            let used = if class <= 1 { lane.sent - lane.settled } else { bulk };
+            let room = WINDOW.saturating_sub(used);
+            let count = (lane.owed - lane.sent).min(room).min(limits::FRAME_ITEMS as u64);
+            if count > 0 {
+                return Some(Run { class: class as u8, from: lane.sent + 1, count });
+            }
+        }
+        None
+    }
+
+    /// Notes that the first `count` items of a run have been handed to the link.
+    pub fn sent(&mut self, run: Run, count: u64) {
+        if let Some(lane) = self.lanes.get_mut(usize::from(run.class)) {
+            lane.sent = (run.from + count).saturating_sub(1).max(lane.sent);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drain(outgoing: &mut Outgoing) -> Vec<Run> {
+        let mut runs = Vec::new();
+        while let Some(run) = outgoing.next() {
+            outgoing.sent(run, run.count);
+            runs.push(run);
+        }
+        runs
+    }
+
+    #[test]
+    fn urgent_items_overtake_bulk() {
+        let mut outgoing = Outgoing::new();
+        outgoing.handle(Event::Owed { class: 3, through: 5_000 });
+        let bulk = drain(&mut outgoing);
+        assert_eq!(bulk.iter().map(|r| r.count).sum::<u64>(), WINDOW);
+        assert_eq!(bulk[1], Run { class: 3, from: 257, count: 256 });
+        outgoing.handle(Event::Owed { class: 1, through: 2 });
+        assert_eq!(drain(&mut outgoing), [Run { class: 1, from: 1, count: 2 }]);
+    }
+
+    #[test]
+    fn the_window_opens_as_receipts_come() {
+        let mut outgoing = Outgoing::new();
+        outgoing.handle(Event::Owed { class: 2, through: 2_000 });
+        drain(&mut outgoing);
+        assert_eq!(outgoing.under_way(), WINDOW);
+        outgoing.handle(Event::Settled { class: 2, through: 100 });
+        assert_eq!(drain(&mut outgoing), [Run { class: 2, from: 1025, count: 100 }]);
+    }
+
+    #[test]
+    fn a_new_connection_sends_again_what_was_not_receipted() {
+        let mut outgoing = Outgoing::new();
+        outgoing.handle(Event::Settled { class: 2, through: 7 });
+        outgoing.handle(Event::Owed { class: 2, through: 9 });
+        assert_eq!(drain(&mut outgoing), [Run { class: 2, from: 8, count: 2 }]);
+        outgoing.handle(Event::Settled { class: 2, through: 9 });
+        assert_eq!((outgoing.under_way(), outgoing.next()), (0, None));
+    }
+}

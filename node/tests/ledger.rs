@@ -1,0 +1,128 @@
+//! The one writer: what is refused leaves nothing, what waits lands together, what landed is there after reopening.
+#![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
+
+use std::sync::Arc;
+use varde_node::edge::clock::SystemClock;
+use varde_node::edge::entropy::SystemEntropy;
+use varde_node::edge::keyring::FileKeyring;
+use varde_node::edge::store::memory::MemoryStore;
+use varde_node::flow::ledger::{CommitError, Ledger, Parts};
+use varde_node::port::{Store, StoreError};
+use varde_node::rows;
+use varde_node::state::{ChannelKey, Direction};
+use varde_proto::id::{NodeId, Origin};
+use varde_proto::identity::SecretKey;
+use varde_proto::log::event::{Event, Kind};
+use varde_proto::time::Timestamp;
+use zeroize::Zeroizing;
+
+fn origin(node: &str) -> Origin {
+    Origin::new("varde.example", NodeId::parse(node).unwrap(), 1).unwrap()
+}
+
+struct Bench {
+    store: Arc<dyn Store>,
+    keys: tempfile::TempDir,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self { store: Arc::new(MemoryStore::default()), keys: tempfile::tempdir().unwrap() }
+    }
+
+    fn open(&self) -> Result<Ledger, StoreError> {
+        let fresh = !self.keys.path().join("keyring").exists();
+        let entropy = Arc::new(SystemEntropy);
+        Ledger::open(Parts {
+            store: self.store.clone(),
+            keyring: Arc::new(FileKeyring::open(&self.keys.path().join("keyring"), fresh, entropy.clone()).unwrap()),
+            clock: Arc::new(SystemClock),
+            entropy,
+            log_key: Arc::new(SecretKey::from_seed(&Zeroizing::new([3; 32]))),
+            origin: origin("NO"),
+        })
+    }
+}
+
+fn leaf() -> Event {
+    Event::local(Kind::PAD, Timestamp::default())
+}
+
+fn channel() -> ChannelKey {
+    ChannelKey { direction: Direction::Out, peer: origin("LT"), class: 2 }
+}
+
+#[tokio::test]
+async fn a_refused_decision_leaves_nothing_behind() {
+    let bench = Bench::new();
+    let ledger = bench.open().unwrap();
+    let landed = ledger.commit(|desk| {
+        desk.append(leaf())?;
+        desk.put(rows::numbered(rows::DRAFT, 1), b"first".to_vec());
+        Ok::<(), StoreError>(())
+    });
+    landed.await.unwrap();
+    let refused = ledger.commit(|desk| {
+        desk.append(leaf()).unwrap();
+        desk.put(rows::numbered(rows::DRAFT, 1), b"second".to_vec());
+        let mut state = desk.channel(&channel());
+        state.seq = 9;
+        desk.set_channel(channel(), state);
+        Err::<(), &str>("no")
+    });
+    assert!(matches!(refused.await, Err(CommitError::Refused("no"))));
+    assert_eq!(ledger.get(&rows::numbered(rows::DRAFT, 1)).unwrap().unwrap(), b"first");
+    assert_eq!((ledger.book().tree.size().0, ledger.book().channel(&channel()).seq), (1, 0));
+}
+
+#[tokio::test]
+async fn what_waits_lands_in_order_and_survives_reopening() {
+    let bench = Bench::new();
+    let (root, key) = {
+        let ledger = bench.open().unwrap();
+        let waiting: Vec<_> = (0..600_u64)
+            .map(|n| {
+                let ledger = ledger.clone();
+                tokio::spawn(async move {
+                    let landed = ledger.commit(move |desk| {
+                        let mut state = desk.channel(&channel());
+                        state.seq += 1;
+                        desk.set_channel(channel(), state);
+                        desk.seal(rows::numbered(rows::RECORD, n), &n.to_be_bytes())?;
+                        desk.append(leaf()).map(|(index, _)| index.0)
+                    });
+                    let landed = landed.await.unwrap();
+                    let size = landed.head().size().0;
+                    (landed.into_value(), size)
+                })
+            })
+            .collect();
+        let mut indexes = Vec::new();
+        for job in waiting {
+            let (index, size) = job.await.unwrap();
+            assert!(index < size, "a decision was answered under a head that does not cover it");
+            indexes.push(index);
+        }
+        indexes.sort_unstable();
+        assert_eq!(indexes, (0..600).collect::<Vec<_>>());
+        let book = ledger.book();
+        (book.tree.root(), book.channel(&channel()))
+    };
+    let again = bench.open().unwrap();
+    assert_eq!((again.book().tree.root(), again.book().channel(&channel())), (root, key));
+    assert_eq!(again.read(&rows::numbered(rows::RECORD, 599)).unwrap().unwrap().as_slice(), 599_u64.to_be_bytes());
+    assert_eq!(again.opening(599).unwrap().event().kind, Kind::PAD);
+    assert_eq!((again.head().size().0, again.head().root()), (600, root));
+}
+
+#[tokio::test]
+async fn a_store_whose_leaves_do_not_make_its_head_is_not_opened() {
+    let bench = Bench::new();
+    bench.open().unwrap().commit(|desk| desk.append(leaf()).map(drop)).await.unwrap();
+    let mut entry = bench.store.get(&rows::numbered(rows::LEAF, 0)).unwrap().unwrap();
+    entry[7] ^= 1;
+    let mut batch = varde_node::port::Batch::default();
+    batch.put(rows::numbered(rows::LEAF, 0), entry);
+    bench.store.commit(batch).unwrap();
+    assert!(matches!(bench.open(), Err(StoreError::Damaged(_))));
+}
