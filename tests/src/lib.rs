@@ -1,3 +1,5 @@
 //! The federation as one program: what the demonstration, the scenarios, the fault tests and the benchmarks share.
 
+pub mod powercut;
 pub mod tidy;
+pub mod workload;
