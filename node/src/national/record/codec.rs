@@ -3,11 +3,9 @@
 //! is not 0 or 1, a byte too few or too many, or a version from the future is refused, never guessed at.
 
 use super::register::check;
-use super::{
-    Assertion, ChildId, Codes, CountryCode, Grading, Identity, Nuts1, Place, Record, RecordId, Regime, StageEvent,
-    Stated, StatedDate,
-};
+use super::{ChildId, Code, Codes, Identity, Place, Record, RecordId, StageEvent, Stated, StatedDate};
 use varde_proto::limits;
+use varde_proto::vocabulary::{Country, Nuts1};
 
 const VERSION: u8 = 1;
 
@@ -78,9 +76,17 @@ impl Writer {
         self.bytes(text.as_bytes());
     }
 
-    fn codes(&mut self, codes: &Codes) {
-        self.length(codes.len());
-        codes.iter().for_each(|code| self.number(code));
+    fn code(&mut self, code: impl Code) {
+        self.number(code.number());
+    }
+
+    fn codes<C: Code>(&mut self, codes: &Codes<C>) {
+        self.list(codes.as_slice(), |out, code| out.code(*code));
+    }
+
+    /// The row of the country list, version 1; rows are never reordered.
+    fn country(&mut self, country: Country) {
+        self.length(country.index());
     }
 
     fn option<T>(&mut self, value: Option<T>, write: impl FnOnce(&mut Self, T)) {
@@ -107,50 +113,46 @@ impl Writer {
     fn stated(&mut self, s: &Stated) {
         self.text(&s.agency);
         self.text(&s.reference);
-        self.byte(match s.regime {
-            Regime::Gdpr => 1,
-            Regime::Led => 2,
-        });
-        self.byte(match s.assertion {
-            Assertion::Fact => 1,
-            Assertion::Assessment => 2,
-        });
-        self.option(s.grading, |out, grading| out.bytes(grading.to_string().as_bytes()));
+        self.code(s.regime);
+        self.code(s.assertion);
+        self.code(s.source_grade);
+        self.code(s.information_grade);
         self.option(s.registered_on, Self::date);
         self.option(s.retain_until, Self::date);
-        [s.status, s.decided_by, s.case_status].iter().for_each(|code| self.number(*code));
+        self.code(s.status);
+        self.code(s.decided_by);
+        self.code(s.case_status);
         self.option(s.age, Self::byte);
-        [s.age_band, s.age_reference, s.gender].iter().for_each(|code| self.number(*code));
-        self.list(&s.citizenships, |out, country| out.bytes(country.as_str().as_bytes()));
+        self.code(s.age_band);
+        self.code(s.age_reference);
+        self.code(s.gender);
+        self.list(&s.citizenships, |out, country| out.country(*country));
         self.option(s.language, |out, language| out.bytes(&language));
-        self.number(s.primary_form);
-        for codes in [
-            &s.forms,
-            &s.means,
-            &s.acts,
-            &s.recruitment,
-            &s.relations,
-            &s.platforms,
-            &s.situations,
-            &s.sources,
-            &s.indicators,
-            &s.determinants,
-            &s.industries,
-            &s.transport,
-            &s.borders,
-            &s.services,
-        ] {
-            self.codes(codes);
-        }
-        self.number(s.duration);
+        self.code(s.primary_form);
+        self.codes(&s.forms);
+        self.codes(&s.means);
+        self.codes(&s.means_groups);
+        self.codes(&s.acts);
+        self.codes(&s.recruitment);
+        self.codes(&s.relations);
+        self.codes(&s.platforms);
+        self.codes(&s.situations);
+        self.codes(&s.sources);
+        self.codes(&s.indicators);
+        self.codes(&s.determinants);
+        self.codes(&s.industries);
+        self.codes(&s.transport);
+        self.codes(&s.borders);
+        self.codes(&s.services);
+        self.code(s.duration);
         self.list(&s.places, |out, place| {
-            out.number(place.role);
-            out.bytes(place.country.as_str().as_bytes());
-            out.option(place.region, |out, region| out.bytes(region.as_str().as_bytes()));
+            out.code(place.role);
+            out.country(place.country);
+            out.option(place.region, |out, region| out.text(region.code()));
             out.option(place.when, Self::date);
         });
         self.list(&s.stages, |out, event| {
-            out.number(event.stage);
+            out.code(event.stage);
             out.option(event.on, Self::date);
         });
     }
@@ -199,18 +201,22 @@ impl<'a> Reader<'a> {
         (0..length).map(|_| read(self)).collect()
     }
 
-    fn codes(&mut self) -> Option<Codes> {
-        let numbers = self.list(Self::number)?;
-        let ascending = numbers.windows(2).all(|pair| pair[0] < pair[1]);
-        ascending.then(|| Codes::new(numbers))
+    fn code<C: Code>(&mut self) -> Option<C> {
+        self.number().and_then(C::from_number)
+    }
+
+    fn codes<C: Code>(&mut self) -> Option<Codes<C>> {
+        let codes: Vec<C> = self.list(Self::code)?;
+        let ascending = codes.windows(2).all(|pair| pair[0] < pair[1]);
+        ascending.then(|| Codes::new(codes))
     }
 
     fn date(&mut self) -> Option<StatedDate> {
         StatedDate::new(self.number()?, self.byte()?, self.byte()?)
     }
 
-    fn country(&mut self) -> Option<CountryCode> {
-        self.str(2).and_then(CountryCode::parse)
+    fn country(&mut self) -> Option<Country> {
+        self.byte().and_then(|row| Country::from_index(row.into()))
     }
 
     fn record(&mut self) -> Option<Record> {
@@ -228,31 +234,25 @@ impl<'a> Reader<'a> {
         Some(Stated {
             agency: self.text()?,
             reference: self.text()?,
-            regime: match self.byte()? {
-                1 => Regime::Gdpr,
-                2 => Regime::Led,
-                _ => return None,
-            },
-            assertion: match self.byte()? {
-                1 => Assertion::Fact,
-                2 => Assertion::Assessment,
-                _ => return None,
-            },
-            grading: self.option(|input| input.str(2).and_then(Grading::parse))?,
+            regime: self.code()?,
+            assertion: self.code()?,
+            source_grade: self.code()?,
+            information_grade: self.code()?,
             registered_on: self.option(Self::date)?,
             retain_until: self.option(Self::date)?,
-            status: self.number()?,
-            decided_by: self.number()?,
-            case_status: self.number()?,
+            status: self.code()?,
+            decided_by: self.code()?,
+            case_status: self.code()?,
             age: self.option(Self::byte)?,
-            age_band: self.number()?,
-            age_reference: self.number()?,
-            gender: self.number()?,
+            age_band: self.code()?,
+            age_reference: self.code()?,
+            gender: self.code()?,
             citizenships: self.list(Self::country)?,
             language: self.option(Self::array)?,
-            primary_form: self.number()?,
+            primary_form: self.code()?,
             forms: self.codes()?,
             means: self.codes()?,
+            means_groups: self.codes()?,
             acts: self.codes()?,
             recruitment: self.codes()?,
             relations: self.codes()?,
@@ -265,17 +265,19 @@ impl<'a> Reader<'a> {
             transport: self.codes()?,
             borders: self.codes()?,
             services: self.codes()?,
-            duration: self.number()?,
+            duration: self.code()?,
             places: self.list(Self::place)?,
-            stages: self.list(|input| Some(StageEvent { stage: input.number()?, on: input.option(Self::date)? }))?,
+            stages: self.list(|input| Some(StageEvent { stage: input.code()?, on: input.option(Self::date)? }))?,
         })
     }
 
     fn place(&mut self) -> Option<Place> {
-        let role = self.number()?;
-        let country = self.country()?;
-        let region = self.option(|input| input.str(3).and_then(|text| Nuts1::parse(text, country)))?;
-        Some(Place { role, country, region, when: self.option(Self::date)? })
+        Some(Place {
+            role: self.code()?,
+            country: self.country()?,
+            region: self.option(|input| input.text().and_then(|code| Nuts1::parse(&code).ok()))?,
+            when: self.option(Self::date)?,
+        })
     }
 }
 

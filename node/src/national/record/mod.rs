@@ -8,17 +8,20 @@
 
 mod codec;
 mod date;
+mod lists;
 mod parts;
 mod register;
+mod stated;
 
 pub use codec::NotARecord;
 pub use date::StatedDate;
-pub use parts::{
-    Assertion, ChildId, Codes, CountryCode, Grading, Identity, Nuts1, Place, RecordId, Regime, StageEvent,
-};
+pub use lists::{CaseStatus, Code, Duration, Gender, Industry, Platform, Service};
+pub use parts::{ChildId, Codes, Identity, Place, RecordId, StageEvent};
 pub use register::{Reason, Refusal};
+pub use stated::Stated;
 
 use varde_proto::time::Period;
+use varde_proto::vocabulary::{Country, CountryRole, Sex};
 
 /// One case as the country holds it. It never leaves, and the compiler agrees: nothing makes a payload of it.
 ///
@@ -33,81 +36,6 @@ pub struct Record {
     identity: Identity,
     registered_on: StatedDate,
     stated: Stated,
-}
-
-/// What a source states about one case, by number of the vocabularies. Unchecked until [`Record::register`] takes it;
-/// inside a [`Record`] every field keeps the bounds that are checked there. 0 is never a code: a single code that the source
-/// does not give is 98 (unknown), a set is empty.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Stated {
-    /// Who keeps the file: a code or short name of an organisation, never a person. At most 64 bytes.
-    pub agency: String,
-    /// The agency's own reference of the case. At most 64 bytes; never leaves.
-    pub reference: String,
-    /// The law under which the record is kept.
-    pub regime: Regime,
-    /// Fact or assessment.
-    pub assertion: Assertion,
-    /// Source and information grading, where the source gives one.
-    pub grading: Option<Grading>,
-    /// First registration of the child as a victim, as the source says it; the day of import where it does not.
-    pub registered_on: Option<StatedDate>,
-    /// Until when it may be kept, where that is fixed.
-    pub retain_until: Option<StatedDate>,
-    /// Victim status.
-    pub status: u16,
-    /// Who decided on the status.
-    pub decided_by: u16,
-    /// State of the case file: active, follow-up, closed.
-    pub case_status: u16,
-    /// Age in whole years at `age_reference`, where it is known. Never leaves.
-    pub age: Option<u8>,
-    /// Age band. With an exact age, the band that holds it.
-    pub age_band: u16,
-    /// To which moment the age refers: registration, recruitment, exploitation.
-    pub age_reference: u16,
-    /// Gender (HTCDS).
-    pub gender: u16,
-    /// Citizenships; empty where not stated.
-    pub citizenships: Vec<CountryCode>,
-    /// First language, ISO 639-2, three small letters.
-    pub language: Option<[u8; 3]>,
-    /// The main form of exploitation; unknown where several are stated and none is named as the main one.
-    pub primary_form: u16,
-    /// Forms of exploitation, the main one included.
-    pub forms: Codes,
-    /// Means of control. Never needed to accept a child's record (Palermo Protocol, Art. 3(c)).
-    pub means: Codes,
-    /// Acts: recruitment, transportation, transfer, harbouring, receipt, exchange of control.
-    pub acts: Codes,
-    /// Methods of recruitment.
-    pub recruitment: Codes,
-    /// The recruiter's relation to the child.
-    pub relations: Codes,
-    /// Platforms on which the child was recruited or exploited (HTCDS).
-    pub platforms: Codes,
-    /// The child's situation.
-    pub situations: Codes,
-    /// Who referred the case or told of it.
-    pub sources: Codes,
-    /// Indicators (signs) that were seen.
-    pub indicators: Codes,
-    /// Risk and protection determinants.
-    pub determinants: Codes,
-    /// Sections of the industries of forced labour (ISIC Rev. 4): 1 for A to 21 for U.
-    pub industries: Codes,
-    /// Means of transport.
-    pub transport: Codes,
-    /// Kinds of border crossing.
-    pub borders: Codes,
-    /// Kinds of support (HTCDS support plan).
-    pub services: Codes,
-    /// How long the exploitation lasted: band.
-    pub duration: u16,
-    /// Countries and regions with their role, in the order of the child's way.
-    pub places: Vec<Place>,
-    /// Events of the national referral mechanism, in the order in which they were stated.
-    pub stages: Vec<StageEvent>,
 }
 
 impl Record {
@@ -144,40 +72,23 @@ impl Record {
 
     /// Whether the case is known to be a child's: an age that is not known is kept, and stands outside every child table.
     pub fn is_child(&self) -> bool {
-        (band::YOUNGEST..=band::PRESUMED_CHILD).contains(&self.stated.age_band)
+        self.stated.age_band.years().is_some()
     }
 
-    /// Number of the vocabulary of sex: HTCDS gender rolled up to female, male, other, unknown.
-    pub fn sex(&self) -> u16 {
+    /// Gender rolled up to sex.
+    pub fn sex(&self) -> Sex {
         match self.stated.gender {
-            1 => 1,
-            2 => 2,
-            98.. => self.stated.gender,
-            _ => 97,
+            Gender::FEMININE => Sex::FEMALE,
+            Gender::MASCULINE => Sex::MALE,
+            Gender::UNKNOWN => Sex::UNKNOWN,
+            Gender::NOT_COLLECTED => Sex::NOT_COLLECTED,
+            _ => Sex::OTHER,
         }
     }
 
     /// The countries of one role, in the order of the child's way.
-    pub fn countries(&self, role: u16) -> impl Iterator<Item = CountryCode> + '_ {
+    pub fn countries(&self, role: CountryRole) -> impl Iterator<Item = Country> + '_ {
         self.stated.places.iter().filter(move |place| place.role == role).map(|place| place.country)
-    }
-}
-
-/// Numbers of the vocabulary of age bands.
-mod band {
-    pub(super) const YOUNGEST: u16 = 1;
-    pub(super) const PRESUMED_CHILD: u16 = 6;
-    pub(super) const UNKNOWN: u16 = 98;
-
-    /// The band of an age in years; 18 and over has none.
-    pub(super) fn of(age: u8) -> Option<u16> {
-        match age {
-            0..=8 => Some(1),
-            9..=13 => Some(2),
-            14..=15 => Some(3),
-            16..=17 => Some(4),
-            _ => None,
-        }
     }
 }
 

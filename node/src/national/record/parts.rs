@@ -1,34 +1,38 @@
-//! The parts of a record: sets of codes, countries, places, events, grading.
+//! The parts of a record: sets of codes, places, events, ids.
 
-use super::{Record, Stated, StatedDate};
+use super::{Code, Record, Stated, StatedDate};
 use std::fmt;
+use varde_proto::vocabulary::{Country, CountryRole, NrmStage, Nuts1};
 
-/// Numbers of one vocabulary, ascending, each once. A number that this version does not know is kept.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Codes(Vec<u16>);
+/// Codes of one list, ascending, each once.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Codes<C>(Vec<C>);
 
-impl Codes {
+impl<C: Code> Codes<C> {
+    /// None.
+    pub const NONE: Self = Self(Vec::new());
+
     /// Sorted and each once; how many there may be is checked when a record is registered.
-    pub fn new(numbers: impl IntoIterator<Item = u16>) -> Self {
-        let mut numbers: Vec<u16> = numbers.into_iter().collect();
-        numbers.sort_unstable();
-        numbers.dedup();
-        Self(numbers)
+    pub fn new(codes: impl IntoIterator<Item = C>) -> Self {
+        let mut codes: Vec<C> = codes.into_iter().collect();
+        codes.sort_unstable();
+        codes.dedup();
+        Self(codes)
     }
 
-    /// The numbers, ascending.
-    pub fn as_slice(&self) -> &[u16] {
+    /// The codes, ascending.
+    pub fn as_slice(&self) -> &[C] {
         &self.0
     }
 
-    /// The numbers, ascending.
-    pub fn iter(&self) -> impl Iterator<Item = u16> + '_ {
+    /// The codes, ascending.
+    pub fn iter(&self) -> impl Iterator<Item = C> + '_ {
         self.0.iter().copied()
     }
 
-    /// Whether the number is among them.
-    pub fn contains(&self, number: u16) -> bool {
-        self.0.binary_search(&number).is_ok()
+    /// Whether the code is among them.
+    pub fn contains(&self, code: C) -> bool {
+        self.0.binary_search(&code).is_ok()
     }
 
     /// Whether nothing was stated.
@@ -42,59 +46,16 @@ impl Codes {
     }
 }
 
-/// Two capital letters: ISO 3166-1 alpha-2, or XK.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct CountryCode([u8; 2]);
-
-impl CountryCode {
-    /// Reads `NO`.
-    pub fn parse(text: &str) -> Option<Self> {
-        match text.as_bytes() {
-            [a, b] if a.is_ascii_uppercase() && b.is_ascii_uppercase() => Some(Self([*a, *b])),
-            _ => None,
-        }
-    }
-
-    /// `NO`.
-    pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.0).unwrap_or("??")
-    }
-}
-
-/// A NUTS-1 region: the country as NUTS writes it (`EL` for GR, `UK` for GB) and one more character, for example `RO3`.
-/// Anything smaller has no place in a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Nuts1([u8; 3]);
-
-impl Nuts1 {
-    /// Reads a region of `country`.
-    pub fn parse(text: &str, country: CountryCode) -> Option<Self> {
-        let prefix = match country.as_str() {
-            "GR" => "EL",
-            "GB" => "UK",
-            same => same,
-        };
-        let last = text.strip_prefix(prefix)?.as_bytes();
-        let fits = matches!(last, [c] if c.is_ascii_uppercase() || c.is_ascii_digit());
-        if fits { text.as_bytes().try_into().ok().map(Self) } else { None }
-    }
-
-    /// `RO3`.
-    pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.0).unwrap_or("???")
-    }
-}
-
-/// A country with its role in the case (a country without a role says nothing), in the order of the child's way.
+/// A country with its role in the case (a country without a role says nothing).
 #[derive(Clone, PartialEq, Eq)]
 pub struct Place {
-    /// Number of the vocabulary of country roles: recruitment, transit, exploitation, ...
-    pub role: u16,
+    /// What the country is in the case.
+    pub role: CountryRole,
     /// The country.
-    pub country: CountryCode,
-    /// The region, where it is known.
+    pub country: Country,
+    /// The region of it, where it is known.
     pub region: Option<Nuts1>,
-    /// When, at most to the month.
+    /// When, where it is known.
     pub when: Option<StatedDate>,
 }
 
@@ -102,63 +63,10 @@ pub struct Place {
 /// the state is derived.
 #[derive(Clone, PartialEq, Eq)]
 pub struct StageEvent {
-    /// Number of the vocabulary of stages.
-    pub stage: u16,
-    /// When it happened, where it is known.
+    /// What happened.
+    pub stage: NrmStage,
+    /// When, where it is known.
     pub on: Option<StatedDate>,
-}
-
-/// Source and information grading of Regulation (EU) 2016/794, Art. 29: `A1` to `X4`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Grading {
-    source: u8,
-    information: u8,
-}
-
-impl Grading {
-    /// Reads `B2`: source A, B, C or X, information 1 to 4.
-    pub fn parse(text: &str) -> Option<Self> {
-        match text.as_bytes() {
-            [source @ (b'A' | b'B' | b'C' | b'X'), information @ b'1'..=b'4'] => {
-                Some(Self { source: *source, information: information - b'0' })
-            }
-            _ => None,
-        }
-    }
-
-    /// How reliable the source is: A, B, C, or X where that cannot be assessed.
-    pub fn source(self) -> char {
-        char::from(self.source)
-    }
-
-    /// How sure the information is: 1 (accuracy not in doubt) to 4 (not known personally, not corroborated).
-    pub fn information(self) -> u8 {
-        self.information
-    }
-}
-
-impl fmt::Display for Grading {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.source(), self.information)
-    }
-}
-
-/// Under which law the record is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Regime {
-    /// Regulation (EU) 2016/679.
-    Gdpr,
-    /// Directive (EU) 2016/680, police and prosecution.
-    Led,
-}
-
-/// Directive (EU) 2016/680, Art. 7(1): facts are kept apart from assessments.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Assertion {
-    /// Established.
-    Fact,
-    /// Somebody's judgement.
-    Assessment,
 }
 
 /// Random, made by this node for one record; never derived from case data.
@@ -173,6 +81,13 @@ pub struct ChildId(pub [u8; 16]);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Identity(pub [u8; 32]);
 
+impl<C> fmt::Debug for Codes<C> {
+    /// Prints no content.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Codes(not shown)")
+    }
+}
+
 /// Prints no content, so that no log line and no failure can.
 macro_rules! not_shown {
     ($($part:ident),*) => {$(
@@ -184,4 +99,4 @@ macro_rules! not_shown {
     )*};
 }
 
-not_shown!(Codes, Place, StageEvent, RecordId, ChildId, Identity, Record, Stated);
+not_shown!(Place, StageEvent, RecordId, ChildId, Identity, Record, Stated);

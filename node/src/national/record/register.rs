@@ -1,14 +1,10 @@
 //! The one way into a record: what a source stated is completed, checked and given its local ids.
 
-use super::{ChildId, Codes, Identity, Record, RecordId, Stated, StatedDate, band};
+use super::{ChildId, Code, Codes, Identity, Record, RecordId, Stated, StatedDate};
 use std::time::Duration;
 use varde_proto::limits;
 use varde_proto::time::Timestamp;
-
-const OTHER: u16 = 97;
-const UNKNOWN: u16 = 98;
-/// The highest number a vocabulary may use: more is a foreign value, not a code of a newer version.
-const HIGHEST_CODE: u16 = 9999;
+use varde_proto::vocabulary::{AgeBand, Assertion, Form, LegalRegime};
 
 /// Why a row is not taken. The row's own values are never repeated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
@@ -16,10 +12,10 @@ pub enum Reason {
     /// 18 or over: outside the scope of the node, whatever else the row holds.
     #[error("the person is 18 or over")]
     OutOfScopeAdult,
-    /// A code that must be given and was not, or 0.
+    /// A code that the schema's sender must give, and did not: 0.
     #[error("a code is missing")]
     Unspecified,
-    /// Not a number of the vocabulary.
+    /// Not a code of its list.
     #[error("a code is not of its list")]
     UnknownCode,
     /// Longer than the bound.
@@ -85,6 +81,7 @@ impl Record {
     ) -> Result<Self, Refusal> {
         complete(&mut stated)?;
         check(&stated)?;
+        check_known(&stated)?;
         let day = |time| StatedDate::of(time).ok_or(Refusal { field: "registered_on", reason: Reason::FutureDate });
         let today = day(now)?;
         check_dates(&stated, today, day(now.after(Duration::from_secs(86_400)))?)?;
@@ -96,39 +93,41 @@ impl Record {
 /// Fills in what follows from the rest: the band of an exact age, the main form of a case.
 fn complete(stated: &mut Stated) -> Result<(), Refusal> {
     if let Some(age) = stated.age {
-        let Some(band) = band::of(age) else { return refuse("age", Reason::OutOfScopeAdult) };
-        if matches!(stated.age_band, 0 | band::UNKNOWN) {
+        let Some(band) = AgeBand::of(age) else { return refuse("age", Reason::OutOfScopeAdult) };
+        if stated.age_band == AgeBand::UNKNOWN {
             stated.age_band = band;
         }
     }
-    if matches!(stated.primary_form, 0 | UNKNOWN) {
+    if stated.primary_form == Form::UNKNOWN {
         stated.primary_form = main_form(&stated.forms);
     }
-    if stated.primary_form < OTHER && !stated.forms.contains(stated.primary_form) {
+    if names_a_form(stated.primary_form) && !stated.forms.contains(stated.primary_form) {
         stated.forms = Codes::new(stated.forms.iter().chain([stated.primary_form]));
     }
+    let mut seen = Vec::new();
+    stated.citizenships.retain(|country| {
+        !seen.contains(country) && {
+            seen.push(*country);
+            true
+        }
+    });
     Ok(())
+}
+
+/// Whether the code says which form it was.
+fn names_a_form(form: Form) -> bool {
+    ![Form::UNKNOWN, Form::NOT_COLLECTED, Form::WITHHELD].contains(&form)
 }
 
 /// The main form where the source names none: the only form; else the group in which all of them lie; else unknown, because
 /// choosing one would invent a fact.
-fn main_form(forms: &Codes) -> u16 {
+fn main_form(forms: &Codes<Form>) -> Form {
     match forms.as_slice() {
-        [] => UNKNOWN,
+        [] => Form::UNKNOWN,
         [only] => *only,
-        [first, second, rest @ ..] if rest.is_empty() && group(*second) == *first => *second,
-        [first, rest @ ..] if rest.iter().all(|form| group(*form) == group(*first)) => group(*first),
-        _ => UNKNOWN,
-    }
-}
-
-/// The form to which a more exact one belongs: 11 to 15 to 10, 21 and 22 to 20, 41 to 46 to 40. Others are their own group.
-fn group(form: u16) -> u16 {
-    match form {
-        11..=15 => 10,
-        21..=22 => 20,
-        41..=46 => 40,
-        other => other,
+        [group, exact] if exact.rolls_up_to() == *group => *exact,
+        [first, rest @ ..] if rest.iter().all(|form| form.rolls_up_to() == first.rolls_up_to()) => first.rolls_up_to(),
+        _ => Form::UNKNOWN,
     }
 }
 
@@ -142,49 +141,90 @@ pub(super) fn check(stated: &Stated) -> Result<(), Refusal> {
             return refuse(field, Reason::BadText);
         }
     }
-    for (field, code) in single_codes(stated) {
-        check_code(field, code)?;
-    }
-    for (field, codes) in code_sets(stated) {
-        if codes.len() > limits::RECORD_CODES {
-            return refuse(field, Reason::TooMany);
-        }
-        codes.iter().try_for_each(|code| check_code(field, code))?;
-    }
-    check_lists(stated)?;
-    match stated.age {
-        Some(age) if band::of(age).is_none() => refuse("age", Reason::OutOfScopeAdult),
-        Some(age) if band::of(age) != Some(stated.age_band) => refuse("age_band", Reason::Contradiction),
-        _ if stated.primary_form < OTHER && !stated.forms.contains(stated.primary_form) => {
-            refuse("primary_form", Reason::Contradiction)
-        }
-        _ => Ok(()),
-    }
-}
-
-fn check_code(field: &'static str, code: u16) -> Result<(), Refusal> {
-    match code {
-        0 => refuse(field, Reason::Unspecified),
-        1..=HIGHEST_CODE => Ok(()),
-        _ => refuse(field, Reason::UnknownCode),
-    }
-}
-
-fn check_lists(stated: &Stated) -> Result<(), Refusal> {
-    if stated.citizenships.len() > limits::RECORD_CITIZENSHIPS {
-        return refuse("citizenship", Reason::TooMany);
-    }
-    if stated.places.len() > limits::RECORD_PLACES {
-        return refuse("places", Reason::TooMany);
-    }
-    if stated.stages.len() > limits::RECORD_STAGES {
-        return refuse("stages", Reason::TooMany);
+    let counts = [
+        ("citizenship", stated.citizenships.len(), limits::RECORD_CITIZENSHIPS),
+        ("places", stated.places.len(), limits::RECORD_PLACES),
+        ("stages", stated.stages.len(), limits::RECORD_STAGES),
+    ];
+    let sets = sets(stated).map(|(field, count, _)| (field, count, limits::RECORD_CODES));
+    if let Some((field, ..)) = counts.iter().chain(&sets).find(|(_, count, most)| count > most) {
+        return refuse(field, Reason::TooMany);
     }
     if stated.language.is_some_and(|code| !code.iter().all(u8::is_ascii_lowercase)) {
         return refuse("language", Reason::UnknownCode);
     }
-    stated.places.iter().try_for_each(|place| check_code("places", place.role))?;
-    stated.stages.iter().try_for_each(|event| check_code("stages", event.stage))
+    if ![LegalRegime::GDPR, LegalRegime::LED].contains(&stated.regime) {
+        return refuse("regime", Reason::UnknownCode);
+    }
+    if ![Assertion::FACT, Assertion::ASSESSMENT].contains(&stated.assertion) {
+        return refuse("assertion", Reason::UnknownCode);
+    }
+    check_agreement(stated)
+}
+
+/// The rules between fields.
+fn check_agreement(stated: &Stated) -> Result<(), Refusal> {
+    if let Some(age) = stated.age {
+        match AgeBand::of(age) {
+            None => return refuse("age", Reason::OutOfScopeAdult),
+            Some(band) if band != stated.age_band => return refuse("age_band", Reason::Contradiction),
+            Some(_) => {}
+        }
+    }
+    if names_a_form(stated.primary_form) && !stated.forms.contains(stated.primary_form) {
+        return refuse("primary_form", Reason::Contradiction);
+    }
+    if stated.places.iter().any(|place| place.region.is_some_and(|region| region.country() != place.country)) {
+        return refuse("places", Reason::Contradiction);
+    }
+    Ok(())
+}
+
+/// A new record speaks the lists of today; a stored one may be of a later list.
+fn check_known(stated: &Stated) -> Result<(), Refusal> {
+    let singles = [
+        ("source_grade", stated.source_grade.is_known()),
+        ("information_grade", stated.information_grade.is_known()),
+        ("status", stated.status.is_known()),
+        ("decided_by", stated.decided_by.is_known()),
+        ("case_status", stated.case_status.is_known()),
+        ("age_band", stated.age_band.is_known()),
+        ("age_reference", stated.age_reference.is_known()),
+        ("gender", stated.gender.is_known()),
+        ("primary_form", stated.primary_form.is_known()),
+        ("duration", stated.duration.is_known()),
+        ("places", stated.places.iter().all(|place| place.role.is_known())),
+        ("stages", stated.stages.iter().all(|event| event.stage.is_known())),
+    ];
+    let sets = sets(stated).map(|(field, _, known)| (field, known));
+    match singles.iter().chain(&sets).find(|(_, known)| !known) {
+        Some((field, _)) => refuse(field, Reason::UnknownCode),
+        None => Ok(()),
+    }
+}
+
+/// Every set of codes: its column, how many codes it has, whether all are known.
+fn sets(stated: &Stated) -> [(&'static str, usize, bool); 15] {
+    fn set<C: Code>(field: &'static str, codes: &Codes<C>) -> (&'static str, usize, bool) {
+        (field, codes.len(), codes.iter().all(Code::is_known))
+    }
+    [
+        set("forms", &stated.forms),
+        set("means", &stated.means),
+        set("means_groups", &stated.means_groups),
+        set("acts", &stated.acts),
+        set("recruitment", &stated.recruitment),
+        set("relations", &stated.relations),
+        set("platforms", &stated.platforms),
+        set("situations", &stated.situations),
+        set("sources", &stated.sources),
+        set("indicators", &stated.indicators),
+        set("determinants", &stated.determinants),
+        set("industries", &stated.industries),
+        set("transport", &stated.transport),
+        set("borders", &stated.borders),
+        set("services", &stated.services),
+    ]
 }
 
 /// A day of grace, because a source east of UTC is ahead of it.
@@ -205,45 +245,12 @@ fn check_dates(stated: &Stated, today: StatedDate, latest: StatedDate) -> Result
     Ok(())
 }
 
-/// Every code that a record holds once, with its column.
-fn single_codes(stated: &Stated) -> [(&'static str, u16); 8] {
-    [
-        ("status", stated.status),
-        ("decided_by", stated.decided_by),
-        ("case_status", stated.case_status),
-        ("age_band", stated.age_band),
-        ("age_reference", stated.age_reference),
-        ("gender", stated.gender),
-        ("primary_form", stated.primary_form),
-        ("duration", stated.duration),
-    ]
-}
-
-/// Every set of codes, with its column.
-fn code_sets(stated: &Stated) -> [(&'static str, &Codes); 14] {
-    [
-        ("forms", &stated.forms),
-        ("means", &stated.means),
-        ("acts", &stated.acts),
-        ("recruitment", &stated.recruitment),
-        ("relations", &stated.relations),
-        ("platforms", &stated.platforms),
-        ("situations", &stated.situations),
-        ("sources", &stated.sources),
-        ("indicators", &stated.indicators),
-        ("determinants", &stated.determinants),
-        ("industries", &stated.industries),
-        ("transport", &stated.transport),
-        ("borders", &stated.borders),
-        ("services", &stated.services),
-    ]
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
-    use super::super::{CountryCode, Place, sample};
+    use super::super::{Gender, Place, StageEvent, sample};
     use super::*;
+    use varde_proto::vocabulary::{Country, CountryRole, MeansOfControl, NrmStage, Nuts1};
 
     fn reason(stated: Stated) -> Option<(&'static str, Reason)> {
         sample::record(1, stated).err().map(|refusal| (refusal.field, refusal.reason))
@@ -251,55 +258,66 @@ mod tests {
 
     #[test]
     fn a_row_without_any_statement_is_a_record_of_unknown_age() {
-        let record = sample::record(1, sample::blank()).unwrap();
+        let record = sample::record(1, Stated::nothing()).unwrap();
         assert!(!record.is_child());
         assert_eq!(record.registered_on().to_string(), "2026-11-21");
     }
 
     #[test]
     fn an_exact_age_finds_its_band() {
-        for (age, band) in [(0, 1), (8, 1), (9, 2), (13, 2), (14, 3), (15, 3), (16, 4), (17, 4)] {
-            let record = sample::record(1, Stated { age: Some(age), ..sample::blank() }).unwrap();
+        for (age, band) in
+            [(0, AgeBand::AGE_0_8), (13, AgeBand::AGE_9_13), (14, AgeBand::AGE_14_15), (17, AgeBand::AGE_16_17)]
+        {
+            let record = sample::record(1, Stated { age: Some(age), ..Stated::nothing() }).unwrap();
             assert_eq!((record.stated().age_band, record.is_child()), (band, true), "age {age}");
         }
-        assert_eq!(reason(Stated { age: Some(18), ..sample::blank() }), Some(("age", Reason::OutOfScopeAdult)));
+        assert_eq!(reason(Stated { age: Some(18), ..Stated::nothing() }), Some(("age", Reason::OutOfScopeAdult)));
     }
 
     #[test]
     fn the_main_form_is_named_only_where_it_follows() {
-        let main = |forms: &[u16]| main_form(&Codes::new(forms.iter().copied()));
-        assert_eq!(main(&[]), 98);
-        assert_eq!(main(&[30]), 30);
-        assert_eq!(main(&[10, 12]), 12, "a group and one of its forms");
-        assert_eq!(main(&[11, 12]), 10, "two forms of one group");
-        assert_eq!(main(&[10, 20]), 98, "two groups");
-        assert_eq!(main(&[60, 61]), 98, "surrogacy is no kind of adoption");
-        let named = Stated { primary_form: 30, forms: Codes::new([10]), ..sample::blank() };
-        assert_eq!(sample::record(1, named).unwrap().stated().forms.as_slice(), [10, 30]);
+        let main = |forms: &[Form]| main_form(&Codes::new(forms.iter().copied()));
+        assert_eq!(main(&[]), Form::UNKNOWN);
+        assert_eq!(main(&[Form::FORCED_BEGGING]), Form::FORCED_BEGGING);
+        assert_eq!(main(&[Form::SEXUAL_EXPLOITATION, Form::SEX_CSAM_PRODUCTION]), Form::SEX_CSAM_PRODUCTION);
+        assert_eq!(main(&[Form::SEX_PROSTITUTION, Form::SEX_CSAM_PRODUCTION]), Form::SEXUAL_EXPLOITATION);
+        assert_eq!(main(&[Form::SEXUAL_EXPLOITATION, Form::LABOUR_EXPLOITATION]), Form::UNKNOWN);
+        assert_eq!(main(&[Form::ILLEGAL_ADOPTION, Form::SURROGACY]), Form::UNKNOWN);
+        let forms = Codes::new([Form::SEXUAL_EXPLOITATION]);
+        let named = Stated { primary_form: Form::FORCED_BEGGING, forms, ..Stated::nothing() };
+        let wanted = [Form::SEXUAL_EXPLOITATION, Form::FORCED_BEGGING];
+        assert_eq!(sample::record(1, named).unwrap().stated().forms.as_slice(), wanted);
     }
 
     #[test]
     fn every_rule_refuses_with_its_field_and_reason() {
-        let blank = sample::blank;
+        let nothing = Stated::nothing;
         let day = |text| StatedDate::parse(text);
-        let later = sample::place(1, "NO", None).map(|place| Place { when: day("2027-01"), ..place });
+        let place = sample::place(CountryRole::TRANSIT, "NO", None).unwrap();
+        let later = Place { when: day("2027-01"), ..place.clone() };
+        let elsewhere = Place { region: Nuts1::parse("ITC").ok(), ..place.clone() };
+        let countries: Vec<_> = Country::all().take(9).collect();
+        let many = Codes::new((1..=41).filter_map(Code::from_number));
+        let event = StageEvent { stage: NrmStage::DETECTED, on: day("2026-12-24") };
         let cases = [
-            (Stated { agency: "é".repeat(33), ..blank() }, "agency", Reason::TooLong),
-            (Stated { reference: "a\u{0}".into(), ..blank() }, "reference", Reason::BadText),
-            (Stated { status: 0, ..blank() }, "status", Reason::Unspecified),
-            (Stated { gender: 10_000, ..blank() }, "gender", Reason::UnknownCode),
-            (Stated { means: Codes::new([0]), ..blank() }, "means", Reason::Unspecified),
-            (Stated { means: Codes::new(1..=41), ..blank() }, "means", Reason::TooMany),
-            (Stated { age: Some(9), age_band: 1, ..blank() }, "age_band", Reason::Contradiction),
-            (
-                Stated { citizenships: vec![CountryCode::parse("NO").unwrap(); 9], ..blank() },
-                "citizenship",
-                Reason::TooMany,
-            ),
-            (Stated { language: Some(*b"NOR"), ..blank() }, "language", Reason::UnknownCode),
-            (Stated { places: later.into_iter().collect(), ..blank() }, "places", Reason::FutureDate),
-            (Stated { registered_on: day("2027"), ..blank() }, "registered_on", Reason::FutureDate),
-            (Stated { retain_until: day("2025"), ..blank() }, "retain_until", Reason::RetentionOver),
+            (Stated { agency: "é".repeat(33), ..nothing() }, "agency", Reason::TooLong),
+            (Stated { reference: "a\u{0}".into(), ..nothing() }, "reference", Reason::BadText),
+            (Stated { gender: Gender::from_number(10).unwrap(), ..nothing() }, "gender", Reason::UnknownCode),
+            (Stated { forms: Codes::new(Form::from_number(19)), ..nothing() }, "primary_form", Reason::UnknownCode),
+            (Stated { means: Codes::new(MeansOfControl::from_number(40)), ..nothing() }, "means", Reason::UnknownCode),
+            (Stated { means: many, ..nothing() }, "means", Reason::TooMany),
+            (Stated { citizenships: countries, ..nothing() }, "citizenship", Reason::TooMany),
+            (Stated { places: vec![place; 25], ..nothing() }, "places", Reason::TooMany),
+            (Stated { stages: vec![event.clone(); 65], ..nothing() }, "stages", Reason::TooMany),
+            (Stated { age: Some(9), age_band: AgeBand::AGE_0_8, ..nothing() }, "age_band", Reason::Contradiction),
+            (Stated { places: vec![elsewhere], ..nothing() }, "places", Reason::Contradiction),
+            (Stated { language: Some(*b"NOR"), ..nothing() }, "language", Reason::UnknownCode),
+            (Stated { regime: LegalRegime::NONE, ..nothing() }, "regime", Reason::UnknownCode),
+            (Stated { assertion: Assertion::UNKNOWN, ..nothing() }, "assertion", Reason::UnknownCode),
+            (Stated { places: vec![later], ..nothing() }, "places", Reason::FutureDate),
+            (Stated { stages: vec![event], ..nothing() }, "stages", Reason::FutureDate),
+            (Stated { registered_on: day("2027"), ..nothing() }, "registered_on", Reason::FutureDate),
+            (Stated { retain_until: day("2025"), ..nothing() }, "retain_until", Reason::RetentionOver),
         ];
         for (stated, field, wanted) in cases {
             assert_eq!(reason(stated), Some((field, wanted)));
@@ -308,14 +326,14 @@ mod tests {
 
     #[test]
     fn tomorrow_is_taken_because_a_source_may_be_east_of_utc() {
-        let registered = |text| Stated { registered_on: StatedDate::parse(text), ..sample::blank() };
+        let registered = |text| Stated { registered_on: StatedDate::parse(text), ..Stated::nothing() };
         assert_eq!(reason(registered("2026-11-22")), None);
         assert_eq!(reason(registered("2026-11-23")), Some(("registered_on", Reason::FutureDate)));
     }
 
     #[test]
     fn nothing_of_a_record_can_be_printed() {
-        let stated = Stated { agency: "secret".into(), age: Some(9), ..sample::blank() };
+        let stated = Stated { agency: "secret".into(), age: Some(9), ..Stated::nothing() };
         assert_eq!(format!("{stated:?}"), "Stated(not shown)");
         assert_eq!(format!("{:?}", sample::record(1, stated).unwrap()), "Record(not shown)");
     }
