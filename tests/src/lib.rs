@@ -1,5 +1,6 @@
 //! The federation as one program: what the demonstration, the scenarios, the fault tests and the benchmarks share.
 
+pub mod harness;
 pub mod powercut;
 pub mod tidy;
 pub mod workload;

@@ -44,7 +44,8 @@ fn a_long_function_is_found() {
 
 #[test]
 fn a_file_without_module_documentation_is_found() {
-    passes("tests/fuzz/a.rs", "#![no_main]\n//! Docs.\n");
+    passes("tests/fuzz/a.rs", "#![no_main]\n#![allow(\n    x,\n    reason = \"[y]\"\n)]\n\n//! Docs.\n");
+    bites("cli/src/a.rs", "#![allow(\n    x,\n)]\nuse std::fmt;\n", 4, "begins with `//!`");
     bites("cli/src/a.rs", "use std::fmt;\n", 1, "begins with `//!`");
     bites("cli/src/a.rs", "", 1, "begins with `//!`");
 }

@@ -3,16 +3,27 @@
 use super::{Breach, Source};
 use std::path::{Component, Path, PathBuf};
 
+const NO_DOCS: &str = "a file begins with `//!`: what is in, what is out";
+
 /// Every Rust file says at its top what is in and what is out.
 pub(super) fn module_docs(source: &Source) -> Vec<Breach> {
-    if !source.is(".rs") {
-        return Vec::new();
+    if !source.is(".rs") || source.is("/tests.rs") {
+        return Vec::new(); // `tests.rs` is the test half of the module that names it
     }
-    let first = source.lines().find(|(_, l)| !l.trim().is_empty() && !l.starts_with("#!["));
-    match first {
-        Some((_, line)) if line.starts_with("//! ") => Vec::new(),
-        other => vec![source.breach(other.map_or(1, |(n, _)| n), "a file begins with `//!`: what is in, what is out")],
+    let mut open = 0;
+    for (number, line) in source.lines() {
+        if open == 0 && line.starts_with("//! ") {
+            return Vec::new();
+        }
+        // Attributes of the whole file may stand before its documentation, over several lines.
+        let attribute = open > 0 || line.starts_with("#![") || line.trim().is_empty();
+        if !attribute {
+            return vec![source.breach(number, NO_DOCS)];
+        }
+        open += line.matches('[').count();
+        open -= line.matches(']').count().min(open);
     }
+    vec![source.breach(1, NO_DOCS)]
 }
 
 /// Relative links of a Markdown document, outside code.

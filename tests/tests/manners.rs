@@ -1,0 +1,54 @@
+//! The command line's manners, with the real binary: exit codes, data on stdout and talk on stderr, `--json`.
+
+use std::process::{Command, Stdio};
+use varde_tests::harness::{Outcome, binaries, run};
+
+fn varde(args: &[&str]) -> Outcome {
+    let mut command = Command::new(&binaries().unwrap().varde);
+    run(command.env_remove("VARDE_DIR").args(args)).unwrap()
+}
+
+#[test]
+fn a_misuse_is_exit_2_with_advice_and_no_data() {
+    for args in [&["status"][..], &["status", "--dir", "/nonexistent"], &["status", "--colour"], &["weather"], &[]] {
+        let outcome = varde(args);
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(2), ""), "{args:?}");
+        assert!(outcome.stderr.contains("what to do") || outcome.stderr.contains("--help"), "{}", outcome.stderr);
+    }
+}
+
+#[test]
+fn a_failure_with_json_is_one_document_on_stderr() {
+    for args in [&["status", "--json"][..], &["--json", "status", "--colour"]] {
+        let outcome = varde(args);
+        let document: serde_json::Value = serde_json::from_str(&outcome.stderr).unwrap();
+        assert_eq!((document["error"]["exit"].as_u64(), outcome.stdout.as_str()), (Some(2), ""), "{args:?}");
+    }
+}
+
+#[test]
+fn a_node_that_does_not_run_is_exit_75_and_says_how_to_start_it() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("varde.toml"), "").unwrap();
+    let path = dir.path().to_string_lossy().into_owned();
+    let outcome = varde(&["status", "--dir", &path]);
+    assert_eq!(outcome.code, Some(75));
+    assert!(outcome.stderr.contains(&format!("varde-node --dir {path}")), "{}", outcome.stderr);
+}
+
+#[test]
+fn help_is_data_and_every_example_begins_with_the_commands_name() {
+    let outcome = varde(&["--help"]);
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""));
+    assert!(outcome.stdout.contains("Exit codes:"));
+    assert!(varde(&["status", "--help"]).stdout.contains("varde status"));
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let mut command = Command::new(&binaries().unwrap().varde);
+    let mut child = command.args(["completions", "zsh"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0));
+}
