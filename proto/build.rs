@@ -39,11 +39,11 @@ fn schema_files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     Ok(files)
 }
 
-/// A constant for every code of `vocabulary.proto`, and the list of names by which the vocabularies are read: the schema is
+/// A constant for every code of the `vocabulary_*.proto`, and the list of names by which the vocabularies are read: the schema is
 /// the only place where a code's number stands.
 fn codes(descriptors: &tonic_prost_build::FileDescriptorSet) -> String {
     let mut text = String::new();
-    let vocabulary = descriptors.file.iter().filter(|f| f.name().ends_with("vocabulary.proto"));
+    let vocabulary = descriptors.file.iter().filter(|f| f.name().contains("/vocabulary_"));
     for list in vocabulary.flat_map(|f| &f.enum_type) {
         let prefix = format!("{}_", screaming(list.name()));
         let short = |name: &str| name.strip_prefix(&prefix).unwrap_or(name).to_owned();
