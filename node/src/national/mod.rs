@@ -1,3 +1,6 @@
 //! What never leaves the country.
 
+pub mod aggregate;
+pub mod budget;
+pub mod disclosure;
 pub mod record;

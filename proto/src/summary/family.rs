@@ -32,9 +32,10 @@ pub const FLOOR: u32 = 5;
 /// The name of the population's definition.
 pub const POPULATION: &str = "children-registered/1";
 /// The text behind [`POPULATION`]. It never changes; another text is another name.
-pub const POPULATION_TEXT: &str = "Children under 18 whom this node has registered as identified or presumed victims of \
-     trafficking, each counted once, in the period of the first registration entered at this node. Children of unknown age are \
-     not counted. Figures are registrations at one node; the same child may also be registered at another.";
+pub const POPULATION_TEXT: &str = "Children under 18 whom this node has registered as victims of trafficking: formally \
+     identified, identified otherwise, presumed, or of a status that was not stated. Children registered as only at risk, those \
+     found not to be victims, and those of unknown age are not counted. Each child is counted once, in the period of its first \
+     registration entered at this node. Figures are registrations at one node; the same child may also be registered at another.";
 
 /// The tables, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,0 +1,113 @@
+//! Counting, over invented records.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use super::super::record::sample::{blank, place, record};
+use super::super::record::{ChildId, Identity, Record, RecordId, Stated, StatedDate};
+use super::*;
+use varde_proto::time::Timestamp;
+
+const COHORT: Period = Period::Quarter(2026, 3);
+
+fn case(form: u16, recruited: &[&str], exploited: &[&str]) -> Stated {
+    let mut stated = blank();
+    stated.status = 3;
+    stated.age = Some(15);
+    stated.primary_form = form;
+    stated.registered_on = StatedDate::new(2026, 8, 2);
+    let places = [(4, recruited), (6, exploited)];
+    for (role, countries) in places {
+        stated.places.extend(countries.iter().map(|country| place(role, country, None).unwrap()));
+    }
+    stated
+}
+
+fn of_child(number: u8, child: u8, stated: Stated) -> Record {
+    let now = Timestamp::parse("2026-11-21T12:00:00Z").unwrap();
+    Record::register(stated, RecordId([number; 16]), ChildId([child; 16]), Identity([number; 32]), now).unwrap()
+}
+
+fn count(records: &[Record]) -> [Vec<u32>; 4] {
+    let mut tally = Tally::new(NodeId::parse("NO").unwrap(), COHORT);
+    records.iter().for_each(|record| tally.add(record));
+    tally.finish().into_tables()
+}
+
+/// Every cell that is not empty, by the names of its rows.
+fn filled(tables: &[Vec<u32>; 4]) -> Vec<(String, u32)> {
+    let mut filled = Vec::new();
+    for (table, cells) in TableName::ALL.into_iter().zip(tables) {
+        let counted = cells.iter().enumerate().filter(|(_, count)| **count > 0);
+        filled.extend(counted.map(|(cell, count)| (table.rows(cell).join(" "), *count)));
+    }
+    filled
+}
+
+#[test]
+fn a_child_counts_in_one_cell_of_each_table() {
+    let records = [record(1, case(30, &["LT", "NO"], &["NO", "SE"])).unwrap()];
+    let wanted = [("FORCED_BEGGING", 1), ("AGE_14_15", 1), ("LT YES", 1), ("NO YES", 1)];
+    assert_eq!(filled(&count(&records)), wanted.map(|(rows, count)| (rows.to_owned(), count)));
+}
+
+#[test]
+fn what_is_not_stated_is_unknown_and_what_is_elsewhere_is_not_here() {
+    let records = [record(1, case(98, &[], &["SE"])).unwrap(), record(2, case(98, &["ZZ"], &[])).unwrap()];
+    let rows: Vec<String> = filled(&count(&records)).into_iter().map(|(rows, _)| rows).collect();
+    assert_eq!(rows, ["UNKNOWN", "AGE_14_15", "OTHER UNKNOWN", "UNKNOWN NO", "SE UNKNOWN", "UNKNOWN NO"]);
+}
+
+#[test]
+fn those_outside_the_population_are_not_counted() {
+    let mut at_risk = case(10, &[], &[]);
+    at_risk.status = 1;
+    let mut not_a_victim = case(10, &[], &[]);
+    not_a_victim.status = 5;
+    let mut newer_code = case(10, &[], &[]);
+    newer_code.status = 42;
+    let mut ageless = case(10, &[], &[]);
+    (ageless.age, ageless.age_band) = (None, 98);
+    let mut elsewhen = case(10, &[], &[]);
+    elsewhen.registered_on = StatedDate::new(2026, 10, 1);
+    let mut year_only = case(10, &[], &[]);
+    year_only.registered_on = StatedDate::new(2026, 0, 0);
+    let outside = [at_risk, not_a_victim, newer_code, ageless, elsewhen, year_only];
+    let records: Vec<Record> = (1..).zip(outside).map(|(n, stated)| record(n, stated).unwrap()).collect();
+    assert_eq!(filled(&count(&records)), []);
+}
+
+/// A13 of docs/disclosure.md: however often and however variously a child is registered.
+#[test]
+fn a_child_with_many_records_changes_each_table_by_one() {
+    let others = [record(1, case(10, &["LT"], &["NO"])).unwrap(), record(2, case(30, &["RO"], &["NO"])).unwrap()];
+    let many = (10..60).map(|n| {
+        let countries = ["LT", "LV", "EE", "RO"];
+        of_child(
+            n,
+            99,
+            case(u16::from(n), &countries[..usize::from(n % 4)], &["NO", "DK"][..usize::from(n % 3).min(2)]),
+        )
+    });
+    let without = count(&others);
+    let with = count(&others.iter().cloned().chain(many).collect::<Vec<_>>());
+    for (before, after) in without.iter().zip(&with) {
+        let changed: Vec<u32> = before.iter().zip(after).map(|(b, a)| a - b).filter(|change| *change > 0).collect();
+        assert_eq!(changed, [1]);
+    }
+}
+
+#[test]
+fn a_childs_cohort_is_that_of_its_first_record_whatever_comes_later() {
+    let mut earlier = case(10, &[], &[]);
+    earlier.registered_on = StatedDate::new(2026, 2, 1);
+    // Entered later, though it states an earlier day: the child stays where it is.
+    let backdated = [of_child(1, 7, case(10, &[], &[])), of_child(2, 7, earlier.clone())];
+    assert_eq!(count(&backdated)[1].iter().sum::<u32>(), 1);
+    let first_elsewhere = [of_child(1, 7, earlier), of_child(2, 7, case(10, &[], &[]))];
+    assert_eq!(count(&first_elsewhere)[1].iter().sum::<u32>(), 0);
+    // At risk first, identified later in the same cohort: counted, once.
+    let mut at_risk = case(10, &[], &[]);
+    at_risk.status = 1;
+    let grown = [of_child(1, 7, at_risk), of_child(2, 7, case(10, &[], &[])), of_child(3, 7, case(30, &[], &[]))];
+    assert_eq!(filled(&count(&grown))[0], ("SEXUAL_EXPLOITATION".to_owned(), 1));
+}
