@@ -68,3 +68,15 @@ pub const SUMMARY_SIGMA2_Q10: u64 = 1 << 32;
 pub const SUMMARY_CELL: u64 = 1_000_000_000;
 /// Bytes of a program's version.
 pub const SOFTWARE_BYTES: usize = 32;
+/// Codes in one list of an alert: more than any list has that makes sense at once, far below what fills a payload.
+pub const ALERT_CODES: usize = 32;
+/// Countries with a role in one alert.
+pub const ALERT_COUNTRIES: usize = 32;
+/// Stops of a route: eight countries are more than any corridor that was reported.
+pub const ALERT_STOPS: usize = 8;
+/// Countries to which a missing child may have gone.
+pub const ALERT_DESTINATIONS: usize = 3;
+/// Bytes of an alert's contact token: 80 random bits.
+pub const CONTACT_TOKEN_BYTES: usize = 10;
+/// Bytes of a draft's file (`FILE.json`): a complete example has under 4 KiB.
+pub const DRAFT_FILE_BYTES: usize = 64 * 1024;
