@@ -80,3 +80,11 @@ pub const ALERT_DESTINATIONS: usize = 3;
 pub const CONTACT_TOKEN_BYTES: usize = 10;
 /// Bytes of a draft's file (`FILE.json`): a complete example has under 4 KiB.
 pub const DRAFT_FILE_BYTES: usize = 64 * 1024;
+/// Bytes of a tlog-proof: a note, its path, and whatever another system puts into `extra`.
+pub const PROOF_BYTES: usize = 1024 * 1024;
+/// Bytes of a policy file.
+pub const POLICY_BYTES: usize = 256 * 1024;
+/// Logs, witnesses and groups (of each) in a policy; C2SP tlog-policy asks for 32 at least.
+pub const POLICY_NAMES: usize = 256;
+/// Hashes in a full tile, and entries in a full bundle (C2SP tlog-tiles).
+pub const TILE_WIDTH: u64 = 256;

@@ -20,11 +20,16 @@ pub fn sign(checkpoint: &Checkpoint, name: &str, seconds: u64, key: &SecretKey) 
 
 /// The time that a good cosignature of the checkpoint with this text states, in seconds since 1970.
 pub fn verify(text: &str, line: &[u8], key: &PublicKey) -> Option<u64> {
-    let (time, signature) = line.split_at_checked(TIME_BYTES)?;
-    let seconds = u64::from_be_bytes(time.try_into().ok()?);
+    let (seconds, signature) = stated(line)?;
     Checkpoint::parse(text).ok()?;
     key.verify(&message(text, seconds)?, signature).ok()?;
     Some(seconds)
+}
+
+/// The time a line states and its signature, neither of them checked.
+pub fn stated(line: &[u8]) -> Option<(u64, &[u8])> {
+    let (time, signature) = line.split_at_checked(TIME_BYTES)?;
+    Some((u64::from_be_bytes(time.try_into().ok()?), signature))
 }
 
 fn message(text: &str, seconds: u64) -> Option<Vec<u8>> {

@@ -1,5 +1,6 @@
 //! The exchange log: what a leaf commits to ([`event`], [`leaf`], [`chain`]), the Merkle tree over the leaves ([`merkle`],
-//! [`tree`], [`frontier`]), and its signed heads ([`vkey`], [`note`], [`checkpoint`], [`head`]).
+//! [`tree`], [`frontier`], [`tiles`]), its signed heads ([`vkey`], [`note`], [`checkpoint`], [`cosignature`], [`head`]), and what
+//! shows one leaf to a stranger ([`policy`], [`proof`]).
 //!
 //! Out: where leaves are kept and when a head is signed (the node), and what a whole log proves ([`crate::audit`]).
 //! Hashing is RFC 6962's (RFC 9162, section 2.1); notes, checkpoints, proofs and policies are C2SP's, at the versions that
@@ -15,6 +16,9 @@ pub mod head;
 pub mod leaf;
 pub mod merkle;
 pub mod note;
+pub mod policy;
+pub mod proof;
+pub mod tiles;
 pub mod tree;
 pub mod vkey;
 
@@ -24,5 +28,7 @@ pub use frontier::Frontier;
 pub use head::Head;
 pub use leaf::{Entry, Opening};
 pub use note::Note;
+pub use policy::Policy;
+pub use proof::TlogProof;
 pub use tree::Tree;
 pub use vkey::Vkey;
