@@ -8,9 +8,9 @@
 use super::record::{ChildId, Record};
 use std::collections::BTreeMap;
 use varde_proto::id::NodeId;
-use varde_proto::summary::{Here, TableName, age_row, country_row, form_row};
+use varde_proto::summary::{Here, TableName, age_row, form_row};
 use varde_proto::time::Period;
-use varde_proto::vocabulary::{CountryRole, VictimStatus, Vocabulary};
+use varde_proto::vocabulary::{Country, CountryRole, VictimStatus};
 
 /// The exact tables of one cohort. No copy, no print.
 pub struct Counts([Vec<u32>; 4]);
@@ -67,11 +67,11 @@ fn rows(record: &Record, node: NodeId) -> Option<[Vec<usize>; 4]> {
     if !is_victim(stated.status) {
         return None;
     }
-    let age = age_row(u32::from(stated.age_band))?;
+    let age = age_row(stated.age_band)?;
     let (recruited, recruited_here) = place(record, CountryRole::RECRUITMENT, node);
     let (exploited, exploited_here) = place(record, CountryRole::EXPLOITATION, node);
     Some([
-        vec![form_row(u32::from(stated.primary_form))],
+        vec![form_row(stated.primary_form)],
         vec![age],
         vec![recruited, exploited_here.row()],
         vec![exploited, recruited_here.row()],
@@ -79,7 +79,7 @@ fn rows(record: &Record, node: NodeId) -> Option<[Vec<usize>; 4]> {
 }
 
 /// Identified, presumed, or of a status that was not stated.
-fn is_victim(status: u16) -> bool {
+fn is_victim(status: VictimStatus) -> bool {
     let counted = [
         VictimStatus::PRESUMED,
         VictimStatus::IDENTIFIED_FORMAL,
@@ -88,17 +88,17 @@ fn is_victim(status: u16) -> bool {
         VictimStatus::NOT_COLLECTED,
         VictimStatus::WITHHELD,
     ];
-    counted.iter().any(|known| known.number() == i32::from(status))
+    counted.contains(&status)
 }
 
-/// The row of the country first stated in this role, and whether the node's own is among those stated.
+/// The row of the first known country of this role, and whether the node's own is among those known.
 fn place(record: &Record, role: CountryRole, node: NodeId) -> (usize, Here) {
-    let mut countries = record.countries(role.number().unsigned_abs() as u16).peekable();
-    let Some(first) = countries.peek().copied() else {
-        return (country_row(None), Here::Unknown);
+    let known = |country: &Country| *country != Country::UNKNOWN;
+    let Some(first) = record.countries(role).find(known) else {
+        return (Country::UNKNOWN.index(), Here::Unknown);
     };
-    let here = if countries.any(|country| country.as_str() == node.as_str()) { Here::Yes } else { Here::No };
-    (country_row(Some(first.as_str())), here)
+    let here = record.countries(role).any(|country| country.code() == node.as_str());
+    (first.index(), if here { Here::Yes } else { Here::No })
 }
 
 #[cfg(test)]

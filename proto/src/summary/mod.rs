@@ -19,7 +19,7 @@ mod release;
 mod rho;
 mod trend;
 
-pub use axis::{Axis, Here, age_row, country_row, form_row};
+pub use axis::{Axis, Here, age_row, form_row};
 pub use budget::{Act, Charge, LedgerEntry};
 pub use chain::{Chain, ChainFault, EditionState, Place};
 pub use corridor::{Corridor, Sight};

@@ -6,6 +6,7 @@ use super::*;
 use crate::envelope::{Payload, Rejection};
 use crate::id::{Digest, NodeId};
 use crate::time::{Period, Timestamp};
+use crate::vocabulary::Country;
 use crate::wire::peer;
 use prost::Message;
 
@@ -159,7 +160,8 @@ fn what_is_shown_of_the_same_cells_never_changes() {
 #[test]
 fn a_corridor_is_seen_from_both_ends_and_never_averaged() {
     let (no, lt) = (NodeId::parse("NO").unwrap(), NodeId::parse("LT").unwrap());
-    let at = |table: TableName, country| table.cell(&[country_row(Some(country)), Here::Yes.row()]).unwrap();
+    let at =
+        |table: TableName, country| table.cell(&[Country::parse(country).unwrap().index(), Here::Yes.row()]).unwrap();
     let mut origin = draft();
     origin.tables[3].1[at(TableName::ExploitedIn, "NO")] = 80;
     let mut destination = draft();

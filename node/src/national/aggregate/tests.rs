@@ -2,20 +2,21 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use super::super::record::sample::{blank, place, record};
+use super::super::record::sample::{place, record};
 use super::super::record::{ChildId, Identity, Record, RecordId, Stated, StatedDate};
 use super::*;
 use varde_proto::time::Timestamp;
+use varde_proto::vocabulary::{AgeBand, Form, Vocabulary};
 
 const COHORT: Period = Period::Quarter(2026, 3);
 
-fn case(form: u16, recruited: &[&str], exploited: &[&str]) -> Stated {
-    let mut stated = blank();
-    stated.status = 3;
+fn case(form: Form, recruited: &[&str], exploited: &[&str]) -> Stated {
+    let mut stated = Stated::nothing();
+    stated.status = VictimStatus::IDENTIFIED_FORMAL;
     stated.age = Some(15);
     stated.primary_form = form;
     stated.registered_on = StatedDate::new(2026, 8, 2);
-    let places = [(4, recruited), (6, exploited)];
+    let places = [(CountryRole::RECRUITMENT, recruited), (CountryRole::EXPLOITATION, exploited)];
     for (role, countries) in places {
         stated.places.extend(countries.iter().map(|country| place(role, country, None).unwrap()));
     }
@@ -45,31 +46,34 @@ fn filled(tables: &[Vec<u32>; 4]) -> Vec<(String, u32)> {
 
 #[test]
 fn a_child_counts_in_one_cell_of_each_table() {
-    let records = [record(1, case(30, &["LT", "NO"], &["NO", "SE"])).unwrap()];
+    let records = [record(1, case(Form::FORCED_BEGGING, &["LT", "NO"], &["NO", "SE"])).unwrap()];
     let wanted = [("FORCED_BEGGING", 1), ("AGE_14_15", 1), ("LT YES", 1), ("NO YES", 1)];
     assert_eq!(filled(&count(&records)), wanted.map(|(rows, count)| (rows.to_owned(), count)));
 }
 
 #[test]
 fn what_is_not_stated_is_unknown_and_what_is_elsewhere_is_not_here() {
-    let records = [record(1, case(98, &[], &["SE"])).unwrap(), record(2, case(98, &["ZZ"], &[])).unwrap()];
+    let records = [
+        record(1, case(Form::UNKNOWN, &[], &["SE"])).unwrap(),
+        record(2, case(Form::UNKNOWN, &["OTHER"], &[])).unwrap(),
+    ];
     let rows: Vec<String> = filled(&count(&records)).into_iter().map(|(rows, _)| rows).collect();
     assert_eq!(rows, ["UNKNOWN", "AGE_14_15", "OTHER UNKNOWN", "UNKNOWN NO", "SE UNKNOWN", "UNKNOWN NO"]);
 }
 
 #[test]
 fn those_outside_the_population_are_not_counted() {
-    let mut at_risk = case(10, &[], &[]);
-    at_risk.status = 1;
-    let mut not_a_victim = case(10, &[], &[]);
-    not_a_victim.status = 5;
-    let mut newer_code = case(10, &[], &[]);
-    newer_code.status = 42;
-    let mut ageless = case(10, &[], &[]);
-    (ageless.age, ageless.age_band) = (None, 98);
-    let mut elsewhen = case(10, &[], &[]);
+    let mut at_risk = case(Form::SEXUAL_EXPLOITATION, &[], &[]);
+    at_risk.status = VictimStatus::AT_RISK;
+    let mut not_a_victim = case(Form::SEXUAL_EXPLOITATION, &[], &[]);
+    not_a_victim.status = VictimStatus::NOT_A_VICTIM;
+    let mut newer_code = case(Form::SEXUAL_EXPLOITATION, &[], &[]);
+    newer_code.status = VictimStatus::from_number(42).unwrap();
+    let mut ageless = case(Form::SEXUAL_EXPLOITATION, &[], &[]);
+    (ageless.age, ageless.age_band) = (None, AgeBand::UNKNOWN);
+    let mut elsewhen = case(Form::SEXUAL_EXPLOITATION, &[], &[]);
     elsewhen.registered_on = StatedDate::new(2026, 10, 1);
-    let mut year_only = case(10, &[], &[]);
+    let mut year_only = case(Form::SEXUAL_EXPLOITATION, &[], &[]);
     year_only.registered_on = StatedDate::new(2026, 0, 0);
     let outside = [at_risk, not_a_victim, newer_code, ageless, elsewhen, year_only];
     let records: Vec<Record> = (1..).zip(outside).map(|(n, stated)| record(n, stated).unwrap()).collect();
@@ -79,13 +83,20 @@ fn those_outside_the_population_are_not_counted() {
 /// A13 of docs/disclosure.md: however often and however variously a child is registered.
 #[test]
 fn a_child_with_many_records_changes_each_table_by_one() {
-    let others = [record(1, case(10, &["LT"], &["NO"])).unwrap(), record(2, case(30, &["RO"], &["NO"])).unwrap()];
+    let others = [
+        record(1, case(Form::SEXUAL_EXPLOITATION, &["LT"], &["NO"])).unwrap(),
+        record(2, case(Form::FORCED_BEGGING, &["RO"], &["NO"])).unwrap(),
+    ];
     let many = (10..60).map(|n| {
         let countries = ["LT", "LV", "EE", "RO"];
         of_child(
             n,
             99,
-            case(u16::from(n), &countries[..usize::from(n % 4)], &["NO", "DK"][..usize::from(n % 3).min(2)]),
+            case(
+                Form::from_number(i32::from(n)).unwrap(),
+                &countries[..usize::from(n % 4)],
+                &["NO", "DK"][..usize::from(n % 3).min(2)],
+            ),
         )
     });
     let without = count(&others);
@@ -98,16 +109,20 @@ fn a_child_with_many_records_changes_each_table_by_one() {
 
 #[test]
 fn a_childs_cohort_is_that_of_its_first_record_whatever_comes_later() {
-    let mut earlier = case(10, &[], &[]);
+    let mut earlier = case(Form::SEXUAL_EXPLOITATION, &[], &[]);
     earlier.registered_on = StatedDate::new(2026, 2, 1);
     // Entered later, though it states an earlier day: the child stays where it is.
-    let backdated = [of_child(1, 7, case(10, &[], &[])), of_child(2, 7, earlier.clone())];
+    let backdated = [of_child(1, 7, case(Form::SEXUAL_EXPLOITATION, &[], &[])), of_child(2, 7, earlier.clone())];
     assert_eq!(count(&backdated)[1].iter().sum::<u32>(), 1);
-    let first_elsewhere = [of_child(1, 7, earlier), of_child(2, 7, case(10, &[], &[]))];
+    let first_elsewhere = [of_child(1, 7, earlier), of_child(2, 7, case(Form::SEXUAL_EXPLOITATION, &[], &[]))];
     assert_eq!(count(&first_elsewhere)[1].iter().sum::<u32>(), 0);
     // At risk first, identified later in the same cohort: counted, once.
-    let mut at_risk = case(10, &[], &[]);
-    at_risk.status = 1;
-    let grown = [of_child(1, 7, at_risk), of_child(2, 7, case(10, &[], &[])), of_child(3, 7, case(30, &[], &[]))];
+    let mut at_risk = case(Form::SEXUAL_EXPLOITATION, &[], &[]);
+    at_risk.status = VictimStatus::AT_RISK;
+    let grown = [
+        of_child(1, 7, at_risk),
+        of_child(2, 7, case(Form::SEXUAL_EXPLOITATION, &[], &[])),
+        of_child(3, 7, case(Form::FORCED_BEGGING, &[], &[])),
+    ];
     assert_eq!(filled(&count(&grown))[0], ("SEXUAL_EXPLOITATION".to_owned(), 1));
 }

@@ -6,14 +6,15 @@
 use super::gauss::{Ratio, acceptance, bernoulli_exp, draw};
 use super::*;
 use crate::national::aggregate::Tally;
-use crate::national::record::sample::{blank, place, record};
-use crate::national::record::{Record, StatedDate};
+use crate::national::record::sample::{place, record};
+use crate::national::record::{Record, Stated, StatedDate};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 use std::collections::BTreeMap;
 use varde_proto::id::{Digest, NodeId};
 use varde_proto::summary::{Coverage, Estimates, Release, ReleaseDraft, Rho, State};
 use varde_proto::time::{Period, Timestamp};
+use varde_proto::vocabulary::{CountryRole, Form, VictimStatus};
 
 fn rng(seed: u8) -> ChaCha20Rng {
     ChaCha20Rng::from_seed([seed; 32])
@@ -198,13 +199,16 @@ fn nobody_learns_more_about_a_child_than_the_budget_says() {
     assert!(thin > bound + 3.0 * error, "{thin}: a standard deviation divided by 1.3 went unseen");
 }
 
-fn case(number: u8, form: u16, from: &str) -> Record {
-    let mut stated = blank();
-    stated.status = 3;
+fn case(number: u8, form: Form, from: &str) -> Record {
+    let mut stated = Stated::nothing();
+    stated.status = VictimStatus::IDENTIFIED_FORMAL;
     stated.age = Some(number % 18);
     stated.primary_form = form;
     stated.registered_on = StatedDate::new(2026, 8, 2);
-    stated.places = vec![place(4, from, None).unwrap(), place(6, "NO", None).unwrap()];
+    stated.places = vec![
+        place(CountryRole::RECRUITMENT, from, None).unwrap(),
+        place(CountryRole::EXPLOITATION, "NO", None).unwrap(),
+    ];
     record(number, stated).unwrap()
 }
 
@@ -230,8 +234,9 @@ fn release(records: &[Record], seed: u8) -> Release {
 /// A9: nothing but the noisy cells of the domain depends on what was registered.
 #[test]
 fn deleting_every_record_of_a_rare_value_changes_no_key_and_no_structure() {
-    let common: Vec<Record> = (1..60).map(|n| case(n, 10, "LT")).collect();
-    let with_rare: Vec<Record> = common.iter().cloned().chain((60..64).map(|n| case(n, 61, "VU"))).collect();
+    let common: Vec<Record> = (1..60).map(|n| case(n, Form::SEXUAL_EXPLOITATION, "LT")).collect();
+    let with_rare: Vec<Record> =
+        common.iter().cloned().chain((60..64).map(|n| case(n, Form::SURROGACY, "VU"))).collect();
     let structure = |release: &Release| {
         let tables = release.tables().iter();
         tables.map(|t| (t.name(), t.sigma2_q10(), t.cells().len())).collect::<Vec<_>>()
@@ -251,7 +256,14 @@ fn deleting_every_record_of_a_rare_value_changes_no_key_and_no_structure() {
 /// A14 in small: intervals hold what they promise, over cells and over the total, and what is shown is really there.
 #[test]
 fn intervals_cover_and_little_is_shown_that_is_not_there() {
-    let records: Vec<Record> = (1..=200).map(|n| case(n, [10, 10, 30, 40, 20][usize::from(n % 5)], "LT")).collect();
+    let forms = [
+        Form::SEXUAL_EXPLOITATION,
+        Form::SEXUAL_EXPLOITATION,
+        Form::FORCED_BEGGING,
+        Form::FORCED_CRIMINALITY,
+        Form::LABOUR_EXPLOITATION,
+    ];
+    let records: Vec<Record> = (1..=200).map(|n| case(n, forms[usize::from(n % 5)], "LT")).collect();
     let (mut covered, mut cells, mut totals, mut shown, mut spurious, rounds) = (0_u32, 0_u32, 0_u32, 0_u32, 0_u32, 60);
     for seed in 0..rounds {
         let release = release(&records, seed);
