@@ -67,15 +67,15 @@ fn those_outside_the_population_are_not_counted() {
     at_risk.status = VictimStatus::AT_RISK;
     let mut not_a_victim = case(Form::SEXUAL_EXPLOITATION, &[], &[]);
     not_a_victim.status = VictimStatus::NOT_A_VICTIM;
-    let mut newer_code = case(Form::SEXUAL_EXPLOITATION, &[], &[]);
-    newer_code.status = VictimStatus::from_number(42).unwrap();
+    let mut other = case(Form::SEXUAL_EXPLOITATION, &[], &[]);
+    other.status = VictimStatus::OTHER;
     let mut ageless = case(Form::SEXUAL_EXPLOITATION, &[], &[]);
     (ageless.age, ageless.age_band) = (None, AgeBand::UNKNOWN);
     let mut elsewhen = case(Form::SEXUAL_EXPLOITATION, &[], &[]);
     elsewhen.registered_on = StatedDate::new(2026, 10, 1);
     let mut year_only = case(Form::SEXUAL_EXPLOITATION, &[], &[]);
     year_only.registered_on = StatedDate::new(2026, 0, 0);
-    let outside = [at_risk, not_a_victim, newer_code, ageless, elsewhen, year_only];
+    let outside = [at_risk, not_a_victim, other, ageless, elsewhen, year_only];
     let records: Vec<Record> = (1..).zip(outside).map(|(n, stated)| record(n, stated).unwrap()).collect();
     assert_eq!(filled(&count(&records)), []);
 }
@@ -87,17 +87,11 @@ fn a_child_with_many_records_changes_each_table_by_one() {
         record(1, case(Form::SEXUAL_EXPLOITATION, &["LT"], &["NO"])).unwrap(),
         record(2, case(Form::FORCED_BEGGING, &["RO"], &["NO"])).unwrap(),
     ];
-    let many = (10..60).map(|n| {
-        let countries = ["LT", "LV", "EE", "RO"];
-        of_child(
-            n,
-            99,
-            case(
-                Form::from_number(i32::from(n)).unwrap(),
-                &countries[..usize::from(n % 4)],
-                &["NO", "DK"][..usize::from(n % 3).min(2)],
-            ),
-        )
+    let forms: Vec<Form> = Form::all().collect();
+    let many = (10..60_u8).map(|n| {
+        let form = forms[usize::from(n) % forms.len()];
+        let (from, to) = (["LT", "LV", "EE", "RO"], ["NO", "DK"]);
+        of_child(n, 99, case(form, &from[..usize::from(n % 4)], &to[..usize::from(n % 3)]))
     });
     let without = count(&others);
     let with = count(&others.iter().cloned().chain(many).collect::<Vec<_>>());
