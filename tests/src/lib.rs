@@ -3,4 +3,5 @@
 pub mod harness;
 pub mod powercut;
 pub mod tidy;
+pub mod transcript;
 pub mod workload;
