@@ -1,7 +1,7 @@
 //! The house rules hold everywhere in the repository, and each of them bites.
 
 use std::path::Path;
-use varde_tests::tidy::{Source, check, check_links, check_tree};
+use varde_tests::tidy::{Source, check, check_links, check_named_tests, check_tree};
 
 #[test]
 fn the_repository_is_tidy() {
@@ -131,4 +131,12 @@ fn a_link_that_leads_nowhere_is_found() {
         breaches.iter().map(ToString::to_string).collect::<Vec<_>>(),
         ["docs/a.md:2: the link to `b.md#part` leads nowhere"]
     );
+}
+
+#[test]
+fn a_test_that_a_document_names_but_nobody_wrote_is_found() {
+    let source = Source::new("docs/a.md", "`a_log_only_grows` and `all_is_well_here`, `two_words`, `a::b_c_d_e`\n");
+    let breaches = check_named_tests(&source, |name| name == "a_log_only_grows");
+    let wanted = ["docs/a.md:1: there is no test `all_is_well_here`"];
+    assert_eq!(breaches.iter().map(ToString::to_string).collect::<Vec<_>>(), wanted);
 }

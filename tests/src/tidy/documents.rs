@@ -58,6 +58,23 @@ fn targets(line: &str) -> Vec<&str> {
     after.filter_map(|rest| rest.split([')', ' ']).next()).collect()
 }
 
+/// Tests that a document names (in backquotes, a sentence of at least four words) exist.
+pub(super) fn named_tests(source: &Source, exists: impl Fn(&str) -> bool) -> Vec<Breach> {
+    let mut breaches = Vec::new();
+    if !source.is(".md") {
+        return breaches;
+    }
+    for (number, line) in source.lines() {
+        for word in line.split('`').skip(1).step_by(2) {
+            let plain = word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+            if plain && word.matches('_').count() >= 3 && !exists(word) {
+                breaches.push(source.breach(number, format!("there is no test `{word}`")));
+            }
+        }
+    }
+    breaches
+}
+
 /// Without `.` and `..`.
 fn normal(path: &Path) -> PathBuf {
     let mut out = PathBuf::new();

@@ -11,6 +11,7 @@ mod size;
 mod words;
 
 use scan::Scanned;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::path::Path;
@@ -88,9 +89,11 @@ pub fn check_tree(root: &Path) -> io::Result<(usize, Vec<Breach>)> {
     let mut breaches = Vec::new();
     let sources = read_tree(root)?;
     let read = sources.len();
-    for source in sources {
-        breaches.extend(check(&source));
-        breaches.extend(documents::links(&source, |target| root.join(target).exists()));
+    let functions: BTreeSet<String> = sources.iter().flat_map(|s| s.scanned.function_names()).collect();
+    for source in &sources {
+        breaches.extend(check(source));
+        breaches.extend(documents::links(source, |target| root.join(target).exists()));
+        breaches.extend(documents::named_tests(source, |name| functions.contains(name)));
     }
     breaches.sort();
     Ok((read, breaches))
@@ -99,6 +102,11 @@ pub fn check_tree(root: &Path) -> io::Result<(usize, Vec<Breach>)> {
 /// The links of one document, given what exists.
 pub fn check_links(source: &Source, exists: impl Fn(&Path) -> bool) -> Vec<Breach> {
     documents::links(source, exists)
+}
+
+/// The tests that a document names, given what exists.
+pub fn check_named_tests(source: &Source, exists: impl Fn(&str) -> bool) -> Vec<Breach> {
+    documents::named_tests(source, exists)
 }
 
 const TEXT: [&str; 7] = [".rs", ".proto", ".toml", ".md", ".sh", ".ci/run", "Containerfile"];

@@ -66,6 +66,12 @@ impl Scanned {
         found
     }
 
+    /// The name of every function, with a body or without.
+    pub(super) fn function_names(&self) -> Vec<String> {
+        let words = self.words();
+        words.windows(2).filter(|pair| pair[0].1 == "fn").map(|pair| pair[1].1.clone()).collect()
+    }
+
     /// Every path of two or more parts, and every path that a `use` names.
     pub(super) fn paths(&self) -> Vec<Named> {
         let mut found = Vec::new();

@@ -14,29 +14,45 @@ use std::time::Duration;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
+/// A rule's code, and a content that breaks it.
+type Breakage = (&'static str, AlertContent);
+
 /// One change for each rule over a content, which breaks that rule.
-fn breakages() -> Vec<(&'static str, AlertContent)> {
-    let mo = |change: fn(&mut AlertContent)| changed(modus_operandi(), change);
-    let mo_in = |change: fn(&mut ModusOperandi)| {
-        let mut content = modus_operandi();
-        let Subject::ModusOperandi(m) = &mut content.subject else { panic!() };
-        change(m);
-        content
-    };
-    let route = |change: fn(&mut RouteCorridor)| {
-        let mut content = route_corridor();
-        let Subject::RouteCorridor(r) = &mut content.subject else { panic!() };
-        change(r);
-        content
-    };
-    let child = |change: fn(&mut AlertContent)| changed(missing_child_pointer(), change);
-    let child_in = |change: fn(&mut MissingChildPointer)| {
-        let mut content = missing_child_pointer();
-        let Subject::MissingChildPointer(p) = &mut content.subject else { panic!() };
-        change(p);
-        content
-    };
-    let mut list = vec![
+fn breakages() -> Vec<Breakage> {
+    [envelope_breakages(), envelope_breakages_of_a_pointer(), pattern_breakages(), pointer_breakages()].concat()
+}
+
+fn mo(change: fn(&mut AlertContent)) -> AlertContent {
+    changed(modus_operandi(), change)
+}
+
+fn mo_in(change: fn(&mut ModusOperandi)) -> AlertContent {
+    let mut content = modus_operandi();
+    let Subject::ModusOperandi(m) = &mut content.subject else { panic!() };
+    change(m);
+    content
+}
+
+fn route(change: fn(&mut RouteCorridor)) -> AlertContent {
+    let mut content = route_corridor();
+    in_route(&mut content, change);
+    content
+}
+
+fn child(change: fn(&mut AlertContent)) -> AlertContent {
+    changed(missing_child_pointer(), change)
+}
+
+fn child_in(change: fn(&mut MissingChildPointer)) -> AlertContent {
+    let mut content = missing_child_pointer();
+    let Subject::MissingChildPointer(p) = &mut content.subject else { panic!() };
+    change(p);
+    content
+}
+
+/// Of what every kind carries.
+fn envelope_breakages() -> Vec<Breakage> {
+    vec![
         ("msg-type-not-accepted", mo(|c| c.msg_type = MsgType::UPDATE)),
         ("version-not-first", mo(|c| c.version = 2)),
         ("version-not-first", mo(|c| c.supersedes = Some(Digest::of(b"before")))),
@@ -45,7 +61,6 @@ fn breakages() -> Vec<(&'static str, AlertContent)> {
         ("contact-token-readable", mo(|c| c.contact_token = [0x20, 0x11, 3, 7, 0, 0, 0, 0, 0, 0])),
         ("observed-precision", mo(|c| c.observed = Observed::Period(Period::Month(2026, 7)))),
         ("observed-precision", mo(|c| c.observed = Observed::Elapsed(ElapsedBand::OVER_90_DAYS))),
-        ("observed-precision", child(|c| c.observed = Observed::Period(Period::Quarter(2026, 3)))),
         ("level-of-kind", mo(|c| c.personal_data_level = PersonalDataLevel::L1)),
         ("handling-missing", mo(|c| c.handling.clear())),
         ("purposes-missing", mo(|c| c.purposes.clear())),
@@ -59,9 +74,6 @@ fn breakages() -> Vec<(&'static str, AlertContent)> {
                 c.requested_actions.insert(RequestedAction::INFORM_ONLY);
             }),
         ),
-        ("reply-by-missing", child(|c| c.reply_by = None)),
-        ("reply-by-precision", child(|c| c.reply_by = Some(now()))),
-        ("reply-after-expiry", child(|c| c.reply_by = Some(c.expires_at.after(DAY)))),
         ("expires-precision", mo(|c| c.expires_at = c.expires_at.after(DAY / 2))),
         ("review-precision", mo(|c| c.review_at = c.review_at.after(DAY / 2))),
         ("review-after-expiry", mo(|c| c.review_at = c.expires_at.after(DAY))),
@@ -70,6 +82,17 @@ fn breakages() -> Vec<(&'static str, AlertContent)> {
         ("support-one-source", mo(lonely)),
         ("contact-channel-missing", mo(|c| c.contact_channel = ContactChannel::WITHHELD)),
         ("contact-channel-missing", mo(|c| c.desk_role = DeskRole::UNKNOWN)),
+        ("sexes-below-k", mo(|c| c.support = SupportBand::FROM_5_TO_9)),
+    ]
+}
+
+/// Of what every kind carries, where a pointer shows it.
+fn envelope_breakages_of_a_pointer() -> Vec<Breakage> {
+    vec![
+        ("observed-precision", child(|c| c.observed = Observed::Period(Period::Quarter(2026, 3)))),
+        ("reply-by-missing", child(|c| c.reply_by = None)),
+        ("reply-by-precision", child(|c| c.reply_by = Some(now()))),
+        ("reply-after-expiry", child(|c| c.reply_by = Some(c.expires_at.after(DAY)))),
         ("pointer-tlp", child(|c| c.tlp = Tlp::AMBER_STRICT)),
         ("pointer-support", child(|c| c.support = SupportBand::TWO)),
         (
@@ -85,8 +108,12 @@ fn breakages() -> Vec<(&'static str, AlertContent)> {
             }),
         ),
         ("pointer-legal-basis", child(impersonal)),
-    ];
-    list.extend([
+    ]
+}
+
+/// Of the two kinds that speak of patterns.
+fn pattern_breakages() -> Vec<Breakage> {
+    vec![
         ("forms-missing", mo_in(|m| m.forms.clear())),
         ("age-bands-too-narrow", mo_in(|m| m.age_bands = [AgeBand::AGE_9_13].into())),
         (
@@ -97,7 +124,6 @@ fn breakages() -> Vec<(&'static str, AlertContent)> {
         ),
         ("age-bands-too-narrow", mo_in(|m| m.age_bands.clear())),
         ("sexes-not-both", mo_in(|m| m.sexes = [Sex::MALE].into())),
-        ("sexes-below-k", mo(|c| c.support = SupportBand::FROM_5_TO_9)),
         ("countries-missing", mo_in(|m| m.countries.clear())),
         ("forms-missing", route(|r| r.forms.clear())),
         ("stops-number", route(|r| r.stops.truncate(1)).tap(|c| in_route(c, |r| r.legs.clear()))),
@@ -114,6 +140,12 @@ fn breakages() -> Vec<(&'static str, AlertContent)> {
         ("legs-below-k", route(|r| r.legs[1].support = SupportBand::FROM_3_TO_4)),
         ("legs-above-support", route(|r| r.legs[0].support = SupportBand::FROM_20_TO_49)),
         ("region-below-k", changed(route(|r| r.legs[1].support = SupportBand::TWO), |c| c.tlp = Tlp::RED)),
+    ]
+}
+
+/// Of the kind that points to one child.
+fn pointer_breakages() -> Vec<Breakage> {
+    vec![
         ("pointer-sex", child_in(|p| p.sex = Sex::OTHER)),
         ("pointer-age-band", child_in(|p| p.age_band = AgeBand::WITHHELD)),
         (
@@ -131,8 +163,7 @@ fn breakages() -> Vec<(&'static str, AlertContent)> {
         ("last-seen-country", child_in(|p| p.last_seen = Place { country: Country::UNKNOWN, nuts1: None })),
         ("last-seen-region", child_in(|p| p.last_seen.country = Country::parse("SE").unwrap())),
         ("destinations-named", child_in(|p| p.suspected_destinations[1].country = Country::OTHER)),
-    ]);
-    list
+    ]
 }
 
 trait Tap: Sized {
