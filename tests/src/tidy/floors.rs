@@ -198,7 +198,8 @@ fn secret_shows(source: &Source) -> Vec<Breach> {
         }
         let literal =
             bare.contains("Verified {") && !["impl", "for ", "struct ", "::Verified"].iter().any(|w| bare.contains(w));
-        if literal && source.under("proto/src/") && source.path != "proto/src/envelope.rs" {
+        let own = source.text.contains("struct Verified {");
+        if literal && !own && source.under("proto/src/") && source.path != "proto/src/envelope.rs" {
             breaches.push(source.breach(number, "nothing but `verify` makes a `Verified`"));
         }
         for secret in ["Record", "SecretKey"] {
