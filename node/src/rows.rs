@@ -35,9 +35,9 @@ pub const DRAFT: u8 = b'd';
 pub const ALERT: u8 = b'a';
 /// Alert taken from a peer, by the index of its `received` leaf: the peer's country. Plain.
 pub const INBOX: u8 = b'm';
-/// Budget ledger entry, by sequence number. Sealed.
+/// Entry of a privacy budget, by issuer's country and number: index and digest. Plain.
 pub const BUDGET: u8 = b'b';
-/// Trend summary held, by country, cohort and edition: log index. Plain.
+/// Trend summary held, by issuer's country, cohort and edition: index and digest. Plain.
 pub const SUMMARY: u8 = b's';
 /// Journal of refused connections and unproven frames, by number; bounded. Sealed.
 pub const JOURNAL: u8 = b'j';

@@ -1,6 +1,7 @@
 //! The federation as one program: what the demonstration, the scenarios, the fault tests and the benchmarks share.
 
 pub mod harness;
+pub mod pair;
 pub mod powercut;
 pub mod tidy;
 pub mod transcript;

@@ -47,10 +47,13 @@ impl Staged {
     }
 }
 
+/// What was staged for a row before: nothing, or a write (a value, or a deletion).
+type Before = Option<Option<Vec<u8>>>;
+
 /// Undone when a decision is refused.
 #[derive(Default)]
 struct Undo {
-    rows: Vec<(Vec<u8>, Option<Option<Vec<u8>>>)>,
+    rows: Vec<(Vec<u8>, Before)>,
     channels: Vec<(ChannelKey, Option<ChannelState>)>,
     heads: Vec<(Origin, Option<PeerHead>)>,
     leaves: usize,

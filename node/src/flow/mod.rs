@@ -1,9 +1,42 @@
 //! What the node does, verb by verb. Here records and promises meet; async code stops here.
 //!
-//! [`ledger`] is the one writer beneath it all.
+//! An alert's way: [`alert`] drafts and releases, [`outbox`] logs it and owes it, [`deliver`] sends it and settles its
+//! receipt; at the other end [`receive`] checks, takes and answers. [`connection`] runs both halves over one link,
+//! [`ledger`] is the one writer beneath them all.
 
+pub mod agreement;
+pub mod alert;
+pub mod connection;
+pub mod deliver;
+pub mod delivery;
 pub mod desk;
+pub mod filing;
 pub mod founding;
 pub mod journal;
 pub mod ledger;
+pub mod outbox;
+pub mod receive;
 mod reopen;
+
+use crate::port::{Clock, Entropy, Peers};
+use std::sync::Arc;
+use tokio::sync::watch;
+use varde_proto::identity::SecretKey;
+
+/// What every verb needs: the ledger, who we are, the keys that sign what leaves, and who the peers are.
+pub struct Node {
+    /// The one writer and all that is durable.
+    pub ledger: ledger::Ledger,
+    /// Our log and mode.
+    pub me: receive::Me,
+    /// K_msg.
+    pub message_key: SecretKey,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub entropy: Arc<dyn Entropy>,
+    /// The pinned peers.
+    pub peers: watch::Receiver<Arc<Peers>>,
+    /// What was refused without a place in the log.
+    pub journal: journal::Journal,
+}

@@ -1,0 +1,88 @@
+//! Under which agreement, with whom: the pins and the acceptances enter the log, so that an auditor can tell from the log
+//! alone which keys and which agreement were in force when something was sent or taken.
+
+use super::Node;
+use super::connection::Ended;
+use super::desk::{Desk, FactName};
+use super::ledger::CommitError;
+use crate::port::{Peer, Peers, StoreError};
+use prost::Message;
+use std::sync::Arc;
+use varde_proto::envelope::{self, Envelope};
+use varde_proto::id::{Digest, NodeId, Origin};
+use varde_proto::identity::Acceptance;
+use varde_proto::log::event::{Direction, Event, Kind};
+use varde_proto::time::Timestamp;
+
+/// Checks the peer's yes to the agreement in force between us; the first time, it enters the log together with ours.
+pub async fn keep_acceptance(node: &Node, peer: &Arc<Peer>, theirs: &Envelope) -> Result<(), Ended> {
+    let acceptance = Acceptance::open(theirs, &peer.id_key).map_err(|_| Ended::Greeting("acceptance-unsigned"))?;
+    if acceptance.agreement != peer.agreement {
+        return Err(Ended::Greeting("another-agreement"));
+    }
+    if acceptance.from != peer.origin || acceptance.with != node.me.origin || acceptance.mode != node.me.mode {
+        return Err(Ended::Greeting("acceptance-for-another"));
+    }
+    let (peer, theirs) = (peer.clone(), theirs.clone());
+    let landed = node.ledger.commit(move |desk| {
+        for (direction, envelope) in [(Direction::Out, &peer.our_acceptance), (Direction::In, &theirs)] {
+            log_once(desk, Kind::AGREEMENT, direction, &peer.origin, peer.agreement, Some(envelope))?;
+        }
+        Ok::<(), StoreError>(())
+    });
+    match landed.await {
+        Ok(_) => Ok(()),
+        Err(CommitError::Refused(failure)) => Err(failure.into()),
+        Err(CommitError::Stopped) => Err(Ended::Stopped),
+    }
+}
+
+/// Logs what changed in the set of pinned peers since the log last said it: a `roster` leaf with the descriptor for each
+/// that is new or renewed, one without for each that is gone.
+pub async fn log_roster(node: &Node, peers: &Arc<Peers>) -> Result<(), CommitError<StoreError>> {
+    let peers = peers.clone();
+    let landed = node.ledger.commit(move |desk| {
+        for peer in peers.values() {
+            log_once(desk, Kind::ROSTER, Direction::None, &peer.origin, Digest::NONE, Some(&peer.descriptor))?;
+        }
+        for (country, generation) in desk.facts_named(&fact_prefix(Kind::ROSTER, Direction::None))? {
+            let gone = NodeId::parse(&country).ok().filter(|country| !peers.contains_key(country));
+            if let Some(Ok(origin)) = gone.map(|c| Origin::new(desk.origin().network(), c, generation)) {
+                log_once(desk, Kind::ROSTER, Direction::None, &origin, Digest::NONE, None)?;
+            }
+        }
+        Ok::<(), StoreError>(())
+    });
+    landed.await.map(drop)
+}
+
+fn fact_prefix(kind: Kind, direction: Direction) -> String {
+    format!("logged/{:02x}/{}/", kind.0, direction.number())
+}
+
+/// Appends the leaf unless the newest one of its kind, direction and peer says the same.
+fn log_once(
+    desk: &mut Desk<'_>,
+    kind: Kind,
+    direction: Direction,
+    peer: &Origin,
+    agreement: Digest,
+    envelope: Option<&Envelope>,
+) -> Result<(), StoreError> {
+    let object = envelope.map_or(Digest::NONE, envelope::digest);
+    let fact = FactName::new(&fact_prefix(kind, direction), peer);
+    let before = desk.fact(&fact)?;
+    if before.as_deref() == Some(&object.0[..]) || (before.is_none() && envelope.is_none()) {
+        return Ok(());
+    }
+    desk.append(Event {
+        direction,
+        peer: Some(peer.clone()),
+        object,
+        agreement,
+        body: envelope.map(Message::encode_to_vec).unwrap_or_default(),
+        ..Event::local(kind, Timestamp::default())
+    })?;
+    desk.set_fact(&fact, object.0.to_vec());
+    Ok(())
+}

@@ -1,0 +1,172 @@
+//! The sending half of a connection: owed items become frames, and receipts settle them. A receipt is checked like any
+//! proof before anything is settled; it says `received` or `rejected`, and either way the item's turn is over.
+
+use super::desk::Desk;
+use super::ledger::Ledger;
+use super::outbox::{Owed, item_row};
+use crate::port::{Peer, StoreError};
+use crate::rows;
+use crate::state::outgoing::Run;
+use crate::state::{Book, ChannelKey, Direction};
+use prost::Message;
+use std::collections::BTreeMap;
+use varde_proto::envelope::Envelope;
+use varde_proto::exchange::{BadProof, Item, KnownHead, Shown, check_shown};
+use varde_proto::id::{Digest, LogIndex, TreeSize};
+use varde_proto::limits;
+use varde_proto::log::event::{Direction as LeafDirection, Event, Kind};
+use varde_proto::log::head::Head;
+use varde_proto::log::proof::TlogProof;
+use varde_proto::time::Timestamp;
+
+/// Why a peer's frame ends the connection. Nothing advanced.
+#[derive(Debug, thiserror::Error)]
+pub enum Broken {
+    /// A proof does not hold.
+    #[error(transparent)]
+    Proof(#[from] BadProof),
+    /// The leaf shown is not about what it should be.
+    #[error("the leaf shown is not the one expected: {0}")]
+    Leaf(&'static str),
+    /// Our own store failed; the peer is told nothing.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Broken {
+    /// The code for the journal and for the refusal frame.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Proof(proof) => proof.code(),
+            Self::Leaf(what) => what,
+            Self::Store(_) => "try-later",
+        }
+    }
+}
+
+/// The items of a run with their proofs in the tree of `size`, cut to what one frame holds.
+pub fn items(ledger: &Ledger, peer: &Peer, run: Run, size: u64) -> Result<Vec<Item>, StoreError> {
+    let mut items = Vec::new();
+    let mut bytes = 0;
+    for seq in run.from..run.from + run.count {
+        let row = item_row(rows::OWED, &peer.origin, run.class, seq);
+        let owed = ledger.get(&row)?.as_deref().and_then(Owed::decode);
+        let owed = owed.ok_or_else(|| StoreError::Damaged(format!("item {seq} of class {} is gone", run.class)))?;
+        let opening = ledger.opening(owed.leaf)?;
+        let envelope = match ledger.read(&rows::numbered(rows::ENVELOPE, owed.envelope))? {
+            Some(bytes) => Envelope::decode(bytes.as_slice()).ok(),
+            None => None,
+        };
+        let path = path(&ledger.book(), owed.leaf, size)?;
+        let weight = envelope.as_ref().map_or(0, Message::encoded_len) + opening.bytes().len() + 34 * path.len() + 64;
+        if !items.is_empty() && bytes + weight > limits::FRAME_BYTES - 8 * 1024 {
+            break;
+        }
+        bytes += weight;
+        items.push(Item { sent: Shown { index: owed.leaf, opening, path }, envelope });
+    }
+    Ok(items)
+}
+
+/// The inclusion path of one of our leaves in the tree of `size`.
+pub fn path(book: &Book, leaf: u64, size: u64) -> Result<Vec<Digest>, StoreError> {
+    let path = book.tree.inclusion(LogIndex(leaf), TreeSize(size));
+    path.ok_or_else(|| StoreError::Damaged(format!("leaf {leaf} is outside the head")))
+}
+
+/// The proof that the tree of `size` extends that of `from`; empty where there is nothing to prove.
+pub fn consistency(book: &Book, from: u64, size: u64) -> Vec<Digest> {
+    if from == 0 || from == size {
+        return Vec::new();
+    }
+    book.tree.consistency(TreeSize(from), TreeSize(size)).unwrap_or_default()
+}
+
+/// A receipt whose proof holds.
+pub struct CheckedReceipt {
+    class: u8,
+    seq: u64,
+    object: Digest,
+    chain: Digest,
+    proof: Vec<u8>,
+}
+
+/// Checks the receipts of a frame against a head that was already verified.
+pub fn check_receipts(
+    head: &Head,
+    receipts: &[Shown],
+    me: &varde_proto::id::Origin,
+) -> Result<Vec<CheckedReceipt>, Broken> {
+    receipts
+        .iter()
+        .map(|shown| {
+            check_shown(KnownHead::of(head), shown)?;
+            let event = shown.opening.event();
+            let answers = matches!(event.kind, Kind::RECEIVED | Kind::REJECTED | Kind::ABANDONED);
+            if !answers || event.direction != LeafDirection::In || event.peer.as_ref() != Some(me) {
+                return Err(Broken::Leaf("not-a-receipt"));
+            }
+            let (index, path) = (LogIndex(shown.index), shown.path.clone());
+            let proof = TlogProof::of_leaf(&shown.opening, index, path, head.note().clone()).write();
+            Ok(CheckedReceipt {
+                class: event.class,
+                seq: event.seq,
+                object: event.object,
+                chain: event.chain,
+                proof: proof.into_bytes(),
+            })
+        })
+        .collect()
+}
+
+/// Settles what the receipts answer, in one commit with the peer's head and one `receipt-held` leaf a class. Returns how far
+/// each class is settled. Receipts already held change nothing.
+pub fn settle(
+    desk: &mut Desk<'_>,
+    peer: &Peer,
+    head: &Head,
+    receipts: Vec<CheckedReceipt>,
+) -> Result<Vec<(u8, u64)>, Broken> {
+    let mut newest: BTreeMap<u8, (u64, Digest, Digest)> = BTreeMap::new();
+    for receipt in receipts {
+        let key = ChannelKey { direction: Direction::Out, peer: peer.origin.clone(), class: receipt.class };
+        let mut state = desk.channel(&key);
+        if receipt.seq <= state.settled {
+            continue;
+        }
+        if receipt.seq != state.settled + 1 || receipt.seq > state.seq {
+            return Err(Broken::Leaf("receipt-out-of-order"));
+        }
+        let row = item_row(rows::OWED, &peer.origin, receipt.class, receipt.seq);
+        let owed = desk.get(&row)?.as_deref().and_then(Owed::decode);
+        let owed = owed.ok_or_else(|| StoreError::Damaged("an owed item is gone".into()))?;
+        if owed.object != receipt.object || owed.chain != receipt.chain {
+            return Err(Broken::Leaf("receipt-for-another-item"));
+        }
+        desk.seal(item_row(rows::RECEIPT, &peer.origin, receipt.class, receipt.seq), &receipt.proof)?;
+        desk.delete(row);
+        state.settled = receipt.seq;
+        desk.set_channel(key, state);
+        newest.insert(receipt.class, (receipt.seq, Digest::of(&receipt.proof), receipt.chain));
+    }
+    if newest.is_empty() {
+        return Ok(Vec::new());
+    }
+    desk.set_head(&peer.origin, head);
+    for (class, (seq, object, chain)) in &newest {
+        desk.append(Event {
+            kind: Kind::RECEIPT_HELD,
+            time: Timestamp::default(),
+            peer: Some(peer.origin.clone()),
+            direction: LeafDirection::Out,
+            class: *class,
+            seq: *seq,
+            object: *object,
+            chain: *chain,
+            restricted: Digest::NONE,
+            agreement: peer.agreement,
+            body: Vec::new(),
+        })?;
+    }
+    Ok(newest.into_iter().map(|(class, (seq, ..))| (class, seq)).collect())
+}

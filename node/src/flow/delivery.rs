@@ -1,0 +1,100 @@
+//! What became of something sent, recipient by recipient: owed until its receipt is held, then what the receipt says.
+
+use super::ledger::Ledger;
+use super::outbox::item_row;
+use crate::port::StoreError;
+use crate::rows;
+use std::time::Duration;
+use varde_proto::id::NodeId;
+use varde_proto::log::event::{Event, Kind};
+use varde_proto::log::proof::TlogProof;
+use varde_proto::time::Timestamp;
+
+/// What became of an item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// Logged as sent; no receipt yet.
+    Owed,
+    /// The peer's log says `received`.
+    Received(Timestamp),
+    /// The peer's log says `rejected`, with this code.
+    Rejected(Timestamp, String),
+    /// Given up before it was delivered; the peer's log says so too.
+    Abandoned(Timestamp),
+}
+
+/// One recipient's part of a delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// Who.
+    pub country: NodeId,
+    /// Its channel class and number.
+    pub class: u8,
+    /// Its number in the channel.
+    pub seq: u64,
+    /// When it was logged as sent.
+    pub sent: Timestamp,
+    /// What became of it.
+    pub state: State,
+}
+
+/// The deliveries of what is kept under `kept`: the `sent` leaves from that index on that concern the same object.
+pub fn of(ledger: &Ledger, kept: u64) -> Result<Vec<Delivery>, StoreError> {
+    let first = ledger.opening(kept)?;
+    let object = first.event().object;
+    let mut deliveries = Vec::new();
+    let size = ledger.head().size().0;
+    for index in kept..size {
+        let opening = ledger.opening(index)?;
+        let event = opening.event();
+        if event.kind != Kind::SENT || event.object != object {
+            break;
+        }
+        deliveries.push(delivery(ledger, event)?);
+    }
+    Ok(deliveries)
+}
+
+fn delivery(ledger: &Ledger, sent: &Event) -> Result<Delivery, StoreError> {
+    let unreadable = |what: &str| StoreError::Damaged(format!("{what} cannot be read"));
+    let peer = sent.peer.as_ref().ok_or_else(|| unreadable("a sent leaf's peer"))?;
+    let receipt = ledger.read(&item_row(rows::RECEIPT, peer, sent.class, sent.seq))?;
+    let state = match receipt {
+        None => State::Owed,
+        Some(bytes) => {
+            let proof = TlogProof::parse(&bytes).map_err(|_| unreadable("a receipt"))?;
+            let opening = proof.opening().ok_or_else(|| unreadable("a receipt's opening"))?;
+            let event = opening.event();
+            match event.kind {
+                Kind::REJECTED => State::Rejected(event.time, reason(&event.body)),
+                Kind::ABANDONED => State::Abandoned(event.time),
+                _ => State::Received(event.time),
+            }
+        }
+    };
+    Ok(Delivery { country: peer.node(), class: sent.class, seq: sent.seq, sent: sent.time, state })
+}
+
+/// A refusal's code as a peer logged it, cut to what a code may hold.
+pub fn reason(body: &[u8]) -> String {
+    let plain = |b: &&u8| b.is_ascii_lowercase() || b.is_ascii_digit() || **b == b'-' || **b == b':';
+    body.iter().filter(plain).take(64).map(|b| char::from(*b)).collect()
+}
+
+/// Waits until every recipient has answered, or the time is over; returns the deliveries as they are then.
+pub async fn wait(ledger: &Ledger, kept: u64, most: Duration) -> Result<Vec<Delivery>, StoreError> {
+    let mut heads = ledger.heads();
+    let over = tokio::time::sleep(most);
+    tokio::pin!(over);
+    loop {
+        heads.borrow_and_update();
+        let deliveries = of(ledger, kept)?;
+        if deliveries.iter().all(|d| d.state != State::Owed) {
+            return Ok(deliveries);
+        }
+        tokio::select! {
+            () = &mut over => return Ok(deliveries),
+            changed = heads.changed() => if changed.is_err() { return Ok(deliveries) },
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Where an admitted payload is filed so that people find it, and what only memory can refuse: an alert's id used twice, a
+//! second release of one edition, a budget ledger that forks. Rows are plain and hold only indexes and digests.
+
+use super::desk::Desk;
+use crate::port::StoreError;
+use crate::rows;
+use varde_proto::envelope::{Rejection, Verified};
+use varde_proto::id::{AlertId, Digest, NodeId};
+use varde_proto::summary::{LedgerEntry, TrendSummary};
+use varde_proto::time::Period;
+
+/// Filed, or refused by what was filed before.
+pub type Filed = Result<Result<(), Rejection>, StoreError>;
+
+/// The row of an alert: its issuer's country and its id.
+pub fn alert_row(issuer: NodeId, id: AlertId) -> Vec<u8> {
+    rows::row(rows::ALERT, &[issuer.as_str().as_bytes(), &id.0])
+}
+
+/// The row of a trend summary: its issuer's country, cohort and edition.
+pub fn summary_row(issuer: NodeId, cohort: Period, edition: &str) -> Vec<u8> {
+    rows::row(rows::SUMMARY, &[issuer.as_str().as_bytes(), cohort.to_string().as_bytes(), b"/", edition.as_bytes()])
+}
+
+/// The row of an entry of a privacy budget: its issuer's country and its number.
+pub fn budget_row(issuer: NodeId, seq: u64) -> Vec<u8> {
+    rows::row(rows::BUDGET, &[issuer.as_str().as_bytes(), &seq.to_be_bytes()])
+}
+
+/// An index and a digest, as a filed row holds them.
+pub fn read_filed(value: &[u8]) -> Result<(u64, Digest), StoreError> {
+    let parts = value.split_first_chunk::<8>().and_then(|(index, rest)| Some((*index, Digest::from_bytes(rest)?)));
+    let (index, digest) = parts.ok_or_else(|| StoreError::Damaged("a filed row cannot be read".into()))?;
+    Ok((u64::from_be_bytes(index), digest))
+}
+
+/// Files by a row of its own; the same digest again is the same thing, another one is refused with `code`.
+fn file(desk: &mut Desk<'_>, row: Vec<u8>, index: u64, digest: Digest, code: &'static str) -> Filed {
+    match desk.get(&row)? {
+        None => {
+            desk.put(row, [&index.to_be_bytes()[..], &digest.0].concat());
+            Ok(Ok(()))
+        }
+        Some(value) if read_filed(&value)?.1 == digest => Ok(Ok(())),
+        Some(_) => Ok(Err(Rejection::Content(code))),
+    }
+}
+
+/// Files an alert that came from a peer.
+pub fn file_alert(desk: &mut Desk<'_>, issuer: NodeId, id: AlertId, object: Digest, index: u64) -> Filed {
+    let filed = file(desk, alert_row(issuer, id), index, object, "alert-id-reused")?;
+    if filed.is_ok() {
+        desk.put(rows::numbered(rows::INBOX, index), issuer.as_str().as_bytes().to_vec());
+    }
+    Ok(filed)
+}
+
+/// Files a trend summary, ours or a peer's. Two different releases of one edition are proof of misconduct.
+pub fn file_summary(desk: &mut Desk<'_>, issuer: NodeId, summary: &TrendSummary, index: u64) -> Filed {
+    let release = summary.release();
+    let row = summary_row(issuer, release.cohort(), release.edition().name());
+    file(desk, row, index, release.digest(), "edition-released-twice")
+}
+
+/// Files an entry of a privacy budget, ours or a peer's; it must follow the entry before it, where that is held.
+pub fn file_budget(desk: &mut Desk<'_>, issuer: NodeId, entry: &Verified<LedgerEntry>, index: u64) -> Filed {
+    let LedgerEntry { seq, prev, .. } = entry.payload();
+    if let Some(before) = seq.checked_sub(1)
+        && let Some(value) = desk.get(&budget_row(issuer, before))?
+        && read_filed(&value)?.1 != *prev
+    {
+        return Ok(Err(Rejection::Content("budget-forked")));
+    }
+    file(desk, budget_row(issuer, *seq), index, entry.digest(), "budget-forked")
+}

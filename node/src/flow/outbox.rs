@@ -1,0 +1,176 @@
+//! Log before send: an envelope becomes owed to each of its recipients in the commit that logs it as sent. From then on it
+//! is either receipted or still here.
+
+use super::desk::Desk;
+use super::{Node, receive};
+use crate::port::{Peer, StoreError};
+use crate::rows;
+use crate::state::book::channel_parts;
+use crate::state::{ChannelKey, Direction};
+use prost::Message;
+use std::sync::Arc;
+use varde_proto::envelope::{self, Envelope, Expected, Header, Payload, Rejection};
+use varde_proto::id::{Digest, NodeId, Origin};
+use varde_proto::log::chain;
+use varde_proto::log::event::{Direction as LeafDirection, Event, Kind};
+use varde_proto::time::Timestamp;
+
+/// One item owed to one peer: where its leaf and its envelope are, and what the receipt must say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Owed {
+    /// Index of the `sent` leaf.
+    pub leaf: u64,
+    /// Index under which the envelope is kept.
+    pub envelope: u64,
+    /// E.
+    pub object: Digest,
+    /// X after the item.
+    pub chain: Digest,
+}
+
+impl Owed {
+    fn encode(&self) -> Vec<u8> {
+        let mut out = self.leaf.to_be_bytes().to_vec();
+        out.extend_from_slice(&self.envelope.to_be_bytes());
+        out.extend_from_slice(&self.object.0);
+        out.extend_from_slice(&self.chain.0);
+        out
+    }
+
+    /// Reads the row's value.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let (leaf, rest) = bytes.split_first_chunk::<8>()?;
+        let (envelope, rest) = rest.split_first_chunk::<8>()?;
+        let (object, rest) = rest.split_first_chunk::<32>()?;
+        let chain: [u8; 32] = rest.try_into().ok()?;
+        Some(Self {
+            leaf: u64::from_be_bytes(*leaf),
+            envelope: u64::from_be_bytes(*envelope),
+            object: Digest(*object),
+            chain: Digest(chain),
+        })
+    }
+}
+
+/// The row of an item of a channel.
+pub fn item_row(prefix: u8, peer: &Origin, class: u8, seq: u64) -> Vec<u8> {
+    rows::row(prefix, &[&channel_parts(peer, class), &seq.to_be_bytes()])
+}
+
+/// The header of what goes to these recipients, who must share one agreement: it names one.
+pub fn header(node: &Node, recipients: &[Arc<Peer>]) -> Result<Header, NotSent> {
+    let agreement = recipients.first().ok_or(NotSent::Nobody)?.agreement;
+    if recipients.iter().any(|peer| peer.agreement != agreement) {
+        return Err(NotSent::Agreements);
+    }
+    let mut origins: Vec<String> = recipients.iter().map(|peer| peer.origin.as_str().to_owned()).collect();
+    origins.sort();
+    origins.dedup();
+    let mut salt = [0; 32];
+    node.entropy.fill(&mut salt);
+    Ok(Header {
+        network: node.me.origin.network().to_owned(),
+        mode: node.me.mode as i32,
+        issuer: node.me.origin.as_str().to_owned(),
+        recipients: origins,
+        agreement: agreement.0.to_vec().into(),
+        salt: salt.to_vec().into(),
+    })
+}
+
+/// The one egress function: signs a payload, then judges it as each of its recipients will, by the same function. What a
+/// peer would refuse is never sent.
+pub fn sign<P: Payload>(node: &Node, wire: &P::Wire, recipients: &[Arc<Peer>], class: u8) -> Result<Signed, NotSent> {
+    let envelope = envelope::sign(P::TYPE, wire, &node.message_key);
+    let keys = [node.message_key.public()];
+    for peer in recipients {
+        let expected = Expected {
+            network: node.me.origin.network(),
+            mode: node.me.mode,
+            issuer: &node.me.origin,
+            recipient: &peer.origin,
+            keys: &keys,
+            agreement: peer.agreement,
+            class,
+        };
+        receive::admit(&envelope, &expected, node.clock.now()).map_err(NotSent::Refused)?;
+    }
+    Ok(Signed { envelope, class, recipients: recipients.to_vec() })
+}
+
+/// An envelope that its recipients would admit. Only [`sign`] makes one.
+#[derive(Debug, Clone)]
+pub struct Signed {
+    envelope: Envelope,
+    class: u8,
+    recipients: Vec<Arc<Peer>>,
+}
+
+impl Signed {
+    /// The envelope.
+    pub fn envelope(&self) -> &Envelope {
+        &self.envelope
+    }
+}
+
+/// Why something is not sent. Nothing was logged.
+#[derive(Debug, thiserror::Error)]
+pub enum NotSent {
+    /// An empty list of recipients means nobody.
+    #[error("there are no recipients; an empty list means nobody")]
+    Nobody,
+    /// A country that is not pinned.
+    #[error("{0} is not a pinned peer")]
+    Unknown(NodeId),
+    /// The recipients do not share an agreement.
+    #[error("the recipients are under different agreements; send to each group apart")]
+    Agreements,
+    /// The recipients would refuse it.
+    #[error("the recipients would refuse it: {0}")]
+    Refused(Rejection),
+}
+
+/// The pinned peers of these countries, sorted, each once.
+pub fn recipients(node: &Node, countries: &[NodeId]) -> Result<Vec<Arc<Peer>>, NotSent> {
+    let mut countries = countries.to_vec();
+    countries.sort_unstable();
+    countries.dedup();
+    if countries.is_empty() {
+        return Err(NotSent::Nobody);
+    }
+    let peers = node.peers.borrow().clone();
+    countries.into_iter().map(|c| peers.get(&c).cloned().ok_or(NotSent::Unknown(c))).collect()
+}
+
+/// Logs an envelope as sent to each recipient and owes it to them, in one commit. `restricted` is the salted commitment to
+/// details that stay in the country. Returns the index under which the envelope is kept.
+pub fn owe(desk: &mut Desk<'_>, signed: &Signed, restricted: Digest) -> Result<u64, StoreError> {
+    let Signed { envelope, class, recipients } = signed;
+    let class = *class;
+    let object = envelope::digest(envelope);
+    let kept = desk.next_index().0;
+    desk.seal(rows::numbered(rows::ENVELOPE, kept), &envelope.encode_to_vec())?;
+    for peer in recipients {
+        let key = ChannelKey { direction: Direction::Out, peer: peer.origin.clone(), class };
+        let mut state = desk.channel(&key);
+        state.seq += 1;
+        state.chain = chain::next(&state.chain, state.seq, &object);
+        let (leaf, _) = desk.append(Event {
+            kind: Kind::SENT,
+            time: Timestamp::default(),
+            peer: Some(peer.origin.clone()),
+            direction: LeafDirection::Out,
+            class,
+            seq: state.seq,
+            object,
+            chain: state.chain,
+            restricted,
+            agreement: peer.agreement,
+            body: Vec::new(),
+        })?;
+        let owed = Owed { leaf: leaf.0, envelope: kept, object, chain: state.chain };
+        desk.put(item_row(rows::OWED, &peer.origin, class, state.seq), owed.encode());
+        desk.set_channel(key, state);
+    }
+    Ok(kept)
+}

@@ -1,0 +1,243 @@
+//! The receiving half of a connection: an item is taken only if the sender's log proves that it was sent, at its turn, to
+//! us. Then its content is judged, and either way the verdict is logged before it is answered. There is one admission
+//! function, [`admit`].
+
+use super::deliver::Broken;
+use super::desk::Desk;
+use super::filing;
+use super::outbox::item_row;
+use crate::port::{Peer, StoreError};
+use crate::rows;
+use crate::state::{ChannelKey, ChannelState, Direction};
+use prost::Message;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use varde_proto::alert::{self, Alert};
+use varde_proto::envelope::{self, Envelope, Expected, Payload, Rejection, Verified};
+use varde_proto::exchange::{Item, KnownHead, check_shown};
+use varde_proto::id::{Digest, Origin};
+use varde_proto::log::chain;
+use varde_proto::log::event::{Direction as LeafDirection, Event, Kind};
+use varde_proto::log::head::Head;
+use varde_proto::log::leaf::Opening;
+use varde_proto::summary::{LedgerEntry, TrendSummary};
+use varde_proto::time::Timestamp;
+use varde_proto::wire::peer::Mode;
+
+/// Who we are, for the checks of an item.
+#[derive(Debug, Clone)]
+pub struct Me {
+    /// Our log.
+    pub origin: Origin,
+    /// Our mode.
+    pub mode: Mode,
+}
+
+/// A payload that passed every check that needs no memory of earlier ones.
+pub enum Admitted {
+    /// An alert.
+    Alert(Box<Verified<Alert>>),
+    /// A trend summary.
+    Summary(Box<Verified<TrendSummary>>),
+    /// An entry of the peer's privacy budget ledger.
+    Budget(Box<Verified<LedgerEntry>>),
+}
+
+/// The payload types this node reads, as it says in `hello`.
+pub const READS: [&str; 3] = [Alert::TYPE, TrendSummary::TYPE, LedgerEntry::TYPE];
+
+/// The one admission function: signature, bytes, address, the payload's own rules, and time.
+pub fn admit(envelope: &Envelope, expected: &Expected<'_>, now: Timestamp) -> Result<Admitted, Rejection> {
+    if envelope.payload_type == Alert::TYPE {
+        let verified = envelope::verify::<Alert>(envelope, expected)?;
+        alert::admit(verified.payload(), now)?;
+        Ok(Admitted::Alert(Box::new(verified)))
+    } else if envelope.payload_type == TrendSummary::TYPE {
+        Ok(Admitted::Summary(Box::new(envelope::verify(envelope, expected)?)))
+    } else if envelope.payload_type == LedgerEntry::TYPE {
+        Ok(Admitted::Budget(Box::new(envelope::verify(envelope, expected)?)))
+    } else {
+        Err(Rejection::UnknownType)
+    }
+}
+
+/// An item whose sent-proof holds, and the verdict on its content.
+pub struct CheckedItem {
+    class: u8,
+    seq: u64,
+    object: Digest,
+    chain: Digest,
+    verdict: Verdict,
+}
+
+enum Verdict {
+    /// Taken before; the answer is the receipt of then.
+    Repeat,
+    Abandoned,
+    Rejected(Rejection),
+    Admitted(Admitted),
+}
+
+/// How far each class has come, as far as this connection has checked.
+pub type Positions = BTreeMap<u8, ChannelState>;
+
+/// Checks the items of a frame against a head that was already verified. `positions` moves on with each new item.
+pub fn check_items(
+    me: &Me,
+    peer: &Peer,
+    head: KnownHead,
+    items: &[Item],
+    positions: &mut Positions,
+    now: Timestamp,
+) -> Result<Vec<CheckedItem>, Broken> {
+    items.iter().map(|item| check_item(me, peer, head, item, positions, now)).collect()
+}
+
+fn check_item(
+    me: &Me,
+    peer: &Peer,
+    head: KnownHead,
+    item: &Item,
+    positions: &mut Positions,
+    now: Timestamp,
+) -> Result<CheckedItem, Broken> {
+    check_shown(head, &item.sent)?;
+    let event = item.sent.opening.event();
+    if event.direction != LeafDirection::Out || event.peer.as_ref() != Some(&me.origin) {
+        return Err(Broken::Leaf("sent-to-another"));
+    }
+    let position = positions.get_mut(&event.class).ok_or(Broken::Leaf("class-unknown"))?;
+    let (class, seq, object, chain) = (event.class, event.seq, event.object, event.chain);
+    let checked = |verdict| Ok(CheckedItem { class, seq, object, chain, verdict });
+    if seq <= position.seq {
+        return checked(Verdict::Repeat);
+    }
+    if seq != position.seq + 1 {
+        return Err(Broken::Leaf("sequence-gap"));
+    }
+    if chain != chain::next(&position.chain, seq, &object) {
+        return Err(Broken::Leaf("chain-mismatch"));
+    }
+    let verdict = match (event.kind, &item.envelope) {
+        (Kind::ABANDONED, None) => Verdict::Abandoned,
+        (Kind::SENT, Some(envelope)) if envelope::digest(envelope) == object => judge(me, peer, event, envelope, now),
+        (Kind::SENT, _) => return Err(Broken::Leaf("envelope-not-as-logged")),
+        _ => return Err(Broken::Leaf("not-a-sent-leaf")),
+    };
+    position.seq = seq;
+    position.chain = chain;
+    checked(verdict)
+}
+
+fn judge(me: &Me, peer: &Peer, event: &Event, envelope: &Envelope, now: Timestamp) -> Verdict {
+    if event.agreement != peer.agreement {
+        return Verdict::Rejected(Rejection::WrongAgreement);
+    }
+    let expected = Expected {
+        network: me.origin.network(),
+        mode: me.mode,
+        issuer: &peer.origin,
+        recipient: &me.origin,
+        keys: &peer.message_keys,
+        agreement: peer.agreement,
+        class: event.class,
+    };
+    match admit(envelope, &expected, now) {
+        Ok(admitted) => Verdict::Admitted(admitted),
+        Err(rejection) => Verdict::Rejected(rejection),
+    }
+}
+
+/// Our leaf about an item, to be shown as its receipt.
+pub type Answer = (u64, Opening);
+
+/// Takes checked items: verdict logged, content kept if admitted, channel moved on, all in the commit that also keeps the
+/// sender's head. Returns the leaves that are the receipts.
+pub fn take(
+    desk: &mut Desk<'_>,
+    peer: &Arc<Peer>,
+    head: &Head,
+    items: Vec<CheckedItem>,
+) -> Result<Vec<Answer>, Broken> {
+    let answers = items.into_iter().map(|item| take_item(desk, peer, item)).collect::<Result<_, _>>()?;
+    desk.set_head(&peer.origin, head);
+    Ok(answers)
+}
+
+fn take_item(desk: &mut Desk<'_>, peer: &Arc<Peer>, item: CheckedItem) -> Result<Answer, Broken> {
+    let key = ChannelKey { direction: Direction::In, peer: peer.origin.clone(), class: item.class };
+    let mut state = desk.channel(&key);
+    let row = item_row(rows::TAKEN, &peer.origin, item.class, item.seq);
+    if item.seq <= state.seq {
+        return repeat(desk, &row, &item);
+    }
+    if item.seq != state.seq + 1 || item.chain != chain::next(&state.chain, item.seq, &item.object) {
+        return Err(Broken::Leaf("sequence-gap"));
+    }
+    let index = desk.next_index().0;
+    let refused = match &item.verdict {
+        Verdict::Admitted(admitted) => keep(desk, peer, admitted, index)?.err(),
+        Verdict::Rejected(rejection) => Some(*rejection),
+        Verdict::Abandoned | Verdict::Repeat => None,
+    };
+    let (kind, body) = match (&item.verdict, refused) {
+        (_, Some(rejection)) => (Kind::REJECTED, rejection.code().into_bytes()),
+        (Verdict::Abandoned, None) => (Kind::ABANDONED, Vec::new()),
+        _ => (Kind::RECEIVED, Vec::new()),
+    };
+    let (index, opening) = desk.append(Event {
+        kind,
+        time: Timestamp::default(),
+        peer: Some(peer.origin.clone()),
+        direction: LeafDirection::In,
+        class: item.class,
+        seq: item.seq,
+        object: item.object,
+        chain: item.chain,
+        restricted: Digest::NONE,
+        agreement: peer.agreement,
+        body,
+    })?;
+    desk.put(row, [&index.0.to_be_bytes()[..], &item.object.0].concat());
+    state.seq = item.seq;
+    state.chain = item.chain;
+    desk.set_channel(key, state);
+    Ok((index.0, opening))
+}
+
+/// The receipt of an item that was taken before; another content under the same number is the sender's equivocation.
+fn repeat(desk: &Desk<'_>, row: &[u8], item: &CheckedItem) -> Result<Answer, Broken> {
+    let taken = desk.get(row)?.ok_or_else(|| StoreError::Damaged("a taken item's row is gone".into()))?;
+    let (index, object) = taken
+        .split_first_chunk::<8>()
+        .ok_or_else(|| StoreError::Damaged("a taken item's row cannot be read".into()))?;
+    if object != item.object.0 {
+        return Err(Broken::Leaf("equivocation"));
+    }
+    let index = u64::from_be_bytes(*index);
+    let bytes = desk.open(&rows::numbered(rows::OPENING, index))?;
+    let opening = bytes.and_then(|bytes| Opening::parse(&bytes).ok());
+    let opening = opening.ok_or_else(|| StoreError::Damaged(format!("the opening of leaf {index} cannot be read")))?;
+    Ok((index, opening))
+}
+
+/// Keeps an admitted payload under the index of the leaf that will say `received`, and files it where people look for it.
+/// The inner result is a refusal for what only memory can tell.
+fn keep(desk: &mut Desk<'_>, peer: &Peer, admitted: &Admitted, index: u64) -> filing::Filed {
+    let issuer = peer.origin.node();
+    let (filed, envelope) = match admitted {
+        Admitted::Alert(verified) => {
+            let id = verified.payload().content().id;
+            (filing::file_alert(desk, issuer, id, verified.digest(), index)?, verified.envelope())
+        }
+        Admitted::Summary(verified) => {
+            (filing::file_summary(desk, issuer, verified.payload(), index)?, verified.envelope())
+        }
+        Admitted::Budget(verified) => (filing::file_budget(desk, issuer, verified, index)?, verified.envelope()),
+    };
+    if filed.is_err() {
+        return Ok(filed);
+    }
+    desk.seal(rows::numbered(rows::ENVELOPE, index), &envelope.encode_to_vec())?;
+    Ok(Ok(()))
+}

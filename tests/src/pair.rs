@@ -1,0 +1,200 @@
+//! Two nodes in one process, with real ledgers, keys and proofs, joined by a link of channels instead of a socket. For tests
+//! of the exchange itself; real processes and real TLS are the harness's.
+
+use prost::Message;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use varde_node::edge::clock::SystemClock;
+use varde_node::edge::entropy::SystemEntropy;
+use varde_node::edge::keyring::FileKeyring;
+use varde_node::flow::connection::{self, Ended};
+use varde_node::flow::ledger::{Ledger, Parts};
+use varde_node::flow::receive::Me;
+use varde_node::flow::{Node, founding, journal::Journal};
+use varde_node::port::{Link, Peer, Peers, Store};
+use varde_proto::alert::*;
+use varde_proto::envelope::{self, Envelope};
+use varde_proto::exchange::Frame;
+use varde_proto::id::{AlertId, Digest, NodeId, Origin};
+use varde_proto::identity::agreement::default_agreement;
+use varde_proto::identity::{Acceptance, SecretKey};
+use varde_proto::time::{Period, Timestamp};
+use varde_proto::vocabulary::*;
+use varde_proto::wire::peer::{Genesis, Mode};
+use zeroize::Zeroizing;
+
+/// A country of a test, with the keys that make its peers believe it.
+pub struct Country {
+    /// Its node.
+    pub node: Arc<Node>,
+    /// K_id, K_log, K_msg.
+    pub keys: [SecretKey; 3],
+    pins: watch::Sender<Arc<Peers>>,
+}
+
+/// The origin of a country's first log.
+pub fn origin(country: &str) -> Origin {
+    Origin::new("varde.example", NodeId::parse(country).expect("a country"), 1).expect("an origin")
+}
+
+fn key(country: &str, role: u8) -> SecretKey {
+    let bytes = country.as_bytes();
+    SecretKey::from_seed(&Zeroizing::new([bytes[0] ^ role, bytes[1], role].repeat(11)[..32].try_into().expect("32")))
+}
+
+impl Country {
+    /// A country on this store; its keyring lies in `keyring`. Its keys follow from its name, so it can be opened again.
+    pub async fn open(country: &str, store: Arc<dyn Store>, keyring: &Path) -> Self {
+        let entropy = Arc::new(SystemEntropy);
+        let fresh = !keyring.exists();
+        let keyring = Arc::new(FileKeyring::open(keyring, fresh, entropy.clone()).expect("a keyring"));
+        let clock = Arc::new(SystemClock);
+        let ledger = Ledger::open(Parts {
+            store,
+            keyring,
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+            log_key: Arc::new(key(country, 2)),
+            origin: origin(country),
+        });
+        let ledger = ledger.expect("a ledger");
+        let genesis = Genesis { origin: origin(country).as_str().into(), ..Genesis::default() };
+        let genesis = envelope::sign("application/vnd.varde.genesis.v1+protobuf", &genesis, &key(country, 1));
+        founding::found(&ledger, &genesis, "quorum none\n").await.expect("founded");
+        let (pins, peers) = watch::channel(Arc::default());
+        let node = Node {
+            ledger,
+            me: Me { origin: origin(country), mode: Mode::Test },
+            message_key: key(country, 3),
+            clock,
+            entropy,
+            peers,
+            journal: Journal::default(),
+        };
+        Self { node: Arc::new(node), keys: [key(country, 1), key(country, 2), key(country, 3)], pins }
+    }
+
+    /// Its origin.
+    pub fn origin(&self) -> &Origin {
+        &self.node.me.origin
+    }
+
+    /// Pins another country, under the default agreement.
+    pub fn pin(&self, other: &Country) -> Arc<Peer> {
+        let ours = Acceptance {
+            from: self.origin().clone(),
+            with: other.origin().clone(),
+            mode: Mode::Test,
+            agreement: default_agreement(),
+            accepted: Timestamp::default(),
+            salt: [1; 32],
+        };
+        let peer = Arc::new(Peer {
+            origin: other.origin().clone(),
+            id_key: other.keys[0].public(),
+            log_keys: vec![other.keys[1].public()],
+            message_keys: vec![other.keys[2].public()],
+            agreement: default_agreement(),
+            descriptor: Envelope { payload: other.origin().as_str().to_owned().into(), ..Envelope::default() },
+            our_acceptance: ours.sign(&self.keys[0]).expect("an acceptance"),
+        });
+        self.pins.send_modify(|pins| {
+            let mut more: BTreeMap<_, _> = (**pins).clone();
+            more.insert(other.origin().node(), peer.clone());
+            *pins = Arc::new(more);
+        });
+        peer
+    }
+}
+
+/// A running connection: how each side ends.
+pub type Sides = (JoinHandle<Ended>, JoinHandle<Ended>);
+
+/// Connects two countries that pinned each other. Frames pass through their wire form both ways.
+pub fn connect(a: &Country, b: &Country) -> Sides {
+    let (b_seen_by_a, a_seen_by_b) = (a.pin(b), b.pin(a));
+    let (to_b, from_a) = pipe();
+    let (to_a, from_b) = pipe();
+    let at_a = connection::run(a.node.clone(), b_seen_by_a, Link { outgoing: to_b, incoming: from_b });
+    let at_b = connection::run(b.node.clone(), a_seen_by_b, Link { outgoing: to_a, incoming: from_a });
+    (tokio::spawn(at_a), tokio::spawn(at_b))
+}
+
+/// One direction of a link: what goes in is encoded, decoded and comes out.
+pub fn pipe() -> (mpsc::Sender<Frame>, mpsc::Receiver<Result<Frame, varde_proto::exchange::BadFrame>>) {
+    let (outgoing, mut taken) = mpsc::channel::<Frame>(16);
+    let (give, incoming) = mpsc::channel(16);
+    tokio::spawn(async move {
+        while let Some(frame) = taken.recv().await {
+            let bytes = frame.into_wire().encode_to_vec();
+            let frame = varde_proto::wire::peer::Frame::decode(bytes.as_slice()).expect("own frames decode");
+            if give.send(Frame::from_wire(frame)).await.is_err() {
+                return;
+            }
+        }
+    });
+    (outgoing, incoming)
+}
+
+/// The content of an alert that keeps every rule.
+pub fn route(id: [u8; 16]) -> AlertContent {
+    let now = varde_node::port::Clock::now(&SystemClock);
+    let defaults = defaults(AlertKind::ROUTE_CORRIDOR);
+    let stop = |role, code: &str| Stop {
+        role,
+        place: Place { country: varde_proto::vocabulary::Country::parse(code).expect("a country"), nuts1: None },
+    };
+    AlertContent {
+        id: AlertId(id),
+        version: 1,
+        supersedes: None,
+        msg_type: MsgType::ALERT,
+        desk_role: DeskRole::FOCAL_POINT,
+        observed: Observed::Period(Period::Quarter(2026, 3)),
+        expires_at: now.after(defaults.life).to_day(),
+        review_at: now.after(defaults.review).to_day(),
+        tlp: defaults.tlp,
+        handling: defaults.handling.iter().copied().collect(),
+        purposes: defaults.purposes.iter().copied().collect(),
+        prohibitions: defaults.prohibitions.iter().copied().collect(),
+        legal_regime: defaults.legal.0,
+        legal_basis: defaults.legal.1,
+        transfer_ground: defaults.legal.2,
+        personal_data_level: PersonalDataLevel::L0,
+        sources: [SourceType::POLICE, SourceType::NGO_OUTREACH].into(),
+        source_grade: SourceGrade::B,
+        information_grade: InformationGrade::CORROBORATED,
+        assertion: Assertion::ASSESSMENT,
+        certainty: Certainty::LIKELY,
+        support: SupportBand::FROM_10_TO_19,
+        independent_sources: IndependentSources::TWO,
+        requested_actions: defaults.requested_actions.iter().copied().collect(),
+        reply_by: None,
+        contact_channel: ContactChannel::FOCAL_POINT,
+        contact_token: *b"\xf0\x9e\x11\x5a\x07\xc3\xee\x80\x4d\x62",
+        subject: Subject::RouteCorridor(RouteCorridor {
+            forms: [Form::LABOUR_EXPLOITATION].into(),
+            stops: vec![stop(CountryRole::RECRUITMENT, "LT"), stop(CountryRole::EXPLOITATION, "NO")],
+            legs: vec![Leg {
+                border_type: BorderType::AIR,
+                transport: Transport::LOW_COST_AIR,
+                support: SupportBand::FROM_5_TO_9,
+            }],
+        }),
+    }
+}
+
+/// Releases an alert to these countries; returns the index under which it is kept.
+pub async fn release(country: &Country, content: AlertContent, to: &[&Country]) -> u64 {
+    let to: Vec<NodeId> = to.iter().map(|c| c.origin().node()).collect();
+    let decision = Digest::of(b"decision");
+    let signed = varde_node::flow::alert::release::issue(&country.node, content.clone(), decision, &to);
+    let signed = signed.expect("issued");
+    let owe = move |desk: &mut varde_node::flow::desk::Desk<'_>| {
+        varde_node::flow::alert::release::owe(desk, &signed, &content, decision)
+    };
+    country.node.ledger.commit(owe).await.expect("logged").into_value()
+}
