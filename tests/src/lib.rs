@@ -2,6 +2,7 @@
 
 pub mod harness;
 pub mod pair;
+pub mod party;
 pub mod powercut;
 pub mod tidy;
 pub mod transcript;

@@ -1,6 +1,7 @@
 //! What we have promised: the log, the channels and what is owed on them. Pure: no clock, no store, no socket; time is an
 //! argument. Nothing here has heard of a case record.
 
+pub mod backoff;
 pub mod book;
 pub mod outgoing;
 

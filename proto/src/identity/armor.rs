@@ -50,30 +50,33 @@ pub enum BadArmor {
 
 /// Writes a signed document as text.
 pub fn encode(label: Label, envelope: &peer::Envelope) -> String {
-    wrap(label, &envelope.encode_to_vec())
+    wrap(label.text(), &envelope.encode_to_vec())
 }
 
 /// Reads a signed document from text. Says nothing about its signature.
 pub fn decode(label: Label, text: &str) -> Result<peer::Envelope, BadArmor> {
-    if text.len() > limits::ARMOR_BYTES {
-        return Err(BadArmor::TooLong(text.len()));
-    }
-    let (begin, end) = lines(label);
-    let rest = text.strip_prefix(&begin).ok_or_else(|| BadArmor::Begin(begin.trim_end().to_owned()))?;
-    let body = rest.strip_suffix(&end).ok_or_else(|| BadArmor::End(end.trim_end().to_owned()))?;
-    let bytes = STANDARD.decode(body.replace('\n', "")).map_err(|_| BadArmor::Spelling)?;
-    if wrap(label, &bytes) != text {
-        return Err(BadArmor::Spelling);
-    }
+    let bytes = unwrap(label.text(), text)?;
     let envelope = peer::Envelope::decode(bytes.as_slice()).map_err(|_| BadArmor::Envelope)?;
     if envelope.encode_to_vec() == bytes { Ok(envelope) } else { Err(BadArmor::Envelope) }
 }
 
-fn lines(label: Label) -> (String, String) {
-    (format!("-----BEGIN {}-----\n", label.text()), format!("-----END {}-----\n", label.text()))
+/// A certificate as PEM (RFC 7468), which other tools read too.
+pub fn certificate_to_pem(der: &[u8]) -> String {
+    wrap(CERTIFICATE, der)
 }
 
-fn wrap(label: Label, bytes: &[u8]) -> String {
+/// Reads a certificate that [`certificate_to_pem`] wrote.
+pub fn certificate_from_pem(text: &str) -> Result<Vec<u8>, BadArmor> {
+    unwrap(CERTIFICATE, text)
+}
+
+const CERTIFICATE: &str = "CERTIFICATE";
+
+fn lines(label: &str) -> (String, String) {
+    (format!("-----BEGIN {label}-----\n"), format!("-----END {label}-----\n"))
+}
+
+fn wrap(label: &str, bytes: &[u8]) -> String {
     const LINE: usize = 64;
     let (begin, end) = lines(label);
     let base64 = STANDARD.encode(bytes);
@@ -86,6 +89,17 @@ fn wrap(label: Label, bytes: &[u8]) -> String {
         rest = more;
     }
     text + &end
+}
+
+fn unwrap(label: &str, text: &str) -> Result<Vec<u8>, BadArmor> {
+    if text.len() > limits::ARMOR_BYTES {
+        return Err(BadArmor::TooLong(text.len()));
+    }
+    let (begin, end) = lines(label);
+    let rest = text.strip_prefix(&begin).ok_or_else(|| BadArmor::Begin(begin.trim_end().to_owned()))?;
+    let body = rest.strip_suffix(&end).ok_or_else(|| BadArmor::End(end.trim_end().to_owned()))?;
+    let bytes = STANDARD.decode(body.replace('\n', "")).map_err(|_| BadArmor::Spelling)?;
+    if wrap(label, &bytes) == text { Ok(bytes) } else { Err(BadArmor::Spelling) }
 }
 
 #[cfg(test)]
@@ -121,6 +135,6 @@ mod tests {
     fn an_envelope_has_one_encoding() {
         let mut bytes = sample().encode_to_vec();
         bytes.extend([0x20, 0x01]);
-        assert_eq!(decode(Label::Genesis, &wrap(Label::Genesis, &bytes)), Err(BadArmor::Envelope));
+        assert_eq!(decode(Label::Genesis, &wrap(Label::Genesis.text(), &bytes)), Err(BadArmor::Envelope));
     }
 }

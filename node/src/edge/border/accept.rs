@@ -1,0 +1,258 @@
+//! The accept loop: who may come in, how many, and for how long they may take. Every handshake is a task of its own with a
+//! time limit, so that nobody who is silent stops another. A refused party sees a closed connection.
+
+use super::code::{Code, Refused, Reporter, Side};
+use super::connection::{Connection, PeerInfo};
+use super::fate::Fate;
+use super::pins::{Peer, Pins};
+use super::tls;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use varde_proto::home::ConnectionLimits;
+use varde_proto::id::NodeId;
+use varde_proto::identity::certificate::Certificate;
+
+/// What a handshake may take.
+pub(crate) const HANDSHAKE: Duration = Duration::from_secs(5);
+/// After an accept error (no file descriptors left, above all) the loop rests.
+const REST: Duration = Duration::from_millis(100);
+
+/// A connection that a pinned peer opened.
+pub(crate) type Accepted = Connection<TlsStream<TcpStream>>;
+
+/// What every handshake shares.
+pub(crate) struct Door {
+    /// The server side of TLS.
+    pub(crate) tls: TlsAcceptor,
+    /// Whom we know.
+    pub(crate) pins: watch::Receiver<Arc<Pins>>,
+    /// Where refusals are told.
+    pub(crate) reporter: Reporter,
+    /// How many of what.
+    pub(crate) limits: ConnectionLimits,
+    /// Where accepted connections go.
+    pub(crate) accepted: mpsc::Sender<Accepted>,
+}
+
+/// Accepts until the receiver of accepted connections is gone.
+pub(crate) async fn run(listener: TcpListener, door: Door) {
+    let counters = Counters::new(&door.limits);
+    let shared = Arc::new(Shared { door, counters });
+    let mut tasks = JoinSet::new();
+    loop {
+        let next = tokio::select! {
+            () = shared.door.accepted.closed() => break,
+            Some(_) = tasks.join_next() => continue,
+            next = listener.accept() => next,
+        };
+        let (stream, remote) = match next {
+            Ok(next) => next,
+            Err(error) => {
+                tracing::warn!(%error, "the system accepts no connection");
+                tokio::time::sleep(REST).await;
+                continue;
+            }
+        };
+        match shared.counters.handshake(remote.ip()) {
+            Ok(turn) => {
+                let shared = shared.clone();
+                tasks.spawn(async move { shared.admit(stream, remote, turn).await });
+            }
+            Err(code) => shared.refuse(code, remote, None),
+        }
+    }
+}
+
+struct Shared {
+    door: Door,
+    counters: Counters,
+}
+
+impl Shared {
+    async fn admit(&self, stream: TcpStream, remote: SocketAddr, turn: Turn) {
+        match tokio::time::timeout(HANDSHAKE, self.handshake(stream, remote)).await {
+            Ok(Some((stream, peer))) => {
+                drop(turn);
+                self.enter(stream, peer, remote).await;
+            }
+            Ok(None) => {}
+            Err(_) => self.refuse(Code::HandshakeTimeout, remote, None),
+        }
+    }
+
+    async fn handshake(&self, stream: TcpStream, remote: SocketAddr) -> Option<(TlsStream<TcpStream>, Arc<Peer>)> {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "no delay could not be set");
+        }
+        let stream = match self.door.tls.accept(stream).into_fallible().await {
+            Ok(stream) => stream,
+            Err((error, stream)) => {
+                self.refuse(tls::code_of(&error), remote, None);
+                linger(stream).await;
+                return None;
+            }
+        };
+        let (_, session) = stream.get_ref();
+        let pins = self.door.pins.borrow().clone();
+        let shown = session.peer_certificates().and_then(|c| c.first()).and_then(|c| Certificate::read(c).ok());
+        let refused = match shown.and_then(|c| pins.by_tls_key(&c.key).cloned()) {
+            Some(peer) if session.alpn_protocol() == Some(b"h2") => return Some((stream, peer)),
+            Some(_) => Code::TlsParameters,
+            None => Code::Unpinned,
+        };
+        self.refuse(refused, remote, None);
+        None
+    }
+
+    async fn enter(&self, stream: TlsStream<TcpStream>, peer: Arc<Peer>, remote: SocketAddr) {
+        let node = peer.node();
+        match self.counters.connection(node) {
+            Ok(permits) => {
+                let info = PeerInfo { peer, remote, side: Side::Accepted, fate: Fate::new() };
+                let connection = Connection::new(stream, info, self.door.pins.clone(), permits);
+                // The receiver is gone only when the node stops.
+                let _ = self.door.accepted.send(connection).await;
+            }
+            Err(code) => self.refuse(code, remote, Some(node)),
+        }
+    }
+
+    fn refuse(&self, code: Code, remote: SocketAddr, peer: Option<NodeId>) {
+        self.door.reporter.report(Refused { code, side: Side::Accepted, remote: Some(remote), peer });
+    }
+}
+
+/// Reads away what the refused party still sends, for half a second, so that the closing alert is not lost to a reset. A
+/// peer's operator then reads "the peer does not know our key" instead of a guess.
+async fn linger(mut stream: TcpStream) {
+    let read_away = async {
+        let mut waste = [0; 1024];
+        if stream.shutdown().await.is_ok() {
+            for _ in 0..64 {
+                if !matches!(stream.read(&mut waste).await, Ok(n) if n > 0) {
+                    break;
+                }
+            }
+        }
+    };
+    // Past the half second the connection is dropped as it is.
+    let _ = tokio::time::timeout(Duration::from_millis(500), read_away).await;
+}
+
+/// Counts handshakes (in all and from one address) and connections (in all and of one peer).
+struct Counters {
+    handshakes: Arc<Semaphore>,
+    addresses: Arc<Mutex<BTreeMap<IpAddr, u32>>>,
+    per_address: u32,
+    connections: Arc<Semaphore>,
+    peers: Mutex<BTreeMap<NodeId, Arc<Semaphore>>>,
+    per_peer: u32,
+}
+
+/// The right to one handshake; given back when dropped.
+struct Turn {
+    _permit: OwnedSemaphorePermit,
+    addresses: Arc<Mutex<BTreeMap<IpAddr, u32>>>,
+    address: IpAddr,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let mut addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = addresses.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                addresses.remove(&self.address);
+            }
+        }
+    }
+}
+
+impl Counters {
+    fn new(limits: &ConnectionLimits) -> Self {
+        let ConnectionLimits { handshakes, total, per_peer } = *limits;
+        Self {
+            handshakes: Arc::new(Semaphore::new(handshakes as usize)),
+            addresses: Arc::default(),
+            // One address cannot hold all turns, unless there are only a few.
+            per_address: (handshakes / 2).max(1),
+            connections: Arc::new(Semaphore::new(total as usize)),
+            peers: Mutex::default(),
+            per_peer,
+        }
+    }
+
+    fn handshake(&self, address: IpAddr) -> Result<Turn, Code> {
+        let address = source(address);
+        let permit = self.handshakes.clone().try_acquire_owned().map_err(|_| Code::TooManyHandshakes)?;
+        let mut addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = addresses.entry(address).or_default();
+        if *count >= self.per_address {
+            return Err(Code::TooManyFromAddress);
+        }
+        *count += 1;
+        Ok(Turn { _permit: permit, addresses: self.addresses.clone(), address })
+    }
+
+    fn connection(&self, node: NodeId) -> Result<Vec<OwnedSemaphorePermit>, Code> {
+        let of_peer = {
+            let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
+            peers.entry(node).or_insert_with(|| Arc::new(Semaphore::new(self.per_peer as usize))).clone()
+        };
+        let of_peer = of_peer.try_acquire_owned().map_err(|_| Code::TooManyFromPeer)?;
+        let of_all = self.connections.clone().try_acquire_owned().map_err(|_| Code::TooManyConnections)?;
+        Ok(vec![of_peer, of_all])
+    }
+}
+
+/// What counts as one address: an IPv4 address, or the /64 that one household of IPv6 has.
+fn source(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.into(),
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_address_cannot_hold_all_handshakes() {
+        let counters = Counters::new(&ConnectionLimits { handshakes: 4, total: 1, per_peer: 1 });
+        let (near, far) = (IpAddr::from([127, 0, 0, 1]), IpAddr::from([192, 0, 2, 1]));
+        let held: Vec<_> = (0..2).map(|_| counters.handshake(near)).collect();
+        assert_eq!(counters.handshake(near).err(), Some(Code::TooManyFromAddress));
+        let others: Vec<_> = (0..2).map(|_| counters.handshake(far)).collect();
+        assert!(held.iter().chain(&others).all(Result::is_ok));
+        assert_eq!(counters.handshake([192, 0, 2, 2].into()).err(), Some(Code::TooManyHandshakes));
+        drop(held);
+        assert!(counters.handshake(near).is_ok());
+        assert_eq!(
+            source("2001:db8::7".parse::<IpAddr>().unwrap_or(near)),
+            source("2001:db8::9".parse().unwrap_or(far))
+        );
+    }
+
+    #[test]
+    fn one_peer_cannot_hold_all_connections() {
+        let counters = Counters::new(&ConnectionLimits { handshakes: 1, total: 2, per_peer: 1 });
+        let countries: Vec<_> = ["EE", "LT", "DK"].into_iter().filter_map(|c| NodeId::parse(c).ok()).collect();
+        let held = counters.connection(countries[0]);
+        assert!(held.is_ok());
+        assert_eq!(counters.connection(countries[0]).err(), Some(Code::TooManyFromPeer));
+        let other = counters.connection(countries[1]);
+        assert!(other.is_ok());
+        assert_eq!(counters.connection(countries[2]).err(), Some(Code::TooManyConnections));
+        drop(held);
+        assert!(counters.connection(countries[0]).is_ok());
+    }
+}

@@ -1,0 +1,92 @@
+//! The node's TLS certificate on disk: issued when missing or spent, and again under the same key at two thirds of its life,
+//! so that no pin changes.
+
+use crate::edge::disk;
+use crate::port::{Clock, StoreError};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use varde_proto::home;
+use varde_proto::id::Origin;
+use varde_proto::identity::SecretKey;
+use varde_proto::identity::armor;
+use varde_proto::identity::certificate::{Certificate, NotIssued};
+use varde_proto::limits;
+
+/// How often the certificate's age is looked at.
+const LOOK: Duration = Duration::from_secs(3600);
+
+/// Why there is no certificate.
+#[derive(Debug, thiserror::Error)]
+pub enum NoCertificate {
+    /// It could not be made.
+    #[error("{0}")]
+    Issue(#[from] NotIssued),
+    /// It could not be written.
+    #[error("tls.crt: {0}")]
+    Write(#[from] StoreError),
+}
+
+/// Keeps the certificate fresh.
+pub(crate) struct Renewal {
+    path: PathBuf,
+    origin: Origin,
+    key: Arc<SecretKey>,
+    clock: Arc<dyn Clock>,
+    sender: watch::Sender<Arc<Vec<u8>>>,
+}
+
+impl Renewal {
+    /// Takes the certificate on disk if it is fresh and for this key, else issues one.
+    pub(crate) fn start(
+        dir: &Path,
+        origin: &Origin,
+        key: Arc<SecretKey>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, NoCertificate> {
+        let sender = watch::Sender::new(Arc::default());
+        let renewal = Self { path: dir.join(home::TLS_CERTIFICATE), origin: origin.clone(), key, clock, sender };
+        match renewal.on_disk() {
+            Some(der) => renewal.sender.send_modify(|current| *current = Arc::new(der)),
+            None => renewal.issue()?,
+        }
+        Ok(renewal)
+    }
+
+    /// The certificate as it is now, DER.
+    pub(crate) fn certificate(&self) -> watch::Receiver<Arc<Vec<u8>>> {
+        self.sender.subscribe()
+    }
+
+    /// Looks once an hour, for ever.
+    pub(crate) async fn run(self) {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            let current = self.sender.borrow().clone();
+            if !self.is_fresh(&current) {
+                match self.issue() {
+                    Ok(()) => tracing::info!("the TLS certificate was issued anew, under the same key"),
+                    Err(error) => tracing::error!(%error, "the TLS certificate was not issued anew"),
+                }
+            }
+        }
+    }
+
+    fn on_disk(&self) -> Option<Vec<u8>> {
+        let text = std::fs::read_to_string(&self.path).ok().filter(|t| t.len() <= 2 * limits::CERTIFICATE_BYTES)?;
+        armor::certificate_from_pem(&text).ok().filter(|der| self.is_fresh(der))
+    }
+
+    fn is_fresh(&self, der: &[u8]) -> bool {
+        let now = self.clock.now();
+        Certificate::read(der).is_ok_and(|c| c.key == self.key.public() && c.covers(now) && !c.is_due(now))
+    }
+
+    fn issue(&self) -> Result<(), NoCertificate> {
+        let der = Certificate::issue(&self.origin, &self.key, self.clock.now())?;
+        disk::replace(&self.path, armor::certificate_to_pem(&der).as_bytes())?;
+        self.sender.send_modify(|current| *current = Arc::new(der));
+        Ok(())
+    }
+}

@@ -1,0 +1,322 @@
+//! TLS between nodes: 1.3 only, X25519MLKEM768 first, Ed25519 only, both sides pinned by key, no resumption, ALPN `h2`.
+//!
+//! Trust comes from the pin alone; the certificate adds the window in which its node stood by the key. Every signature is
+//! made and checked by the same Ed25519 code as everything else that is signed (`varde_proto::identity::key`).
+
+use super::code::Code;
+use super::pins::Pins;
+use crate::port::Clock;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::sign::CertifiedKey;
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, DistinguishedName, Error, OtherError, PeerIncompatible,
+    ServerConfig, SignatureAlgorithm, SignatureScheme,
+};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use varde_proto::identity::certificate::{BadCertificate, Certificate};
+use varde_proto::identity::{PublicKey, SecretKey};
+use varde_proto::time::Timestamp;
+
+const ALPN: &[u8] = b"h2";
+
+/// What both directions of TLS need.
+#[derive(Clone)]
+pub(crate) struct TlsSetup {
+    /// Whom we know.
+    pub(crate) pins: watch::Receiver<Arc<Pins>>,
+    /// Our certificate, DER; the watch changes when it is re-issued.
+    pub(crate) certificate: watch::Receiver<Arc<Vec<u8>>>,
+    /// Its key.
+    pub(crate) key: Arc<SecretKey>,
+    /// The time by which windows are judged.
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl TlsSetup {
+    /// For connections that peers open: any pinned peer may.
+    pub(crate) fn server(&self) -> Result<ServerConfig, Error> {
+        let time = Arc::new(Time(self.clock.clone()));
+        let verifier = Arc::new(AnyPeer { pins: self.pins.clone() });
+        let mut config = ServerConfig::builder_with_details(provider(), time)
+            .with_protocol_versions(&[&rustls::version::TLS13])?
+            .with_client_cert_verifier(verifier)
+            .with_cert_resolver(Arc::new(self.own()));
+        config.alpn_protocols = vec![ALPN.to_vec()];
+        config.send_tls13_tickets = 0;
+        config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
+        Ok(config)
+    }
+
+    /// For a connection that we open: only the holder of `peer` may answer.
+    pub(crate) fn client(&self, peer: PublicKey) -> Result<ClientConfig, Error> {
+        let time = Arc::new(Time(self.clock.clone()));
+        let mut config = ClientConfig::builder_with_details(provider(), time)
+            .with_protocol_versions(&[&rustls::version::TLS13])?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(OnePeer { peer }))
+            .with_client_cert_resolver(Arc::new(self.own()));
+        config.alpn_protocols = vec![ALPN.to_vec()];
+        config.resumption = rustls::client::Resumption::disabled();
+        config.enable_sni = false;
+        Ok(config)
+    }
+
+    fn own(&self) -> Own {
+        Own { certificate: self.certificate.clone(), key: self.key.clone() }
+    }
+}
+
+/// aws-lc-rs with the hybrid post-quantum exchange first, X25519 for a peer that lacks it, and nothing else.
+fn provider() -> Arc<CryptoProvider> {
+    let mut provider = aws_lc_rs::default_provider();
+    provider.kx_groups = vec![aws_lc_rs::kx_group::X25519MLKEM768, aws_lc_rs::kx_group::X25519];
+    Arc::new(provider)
+}
+
+struct Time(Arc<dyn Clock>);
+
+impl std::fmt::Debug for Time {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Time")
+    }
+}
+
+impl rustls::time_provider::TimeProvider for Time {
+    fn current_time(&self) -> Option<UnixTime> {
+        let seconds = u64::try_from(self.0.now().seconds()).ok()?;
+        Some(UnixTime::since_unix_epoch(Duration::from_secs(seconds)))
+    }
+}
+
+/// Reads the other side's certificate and checks its window.
+fn read(end: &CertificateDer<'_>, more: &[CertificateDer<'_>], now: UnixTime) -> Result<Certificate, Error> {
+    if !more.is_empty() {
+        return Err(refusal(Code::MalformedCertificate));
+    }
+    let certificate = Certificate::read(end).map_err(|bad| {
+        refusal(match bad {
+            BadCertificate::Malformed => Code::MalformedCertificate,
+            BadCertificate::NotEd25519 => Code::NotEd25519,
+        })
+    })?;
+    let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+    let now = Timestamp::from_ms(seconds.saturating_mul(1000)).unwrap_or(Timestamp::MAX);
+    if now < certificate.not_before {
+        Err(refusal(Code::CertificateNotYetValid))
+    } else if now > certificate.not_after {
+        Err(refusal(Code::CertificateExpired))
+    } else {
+        Ok(certificate)
+    }
+}
+
+/// Every refusal looks alike from outside: one alert, `certificate_unknown`.
+fn refusal(code: Code) -> Error {
+    Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(code))))
+}
+
+/// The handshake's signature, by the certificate's key.
+fn check_signature(
+    message: &[u8],
+    certificate: &CertificateDer<'_>,
+    signed: &DigitallySignedStruct,
+) -> Result<HandshakeSignatureValid, Error> {
+    let good = signed.scheme == SignatureScheme::ED25519
+        && Certificate::read(certificate).is_ok_and(|c| c.key.verify(message, signed.signature()).is_ok());
+    if good { Ok(HandshakeSignatureValid::assertion()) } else { Err(refusal(Code::BadHandshakeSignature)) }
+}
+
+/// Accepts every pinned peer.
+#[derive(Debug)]
+struct AnyPeer {
+    pins: watch::Receiver<Arc<Pins>>,
+}
+
+impl ClientCertVerifier for AnyPeer {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &[]
+    }
+
+    fn verify_client_cert(
+        &self,
+        end: &CertificateDer<'_>,
+        more: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        let certificate = read(end, more, now)?;
+        match self.pins.borrow().by_tls_key(&certificate.key) {
+            Some(_) => Ok(ClientCertVerified::assertion()),
+            None => Err(refusal(Code::Unpinned)),
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Err(refusal(Code::TlsVersion))
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        check_signature(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        vec![SignatureScheme::ED25519]
+    }
+}
+
+/// Accepts the one peer that was dialled.
+#[derive(Debug)]
+struct OnePeer {
+    peer: PublicKey,
+}
+
+impl ServerCertVerifier for OnePeer {
+    fn verify_server_cert(
+        &self,
+        end: &CertificateDer<'_>,
+        more: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let certificate = read(end, more, now)?;
+        if certificate.key == self.peer { Ok(ServerCertVerified::assertion()) } else { Err(refusal(Code::Unpinned)) }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Err(refusal(Code::TlsVersion))
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        check_signature(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        vec![SignatureScheme::ED25519]
+    }
+}
+
+/// Our certificate and key, as they are now.
+#[derive(Debug)]
+struct Own {
+    certificate: watch::Receiver<Arc<Vec<u8>>>,
+    key: Arc<SecretKey>,
+}
+
+impl Own {
+    fn now(&self) -> Arc<CertifiedKey> {
+        let der = CertificateDer::from(self.certificate.borrow().to_vec());
+        Arc::new(CertifiedKey::new(vec![der], Arc::new(Signing(self.key.clone()))))
+    }
+}
+
+impl rustls::server::ResolvesServerCert for Own {
+    fn resolve(&self, _: rustls::server::ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.now())
+    }
+}
+
+impl rustls::client::ResolvesClientCert for Own {
+    fn resolve(&self, _: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        schemes.contains(&SignatureScheme::ED25519).then(|| self.now())
+    }
+
+    fn has_certs(&self) -> bool {
+        true
+    }
+}
+
+#[derive(Debug)]
+struct Signing(Arc<SecretKey>);
+
+impl rustls::sign::SigningKey for Signing {
+    fn choose_scheme(&self, offered: &[SignatureScheme]) -> Option<Box<dyn rustls::sign::Signer>> {
+        let signer = || Box::new(Self(self.0.clone())) as Box<dyn rustls::sign::Signer>;
+        offered.contains(&SignatureScheme::ED25519).then(signer)
+    }
+
+    fn algorithm(&self) -> SignatureAlgorithm {
+        SignatureAlgorithm::ED25519
+    }
+}
+
+impl rustls::sign::Signer for Signing {
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
+        Ok(self.0.sign(message).to_vec())
+    }
+
+    fn scheme(&self) -> SignatureScheme {
+        SignatureScheme::ED25519
+    }
+}
+
+/// The name of a failure of the TLS layer.
+pub(crate) fn code_of(error: &std::io::Error) -> Code {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
+        Some(tls) => code_of_tls(tls),
+        None => Code::ConnectionLost,
+    }
+}
+
+fn code_of_tls(error: &Error) -> Code {
+    match error {
+        Error::InvalidCertificate(CertificateError::Other(OtherError(inner))) => {
+            inner.downcast_ref::<Code>().copied().unwrap_or(Code::MalformedCertificate)
+        }
+        Error::InvalidCertificate(_) => Code::MalformedCertificate,
+        Error::NoCertificatesPresented => Code::NoCertificate,
+        Error::PeerIncompatible(
+            PeerIncompatible::SupportedVersionsExtensionRequired
+            | PeerIncompatible::Tls12NotOffered
+            | PeerIncompatible::Tls12NotOfferedOrEnabled
+            | PeerIncompatible::ServerDoesNotSupportTls12Or13
+            | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
+        ) => Code::TlsVersion,
+        Error::PeerIncompatible(_) | Error::NoApplicationProtocol | Error::PeerMisbehaved(_) => Code::TlsParameters,
+        Error::InvalidMessage(_) | Error::InappropriateMessage { .. } => Code::NotTls,
+        Error::AlertReceived(alert) => code_of_alert(*alert),
+        _ => Code::ConnectionLost,
+    }
+}
+
+/// What the other side's alert means. Those about a certificate are about ours.
+fn code_of_alert(alert: rustls::AlertDescription) -> Code {
+    use rustls::AlertDescription as Alert;
+    match alert {
+        Alert::CertificateUnknown
+        | Alert::BadCertificate
+        | Alert::UnsupportedCertificate
+        | Alert::CertificateRevoked
+        | Alert::CertificateExpired
+        | Alert::CertificateRequired
+        | Alert::UnknownCA
+        | Alert::AccessDenied => Code::PeerDoesNotKnowOurKey,
+        Alert::ProtocolVersion => Code::TlsVersion,
+        Alert::HandshakeFailure | Alert::NoApplicationProtocol | Alert::InsufficientSecurity => Code::TlsParameters,
+        _ => Code::ConnectionLost,
+    }
+}

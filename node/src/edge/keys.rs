@@ -1,0 +1,114 @@
+//! The node's own keys, read from its directory. The identity key is not among them: the node never opens it.
+
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use varde_proto::home;
+use varde_proto::identity::{BadDocument, BadKey, Genesis, Role, SecretKey};
+use varde_proto::limits;
+use varde_proto::wire::peer::Envelope;
+use zeroize::Zeroizing;
+
+/// The keys with which a node signs, one a role.
+#[derive(Debug, Clone)]
+pub struct NodeKeys {
+    /// Signs checkpoints.
+    pub log: Arc<SecretKey>,
+    /// Cosigns peers' checkpoints.
+    pub wit: Arc<SecretKey>,
+    /// Signs payloads.
+    pub msg: Arc<SecretKey>,
+    /// Authenticates connections.
+    pub tls: Arc<SecretKey>,
+    /// Signs the staff log.
+    pub staff: Arc<SecretKey>,
+}
+
+/// Why the node does not start with this directory.
+#[derive(Debug, thiserror::Error)]
+pub enum BadHome {
+    /// A file is missing or cannot be read.
+    #[error("{path} cannot be read: {source}")]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Others may read or change a secret.
+    #[error(
+        "{path} has mode {mode:o}; a key file must have mode 600: run `chmod 600 {path}`, and consider who read it"
+    )]
+    Exposed {
+        /// Which.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// A file over its bound.
+    #[error("{0} is larger than such a file can be")]
+    TooLarge(PathBuf),
+    /// No key file.
+    #[error("{path}: {source}")]
+    Key {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: BadKey,
+    },
+    /// The genesis is not what `varde init` wrote.
+    #[error("{path}: {source}")]
+    Genesis {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: BadDocument,
+    },
+    /// A key file holds another key than genesis or a rotation names.
+    #[error("{0} holds another key than the genesis of this node names")]
+    OtherKey(PathBuf),
+}
+
+/// Reads the genesis that `varde init` signed.
+pub fn load_genesis(dir: &Path) -> Result<(Genesis, Envelope), BadHome> {
+    let path = dir.join(home::GENESIS);
+    let text = read_bounded(&path, limits::ARMOR_BYTES, false)?;
+    Genesis::open_text(&text).map_err(|source| BadHome::Genesis { path, source })
+}
+
+/// Reads the node's keys; each must be the one that genesis names, in a file that only its owner may read.
+pub fn load_keys(dir: &Path, genesis: &Genesis) -> Result<NodeKeys, BadHome> {
+    let load = |role: Role| {
+        let path = dir.join(home::key(role));
+        let key = load_key(&path)?;
+        if genesis.keys().get(role) == Some(&key.public()) { Ok(Arc::new(key)) } else { Err(BadHome::OtherKey(path)) }
+    };
+    Ok(NodeKeys {
+        log: load(Role::Log)?,
+        wit: load(Role::Wit)?,
+        msg: load(Role::Msg)?,
+        tls: load(Role::Tls)?,
+        staff: load(Role::Staff)?,
+    })
+}
+
+fn load_key(path: &Path) -> Result<SecretKey, BadHome> {
+    const KEY_FILE_BYTES: usize = 4096;
+    let text = read_bounded(path, KEY_FILE_BYTES, true)?;
+    SecretKey::from_pem(&text).map_err(|source| BadHome::Key { path: path.to_owned(), source })
+}
+
+/// Reads a small file. Its mode is checked on the open file, so that it cannot be exchanged in between.
+fn read_bounded(path: &Path, bound: usize, secret: bool) -> Result<Zeroizing<String>, BadHome> {
+    let unreadable = |source| BadHome::Unreadable { path: path.to_owned(), source };
+    let file = File::open(path).map_err(unreadable)?;
+    let mode = file.metadata().map_err(unreadable)?.mode() & 0o777;
+    if secret && mode & 0o077 != 0 {
+        return Err(BadHome::Exposed { path: path.to_owned(), mode });
+    }
+    let mut text = Zeroizing::new(String::with_capacity(bound + 1));
+    file.take(bound as u64 + 1).read_to_string(&mut text).map_err(unreadable)?;
+    if text.len() > bound { Err(BadHome::TooLarge(path.to_owned())) } else { Ok(text) }
+}
