@@ -166,7 +166,8 @@ const NOT_PEERS: [&str; 5] = [
 /// Names that belong to one place.
 pub(super) fn guarded_names(source: &Source) -> Vec<Breach> {
     let mut breaches = Vec::new();
-    if is_test_file(&source.path) {
+    let ours = source.under("node/src/") || source.under("proto/src/");
+    if !ours || is_test_file(&source.path) {
         return breaches;
     }
     let peers = source.under("node/src/edge/") && !NOT_PEERS.iter().any(|p| source.under(p));

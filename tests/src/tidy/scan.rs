@@ -9,6 +9,8 @@ pub(super) struct Scanned {
     code: Vec<char>,
     /// Places of newlines, ascending.
     ends: Vec<usize>,
+    /// Every word and its place.
+    words: Vec<(usize, String)>,
     /// Lines (from 1) of items under `#[cfg(test)]`.
     tests: Vec<RangeInclusive<usize>>,
 }
@@ -31,7 +33,8 @@ impl Scanned {
     pub(super) fn new(text: &str) -> Self {
         let code = blank(text);
         let ends = (0..code.len()).filter(|i| code[*i] == '\n').collect();
-        let mut scanned = Self { code, ends, tests: Vec::new() };
+        let words = words(&code);
+        let mut scanned = Self { code, ends, words, tests: Vec::new() };
         scanned.tests = scanned.find_tests();
         scanned
     }
@@ -50,7 +53,7 @@ impl Scanned {
     /// Every function that has a body.
     pub(super) fn functions(&self) -> Vec<Function> {
         let mut found = Vec::new();
-        for (at, word) in self.words() {
+        for &(at, ref word) in &self.words {
             if word != "fn" {
                 continue;
             }
@@ -68,15 +71,14 @@ impl Scanned {
 
     /// The name of every function, with a body or without.
     pub(super) fn function_names(&self) -> Vec<String> {
-        let words = self.words();
-        words.windows(2).filter(|pair| pair[0].1 == "fn").map(|pair| pair[1].1.clone()).collect()
+        self.words.windows(2).filter(|pair| pair[0].1 == "fn").map(|pair| pair[1].1.clone()).collect()
     }
 
     /// Every path of two or more parts, and every path that a `use` names.
     pub(super) fn paths(&self) -> Vec<Named> {
         let mut found = Vec::new();
         let mut skip_to = 0;
-        for (at, word) in self.words() {
+        for &(at, ref word) in &self.words {
             if at < skip_to {
                 continue;
             }
@@ -125,20 +127,6 @@ impl Scanned {
         tokens
     }
 
-    fn words(&self) -> Vec<(usize, String)> {
-        let mut words = Vec::new();
-        let mut i = 0;
-        while i < self.code.len() {
-            let word: String = self.code[i..].iter().take_while(|c| is_word(**c)).collect();
-            let length = word.chars().count();
-            if length > 0 {
-                words.push((i, word));
-            }
-            i += length.max(1);
-        }
-        words
-    }
-
     /// The end of the block that belongs to what begins at `at`, or none when it ends with a semicolon.
     fn body_of(&self, at: usize) -> Option<usize> {
         let (mut round, mut curly) = (0i32, 0i32);
@@ -175,6 +163,20 @@ impl Scanned {
     fn line(&self, at: usize) -> usize {
         1 + self.ends.partition_point(|end| *end < at)
     }
+}
+
+fn words(code: &[char]) -> Vec<(usize, String)> {
+    let mut words = Vec::new();
+    let mut i = 0;
+    while i < code.len() {
+        let word: String = code[i..].iter().take_while(|c| is_word(**c)).collect();
+        let length = word.chars().count();
+        if length > 0 {
+            words.push((i, word));
+        }
+        i += length.max(1);
+    }
+    words
 }
 
 fn is_word(c: char) -> bool {
