@@ -1,5 +1,6 @@
 //! The federation as one program: what the demonstration, the scenarios, the fault tests and the benchmarks share.
 
+pub mod bench;
 pub mod harness;
 pub mod pair;
 pub mod party;
