@@ -68,7 +68,7 @@ impl Country {
         let node = Node {
             ledger,
             me: Me { origin: origin(country), mode: Mode::Test },
-            message_key: key(country, 3),
+            message_key: Arc::new(key(country, 3)),
             clock,
             entropy,
             peers,

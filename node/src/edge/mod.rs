@@ -2,10 +2,12 @@
 
 pub mod border;
 pub mod clock;
+pub mod contacts;
 mod disk;
 pub mod entropy;
 pub mod keyring;
 pub mod keys;
 pub mod operator;
+pub mod start;
 pub mod status;
 pub mod store;

@@ -5,7 +5,7 @@
 //! again can tell. The head is signed after the leaves are durable, never before, so that a crash can never leave a
 //! signature over leaves that are gone.
 
-use super::desk::{Desk, Staged};
+use super::desk::{Desk, Staged, read_number};
 use crate::port::{Clock, Entropy, Keyring, Row, Store, StoreError};
 use crate::rows;
 use crate::state::Book;
@@ -154,6 +154,11 @@ impl Ledger {
     /// A durable plain row.
     pub fn get(&self, row: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         self.shared.store.get(row)
+    }
+
+    /// A counter kept under `rows::FACT`.
+    pub fn count(&self, name: &str) -> Result<u64, StoreError> {
+        read_number(self.get(&rows::row(rows::FACT, &[name.as_bytes()]))?.as_deref(), name)
     }
 
     /// A durable sealed row, unsealed.

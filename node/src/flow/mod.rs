@@ -30,7 +30,7 @@ pub struct Node {
     /// Our log and mode.
     pub me: receive::Me,
     /// K_msg.
-    pub message_key: SecretKey,
+    pub message_key: Arc<SecretKey>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Chance.

@@ -104,6 +104,23 @@ impl Code {
     }
 }
 
+impl Code {
+    /// Whether people should be told: a party was refused or misbehaved. The others are the weather of a network.
+    pub fn is_notable(self) -> bool {
+        !matches!(
+            self,
+            Self::Unreachable
+                | Self::ConnectTimeout
+                | Self::ConnectionLost
+                | Self::Superseded
+                | Self::Silent
+                | Self::TooOld
+                | Self::Stopping
+                | Self::Closed
+        )
+    }
+}
+
 impl std::fmt::Display for Code {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.name())

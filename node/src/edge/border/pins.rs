@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use varde_proto::home;
 use varde_proto::id::NodeId;
+use varde_proto::identity::armor::{self, Label};
 use varde_proto::identity::{Acceptance, Descriptor, Genesis, PublicKey, Role, Roster, Validity};
 use varde_proto::limits;
 use varde_proto::time::Timestamp;
@@ -25,6 +26,8 @@ const LOOK: Duration = Duration::from_secs(1);
 pub struct Peer {
     /// Its verified descriptor.
     pub descriptor: Descriptor,
+    /// The descriptor as it was signed, for the log.
+    pub envelope: Envelope,
     /// Our own signed yes to the agreement with it, for `Hello`; none when the file is missing.
     pub acceptance: Option<Envelope>,
 }
@@ -172,7 +175,8 @@ impl Watcher {
 
     fn read_one(&self, name: &str, now: Timestamp, until: &mut Timestamp) -> Result<Peer, NotPinned> {
         let text = read_bounded(&self.folder.join(name))?;
-        let descriptor = Descriptor::open_text(&text).map_err(|e| NotPinned::Bad(e.to_string()))?;
+        let envelope = armor::decode(Label::Descriptor, &text).map_err(|e| NotPinned::Bad(e.to_string()))?;
+        let descriptor = Descriptor::open(&envelope).map_err(|e| NotPinned::Bad(e.to_string()))?;
         if name != format!("{}{}", descriptor.node(), home::DESCRIPTOR_SUFFIX) {
             return Err(NotPinned::Name);
         }
@@ -194,7 +198,7 @@ impl Watcher {
         }
         *until = (*until).min(descriptor.not_after().after(Duration::from_millis(1)));
         let acceptance = self.read_acceptance(&descriptor);
-        Ok(Peer { descriptor, acceptance })
+        Ok(Peer { descriptor, envelope, acceptance })
     }
 
     fn read_acceptance(&self, descriptor: &Descriptor) -> Option<Envelope> {

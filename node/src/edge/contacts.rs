@@ -1,0 +1,153 @@
+//! What runs between the border and `flow`: each link gets its connection, each refusal its line in the journal, each change
+//! of pins its leaf in the log; and how each peer is reached, for people.
+
+use super::border::{self, Link, Pins, Refused};
+use crate::flow::connection::{self, Ended};
+use crate::flow::ledger::CommitError;
+use crate::flow::{Node, agreement};
+use crate::port::{self, Peer, Peers};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use varde_proto::exchange::Frame;
+use varde_proto::id::NodeId;
+use varde_proto::identity::Role;
+use varde_proto::time::Timestamp;
+
+/// Frames that wait between the wire and `flow`.
+const WAITING: usize = 4;
+/// How long the last frames have to leave.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// How a peer was last reached.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Contact {
+    /// Connections that stand now.
+    pub connections: u32,
+    /// When its last frame came.
+    pub last_heard: Option<Timestamp>,
+    /// Code of why the last connection ended, or was not made.
+    pub last_failure: Option<String>,
+}
+
+/// How every peer was last reached.
+#[derive(Debug, Default)]
+pub struct Contacts(Mutex<BTreeMap<NodeId, Contact>>);
+
+impl Contacts {
+    /// A peer's.
+    pub fn of(&self, peer: NodeId) -> Contact {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&peer).cloned().unwrap_or_default()
+    }
+
+    fn change(&self, peer: NodeId, change: impl FnOnce(&mut Contact)) {
+        change(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(peer).or_default());
+    }
+}
+
+/// Keeps the pinned peers as `flow` sees them, and the log's word about them, in step with the border's pins.
+pub async fn follow_pins(node: Arc<Node>, mut pins: watch::Receiver<Arc<Pins>>, peers: watch::Sender<Arc<Peers>>) {
+    loop {
+        let now: Peers = pins.borrow_and_update().iter().filter_map(|p| Some((p.node(), as_flow_sees(p)?))).collect();
+        let now = Arc::new(now);
+        match agreement::log_roster(&node, &now).await {
+            Ok(()) => drop(peers.send_replace(now)),
+            Err(CommitError::Refused(failure)) => tracing::error!(%failure, "the roster could not be logged"),
+            Err(CommitError::Stopped) => return,
+        }
+        if pins.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// A peer without our acceptance of the agreement is pinned, but nothing is exchanged with it.
+fn as_flow_sees(pin: &border::Peer) -> Option<Arc<Peer>> {
+    let descriptor = &pin.descriptor;
+    Some(Arc::new(Peer {
+        origin: descriptor.origin().clone(),
+        id_key: *descriptor.key(Role::Id)?,
+        log_keys: vec![*descriptor.key(Role::Log)?],
+        message_keys: vec![*descriptor.key(Role::Msg)?],
+        agreement: varde_proto::identity::agreement::default_agreement(),
+        descriptor: pin.envelope.clone(),
+        our_acceptance: pin.acceptance.clone()?,
+    }))
+}
+
+/// Writes each refusal of the border into the journal.
+pub async fn keep_journal(node: Arc<Node>, contacts: Arc<Contacts>, mut refused: mpsc::Receiver<Refused>) {
+    while let Some(refused) = refused.recv().await {
+        let code = refused.code.name();
+        let who = match refused.peer {
+            Some(peer) => {
+                contacts.change(peer, |contact| contact.last_failure = Some(code.to_owned()));
+                peer.to_string()
+            }
+            None => refused.remote.map_or_else(|| "unknown".to_owned(), |remote| remote.to_string()),
+        };
+        if refused.code.is_notable() {
+            node.journal.note(&node.ledger, node.clock.now(), code, &who).await;
+        }
+    }
+}
+
+/// Gives each link its connection.
+pub async fn run_links(node: Arc<Node>, contacts: Arc<Contacts>, mut links: mpsc::Receiver<Link>) {
+    let mut running = JoinSet::new();
+    loop {
+        tokio::select! {
+            link = links.recv() => match link {
+                Some(link) => drop(running.spawn(run_link(node.clone(), contacts.clone(), link))),
+                None => break,
+            },
+            Some(_) = running.join_next() => {}
+        }
+    }
+    while running.join_next().await.is_some() {}
+}
+
+async fn run_link(node: Arc<Node>, contacts: Arc<Contacts>, link: Link) {
+    let country = link.peer.node();
+    let Some(peer) = node.peers.borrow().get(&country).cloned().or_else(|| as_flow_sees(&link.peer)) else {
+        return;
+    };
+    contacts.change(country, |contact| contact.connections += 1);
+    let Link { outgoing: to_wire, incoming: mut from_wire, fate: _fate, .. } = link;
+    let (outgoing, mut frames) = mpsc::channel::<Frame>(WAITING);
+    let (give, incoming) = mpsc::channel(WAITING);
+    let out = async move {
+        while let Some(frame) = frames.recv().await {
+            if to_wire.send(frame.into_wire()).await.is_err() {
+                return;
+            }
+        }
+    };
+    let heard = (node.clone(), contacts.clone());
+    let back = async move {
+        while let Some(frame) = from_wire.recv().await {
+            let (node, contacts) = &heard;
+            contacts.change(country, |contact| contact.last_heard = Some(node.clock.now()));
+            if give.send(Frame::from_wire(frame)).await.is_err() {
+                return;
+            }
+        }
+    };
+    let (out, back) = (tokio::spawn(out), tokio::spawn(back));
+    let ended = connection::run(node.clone(), peer, port::Link { outgoing, incoming }).await;
+    back.abort();
+    // What was still to be said, a refusal above all, goes out before the link is let go.
+    let _ = tokio::time::timeout(FAREWELL, out).await;
+    contacts.change(country, |contact| {
+        contact.connections = contact.connections.saturating_sub(1);
+        if !matches!(ended, Ended::Closed | Ended::Goodbye(_)) {
+            contact.last_failure = Some(ended.to_string());
+        }
+    });
+    tracing::info!(peer = country.as_str(), why = %ended, "connection ended");
+    if ended.is_suspicious() || matches!(ended, Ended::Refused(_)) {
+        node.journal.note(&node.ledger, node.clock.now(), &ended.to_string(), country.as_str()).await;
+    }
+}

@@ -1,0 +1,220 @@
+//! A node, put together and taken apart: directory, keys, store, log, border, operator door; and what runs between them.
+
+use super::border::{Arrivals, Border, BorderError, Setup};
+use super::clock::SystemClock;
+use super::contacts::{self, Contacts};
+use super::entropy::SystemEntropy;
+use super::keyring::FileKeyring;
+use super::keys::{self, BadHome};
+use super::operator::{self, Door, DoorError, PeerVitals, Vitals};
+use super::store::sled::SledStore;
+use crate::flow::Node;
+use crate::flow::founding::{self, NotFounded};
+use crate::flow::journal::Journal;
+use crate::flow::ledger::{Ledger, Parts};
+use crate::flow::receive::Me;
+use crate::port::{Clock, Entropy, Peers, StoreError};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::sync::watch;
+use tonic::service::Routes;
+use varde_proto::home::{self, BadConfig, Config};
+use varde_proto::log::head::log_vkey;
+
+/// Why a node does not start, or ended by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum Stopped {
+    /// No settings.
+    #[error("{path} cannot be read: {source}. Is {} a node's directory? `varde init` makes one", dir(path))]
+    NoConfig {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Settings that are refused.
+    #[error("{path}: {source}")]
+    Config {
+        /// Which file.
+        path: PathBuf,
+        /// Where and why.
+        source: BadConfig,
+    },
+    /// The settings and the genesis do not belong together.
+    #[error("varde.toml says {0}, the genesis of this node another {0}: restore varde.toml as `varde init` wrote it")]
+    OtherGenesis(&'static str),
+    /// Keys or genesis.
+    #[error(transparent)]
+    Home(#[from] BadHome),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The log's first leaves.
+    #[error(transparent)]
+    Founding(#[from] NotFounded),
+    /// The border.
+    #[error(transparent)]
+    Border(#[from] BorderError),
+    /// The operator door.
+    #[error(transparent)]
+    Door(#[from] DoorError),
+    /// The store failed while the node ran.
+    #[error(
+        "the store failed; the log above says how. Nothing acknowledged is lost: look at the disk, then start again"
+    )]
+    StoreFailed,
+}
+
+impl Stopped {
+    /// 2 where arguments or settings must be put right, 1 otherwise.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::NoConfig { .. } | Self::Config { .. } | Self::OtherGenesis(_) | Self::Home(_) => 2,
+            Self::Store(_) | Self::Founding(_) | Self::Border(_) | Self::Door(_) | Self::StoreFailed => 1,
+        }
+    }
+}
+
+fn dir(path: &Path) -> String {
+    path.parent().unwrap_or(path).display().to_string()
+}
+
+/// Runs the node in `dir` until `stop`. `ready` is called once it serves, with the address for peers.
+pub async fn run(
+    dir: &Path,
+    ready: impl FnOnce(std::net::SocketAddr),
+    stop: impl Future<Output = ()>,
+) -> Result<(), Stopped> {
+    let config = read_config(dir)?;
+    let (genesis, genesis_envelope) = keys::load_genesis(dir)?;
+    if config.mode != genesis.mode() {
+        return Err(Stopped::OtherGenesis("mode"));
+    }
+    if config.network != genesis.origin().network() || config.country != genesis.origin().node() {
+        return Err(Stopped::OtherGenesis("network or country"));
+    }
+    let keys = keys::load_keys(dir, &genesis)?;
+    let (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
+    let ledger = open_ledger(dir, &genesis, &keys, clock.clone(), entropy.clone())?;
+    let vkey = log_vkey(genesis.origin(), &keys.log.public()).map_err(|_| BadHome::OtherKey(dir.join(home::KEYS)))?;
+    founding::found(&ledger, &genesis_envelope, &format!("log {}\nquorum none\n", vkey.text())).await?;
+
+    let setup = Setup {
+        dir,
+        genesis: &genesis,
+        keys: &keys,
+        listen: config.listen,
+        limits: config.connections,
+        clock: clock.clone(),
+        entropy: entropy.clone(),
+    };
+    let (border, arrivals) = Border::open(setup).await?;
+    let (peers_sender, peers) = watch::channel(Arc::new(Peers::new()));
+    let node = Arc::new(Node {
+        ledger: ledger.clone(),
+        me: Me { origin: genesis.origin().clone(), mode: genesis.mode() },
+        message_key: keys.msg.clone(),
+        clock,
+        entropy,
+        peers,
+        journal: Journal::default(),
+    });
+    serve(dir, node, (border, arrivals), peers_sender, ready, stop).await
+}
+
+async fn serve(
+    dir: &Path,
+    node: Arc<Node>,
+    (border, arrivals): (Border, Arrivals),
+    peers: watch::Sender<Arc<Peers>>,
+    ready: impl FnOnce(std::net::SocketAddr),
+    stop: impl Future<Output = ()>,
+) -> Result<(), Stopped> {
+    let Arrivals { links, refused, pins } = arrivals;
+    let contacts = Arc::new(Contacts::default());
+    let local = border.local();
+    let mut tasks = tokio::task::JoinSet::new();
+    tasks.spawn(contacts::follow_pins(node.clone(), pins, peers));
+    tasks.spawn(contacts::keep_journal(node.clone(), contacts.clone(), refused));
+    tasks.spawn(contacts::run_links(node.clone(), contacts.clone(), links));
+    let door = Door::open(&dir.join(home::RUN)).await?;
+    let services = services(node.clone(), contacts, local.to_string());
+    let (close, mut closed) = watch::channel(false);
+    let door = tokio::spawn(door.serve(services, async move {
+        let _ = closed.wait_for(|closed| *closed).await;
+    }));
+    ready(local);
+    let mut stopped = node.ledger.stopped();
+    let outcome = tokio::select! {
+        () = stop => Ok(()),
+        _ = stopped.wait_for(|stopped| *stopped) => Err(Stopped::StoreFailed),
+    };
+    close.send_replace(true);
+    tasks.shutdown().await;
+    border.close().await;
+    match door.await {
+        Ok(served) => outcome.and(served.map_err(Stopped::Door)),
+        Err(_) => outcome,
+    }
+}
+
+/// What the operator door serves, one line a service.
+fn services(node: Arc<Node>, contacts: Arc<Contacts>, listening: String) -> Routes {
+    Routes::new(operator::node_service(move || vitals(&node, &contacts, &listening)))
+}
+
+fn vitals(
+    node: &Node,
+    contacts: &Contacts,
+    listening: &str,
+) -> Result<Vitals, Box<dyn std::error::Error + Send + Sync>> {
+    let peers = node.peers.borrow().clone();
+    let peers = peers.values().map(|peer| {
+        let contact = contacts.of(peer.origin.node());
+        PeerVitals {
+            country: peer.origin.node(),
+            origin: peer.origin.clone(),
+            connected: contact.connections > 0,
+            owed: node.ledger.book().owed(peer.origin.node()),
+            last_heard: contact.last_heard,
+            last_failure: contact.last_failure,
+        }
+    });
+    Ok(Vitals {
+        origin: node.me.origin.clone(),
+        mode: varde_proto::identity::mode::name(node.me.mode),
+        listening: listening.to_owned(),
+        log_size: node.ledger.head().size().0,
+        records: node.ledger.count("records")?,
+        peers: peers.collect(),
+    })
+}
+
+fn read_config(dir: &Path) -> Result<Config, Stopped> {
+    let path = dir.join(home::CONFIG);
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Config::parse(&text).map_err(|source| Stopped::Config { path, source }),
+        Err(source) => Err(Stopped::NoConfig { path, source }),
+    }
+}
+
+fn open_ledger(
+    dir: &Path,
+    genesis: &varde_proto::identity::Genesis,
+    keys: &keys::NodeKeys,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+) -> Result<Ledger, Stopped> {
+    let store = dir.join(home::STORE);
+    let new_store = !store.exists();
+    let keyring = FileKeyring::open(&dir.join(home::KEYRING), new_store, entropy.clone())?;
+    let store = SledStore::open(&store)?;
+    Ok(Ledger::open(Parts {
+        store: Arc::new(store),
+        keyring: Arc::new(keyring),
+        clock,
+        entropy,
+        log_key: keys.log.clone(),
+        origin: genesis.origin().clone(),
+    })?)
+}
