@@ -12,9 +12,7 @@ fn main() -> Result<(), Failure> {
         let files = schema_files(&Path::new("schema/varde").join(package).join("v1"))?;
         let descriptors = protox::compile(&files, ["schema"])?;
         std::fs::write(out.join(format!("{package}.descriptor")), descriptors.encode_to_vec())?;
-        if package == "peer" {
-            std::fs::write(out.join("codes.rs"), codes(&descriptors))?;
-        }
+        std::fs::write(out.join(format!("{package}_codes.rs")), codes(&descriptors, package))?;
         tonic_prost_build::configure()
             .bytes(".")
             .extern_path(if package == "operator" { ".varde.peer.v1" } else { ".varde.none" }, "crate::wire::peer")
@@ -41,9 +39,10 @@ fn schema_files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
 
 /// A constant for every code of the `vocabulary_*.proto`, and the list of names by which the vocabularies are read: the schema is
 /// the only place where a code's number stands.
-fn codes(descriptors: &tonic_prost_build::FileDescriptorSet) -> String {
+fn codes(descriptors: &tonic_prost_build::FileDescriptorSet, package: &str) -> String {
     let mut text = String::new();
-    let vocabulary = descriptors.file.iter().filter(|f| f.name().contains("/vocabulary_"));
+    let own = format!("varde/{package}/v1/vocabulary_");
+    let vocabulary = descriptors.file.iter().filter(|f| f.name().starts_with(&own));
     for list in vocabulary.flat_map(|f| &f.enum_type) {
         let prefix = format!("{}_", screaming(list.name()));
         let short = |name: &str| name.strip_prefix(&prefix).unwrap_or(name).to_owned();

@@ -7,12 +7,15 @@
 
 pub mod alert;
 pub mod audit;
+#[cfg(feature = "operator")]
+pub mod draft;
 pub mod envelope;
 pub mod exchange;
 #[cfg(feature = "operator")]
 pub mod home;
 pub mod id;
 pub mod identity;
+pub mod json;
 pub mod limits;
 pub mod log;
 pub mod summary;

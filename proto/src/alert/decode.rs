@@ -16,15 +16,28 @@ fn refuse<T>(field: &'static str) -> Read<T> {
     Err(Rejection::Content(field))
 }
 
-#[rustfmt::skip]
+/// What only an issued alert has.
+pub(super) struct Issue {
+    header: Option<peer::Header>,
+    issued_at_ms: i64,
+    decision: bytes::Bytes,
+}
+
 pub(super) fn alert(wire: peer::Alert) -> Read<Alert> {
+    let (content, issue) = content(wire)?;
+    let Issue { header: Some(header), issued_at_ms, decision } = issue else { return refuse("header") };
+    let decision = Digest::from_bytes(&decision).map_or(refuse("decision"), Ok)?;
+    Ok(Alert { header, issued_at: time(issued_at_ms, "issued-at")?, decision, content })
+}
+
+#[rustfmt::skip]
+pub(super) fn content(wire: peer::Alert) -> Read<(AlertContent, Issue)> {
     let peer::Alert {
         header, alert_id, version, supersedes, msg_type, desk_role, kind, issued_at_ms, observed_period, elapsed,
         expires_at_ms, review_at_ms, tlp, handling, purposes, prohibitions, legal_regime, legal_basis, transfer_ground,
         personal_data_level, sources, source_grade, information_grade, assertion, certainty, support,
         independent_sources, requested_actions, reply_by_ms, contact_channel, contact_token, decision, content,
     } = wire;
-    let Some(header) = header else { return refuse("header") };
     let subject = subject(kind, content)?;
     let content = AlertContent {
         id: AlertId::from_bytes(&alert_id).map_or(refuse("alert-id"), Ok)?,
@@ -56,8 +69,7 @@ pub(super) fn alert(wire: peer::Alert) -> Read<Alert> {
         contact_token: contact_token.as_ref().try_into().or(refuse("contact-token"))?,
         subject,
     };
-    let decision = Digest::from_bytes(&decision).map_or(refuse("decision"), Ok)?;
-    Ok(Alert { header, issued_at: time(issued_at_ms, "issued-at")?, decision, content })
+    Ok((content, Issue { header, issued_at_ms, decision }))
 }
 
 fn superseded(bytes: &[u8]) -> Read<Option<Digest>> {

@@ -1,6 +1,6 @@
 //! The one encoding of an alert. Sets are rising, so equal content gives equal bytes.
 
-use super::{Alert, Observed, Subject, content};
+use super::{Alert, AlertContent, Observed, Subject, content};
 use crate::time::{Period, Timestamp};
 use crate::vocabulary::{Nuts1, Vocabulary};
 use crate::wire::peer::{self, alert::Content};
@@ -8,20 +8,27 @@ use bytes::Bytes;
 use std::collections::BTreeSet;
 
 pub(super) fn alert(alert: &Alert) -> peer::Alert {
-    let c = &alert.content;
+    let mut wire = content(&alert.content);
+    wire.header = Some(alert.header.clone());
+    wire.issued_at_ms = alert.issued_at.ms();
+    wire.decision = Bytes::copy_from_slice(&alert.decision.0);
+    wire
+}
+
+pub(super) fn content(c: &AlertContent) -> peer::Alert {
     let (period, elapsed) = match c.observed {
         Observed::Period(period) => (Some(period), 0),
         Observed::Elapsed(band) => (None, band.number()),
     };
     peer::Alert {
-        header: Some(alert.header.clone()),
+        header: None,
         alert_id: Bytes::copy_from_slice(&c.id.0),
         version: c.version,
         supersedes: c.supersedes.map(|d| Bytes::copy_from_slice(&d.0)).unwrap_or_default(),
         msg_type: c.msg_type.number(),
         desk_role: c.desk_role.number(),
         kind: c.kind().number(),
-        issued_at_ms: alert.issued_at.ms(),
+        issued_at_ms: 0,
         observed_period: period.map(|p: Period| p.to_string()).unwrap_or_default(),
         elapsed,
         expires_at_ms: c.expires_at.ms(),
@@ -45,7 +52,7 @@ pub(super) fn alert(alert: &Alert) -> peer::Alert {
         reply_by_ms: c.reply_by.map_or(0, Timestamp::ms),
         contact_channel: c.contact_channel.number(),
         contact_token: Bytes::copy_from_slice(&c.contact_token),
-        decision: Bytes::copy_from_slice(&alert.decision.0),
+        decision: Bytes::new(),
         content: Some(subject(&c.subject)),
     }
 }

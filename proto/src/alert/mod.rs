@@ -10,6 +10,7 @@ mod decode;
 mod defaults;
 mod encode;
 pub mod rules;
+pub mod show;
 mod token;
 
 pub use admit::admit;
@@ -25,6 +26,18 @@ use crate::id::Digest;
 use crate::time::Timestamp;
 use crate::vocabulary::PersonalDataLevel;
 use crate::wire::peer;
+
+impl AlertContent {
+    /// The bytes in which a draft keeps it: an alert without header, time of issue and decision.
+    pub fn to_wire(&self) -> peer::Alert {
+        encode::content(self)
+    }
+
+    /// Reads them back. Its rules are checked when it is issued.
+    pub fn from_wire(wire: peer::Alert) -> Result<Self, Rejection> {
+        decode::content(wire).map(|(content, _)| content)
+    }
+}
 
 /// An alert that keeps every rule: made by [`Alert::issue`] at the sender and read by [`Payload::from_wire`] elsewhere, which
 /// run the same lines.

@@ -46,8 +46,10 @@ fn the_longest_lists_to_two_hundred_countries_fit_a_payload() {
     assert!(size < crate::limits::PAYLOAD_BYTES, "{size}");
 }
 
+type Spoil = fn(&mut peer::Alert);
+
 /// One change for each field of the wire message that is no code of its list, or not canonical.
-fn malformed() -> Vec<(&'static str, fn(&mut peer::Alert))> {
+fn malformed() -> Vec<(&'static str, Spoil)> {
     vec![
         ("header", |w| w.header = None),
         ("alert-id", |w| w.alert_id = Bytes::from_static(&[7; 15])),

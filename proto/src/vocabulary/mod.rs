@@ -123,8 +123,11 @@ macro_rules! vocabularies {
     };
 }
 
+#[cfg(feature = "operator")]
+pub(crate) use vocabularies;
+
 // The constants of every list, `Form::FORCED_BEGGING`, made from the schema.
-include!(concat!(env!("OUT_DIR"), "/codes.rs"));
+include!(concat!(env!("OUT_DIR"), "/peer_codes.rs"));
 
 vocabularies! {
     /// What the child was trafficked for (Palermo Protocol Art. 3; Directive 2011/36/EU Art. 2(3), as amended by

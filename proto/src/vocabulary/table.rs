@@ -17,7 +17,7 @@ struct Row {
 
 impl Table {
     /// Joins the schema's names with the file. A name without a line has no cells; a test refuses that.
-    pub(super) fn read(file: &'static str, names: &[(i32, &'static str)]) -> Self {
+    pub(crate) fn read(file: &'static str, names: &[(i32, &'static str)]) -> Self {
         let mut lines = file.lines();
         let columns = lines.next().unwrap_or_default().split('\t').collect();
         let lines: Vec<Vec<&str>> = lines.map(|line| line.split('\t').collect()).collect();

@@ -21,14 +21,14 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         code: "sexes-not-both",
-        field: "content.sexes",
+        field: "content.sex",
         wanted: "FEMALE and MALE together, each with k cases behind it, or nothing",
         next: "leave it out",
         holds: |c| modus(c, |m| m.sexes.is_empty() || m.sexes == [Sex::FEMALE, Sex::MALE].into()),
     },
     Rule {
         code: "sexes-below-k",
-        field: "content.sexes",
+        field: "content.sex",
         wanted: "support_count of at least 2k when both sexes are named",
         next: "leave it out",
         holds: |c| modus(c, |m| m.sexes.is_empty() || c.support.highest() >= 2 * minimum_cases(c.tlp)),

@@ -57,7 +57,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         code: "situation-not-shareable",
-        field: "content.situations",
+        field: "content.situation",
         wanted: "situations that may leave the country: none of asylum, health or offences",
         next: "take the others out; `varde alert draft` from a record does so itself",
         holds: |c| pointer(c, |p| p.situations.iter().all(|s| s.shareable())),

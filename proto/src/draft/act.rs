@@ -1,0 +1,127 @@
+//! What staff do, signed: a DSSE signature by an operator credential over an act of now, at this node, about exactly this.
+
+use crate::envelope;
+use crate::id::{Digest, NodeId, Origin};
+use crate::identity::{PublicKey, SecretKey};
+use crate::time::Timestamp;
+use crate::wire::{operator, peer};
+use prost::Message;
+use std::time::Duration;
+
+/// The payload type of an act.
+pub const TYPE: &str = "application/vnd.varde.act.v1+protobuf";
+
+/// How far the command line's clock may be from the node's.
+const SKEW: Duration = Duration::from_secs(10 * 60);
+
+/// What is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    /// A draft is made; about the request.
+    Draft,
+    /// A draft is approved; about the draft.
+    Approve,
+    /// A draft is released; about the draft and its recipients.
+    Release,
+}
+
+impl Verb {
+    /// Its word in the signed message.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Draft => "draft",
+            Self::Approve => "approve",
+            Self::Release => "release",
+        }
+    }
+}
+
+/// Why an act is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BadAct {
+    /// No act came along.
+    #[error("the act is not signed")]
+    Missing,
+    /// Not signed by a credential that this node lists.
+    #[error("the act is not signed by a credential that this node lists")]
+    UnknownCredential,
+    /// Another verb, another node, or about something else.
+    #[error("the act was signed for something else")]
+    OtherAct,
+    /// More than ten minutes from the node's time.
+    #[error("the act is not of now; the clocks differ by more than ten minutes")]
+    NotNow,
+}
+
+/// An act that was checked: who did it, and the signed proof.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Signed {
+    /// Place of the credential in the list that was given.
+    pub who: usize,
+    /// The proof, to be kept.
+    pub act: peer::Envelope,
+}
+
+/// Signs an act.
+pub fn sign(verb: Verb, about: Digest, origin: &Origin, now: Timestamp, key: &SecretKey) -> peer::Envelope {
+    let act = operator::Act {
+        verb: verb.word().to_owned(),
+        digest: bytes::Bytes::copy_from_slice(&about.0),
+        time_ms: now.ms(),
+        origin: origin.to_string(),
+    };
+    envelope::sign(TYPE, &act, key)
+}
+
+/// Checks an act against the credentials that a node lists.
+pub fn check(
+    act: Option<&peer::Envelope>,
+    verb: Verb,
+    about: Digest,
+    origin: &Origin,
+    now: Timestamp,
+    credentials: &[PublicKey],
+) -> Result<Signed, BadAct> {
+    let envelope = act.ok_or(BadAct::Missing)?;
+    let signer = credentials.iter().enumerate().find_map(|(place, key)| {
+        envelope::open::<operator::Act>(envelope, TYPE, std::slice::from_ref(key)).ok().map(|act| (place, act))
+    });
+    let (who, act) = signer.ok_or(BadAct::UnknownCredential)?;
+    let operator::Act { verb: word, digest, time_ms, origin: node } = act;
+    if word != verb.word() || digest.as_ref() != about.0 || node != origin.as_str() {
+        return Err(BadAct::OtherAct);
+    }
+    let time = Timestamp::from_ms(time_ms).map_err(|_| BadAct::NotNow)?;
+    if time.since(now) > SKEW || now.since(time) > SKEW {
+        return Err(BadAct::NotNow);
+    }
+    Ok(Signed { who, act: envelope.clone() })
+}
+
+/// Which of the credentials signed an act that was checked before; nothing if none of today's did.
+pub fn signer(act: &peer::Envelope, credentials: &[PublicKey]) -> Option<usize> {
+    let signed = |key: &PublicKey| envelope::open::<operator::Act>(act, TYPE, std::slice::from_ref(key)).is_ok();
+    credentials.iter().position(signed)
+}
+
+/// What a `draft` act is about: the request without the act.
+pub fn about_draft(request: &operator::DraftRequest) -> Digest {
+    let bare = operator::DraftRequest { act: None, ..request.clone() };
+    prefixed(b"varde/act/draft/v1\n", &bare.encode_to_vec())
+}
+
+/// What a `release` act is about: the draft and its recipients, sorted.
+pub fn about_release(draft: Digest, recipients: &[NodeId]) -> Digest {
+    let mut recipients = recipients.to_vec();
+    recipients.sort();
+    recipients.dedup();
+    let mut bytes = draft.0.to_vec();
+    for node in recipients {
+        bytes.extend_from_slice(node.as_str().as_bytes());
+    }
+    prefixed(b"varde/act/release/v1\n", &bytes)
+}
+
+fn prefixed(prefix: &[u8], bytes: &[u8]) -> Digest {
+    Digest::of(&[prefix, bytes].concat())
+}

@@ -1,0 +1,113 @@
+//! The local sharing decision: why something may leave, what was considered, who signed. It stays in the node; its salted
+//! commitment leaves inside the alert, so that an auditor can ask to open it.
+
+use super::{ChildHeard, GuardianInformed, Harm, Necessity};
+use crate::id::Digest;
+use crate::json::{Fields, Out};
+use crate::vocabulary::{DeskRole, Vocabulary};
+use crate::wire::{operator, peer};
+use prost::Message;
+use std::collections::BTreeSet;
+
+/// A sharing decision. What the alert says itself (purposes, legal basis, expiry, recipients) is not repeated.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decision {
+    /// Why less would not do.
+    pub necessity: Necessity,
+    /// Who considered the best interests of the child: a role.
+    pub best_interests_by: DeskRole,
+    /// Whether the child was informed and heard.
+    pub child_heard: ChildHeard,
+    /// Whether the guardian was informed.
+    pub guardian_informed: GuardianInformed,
+    /// Risks that were found.
+    pub harms: BTreeSet<Harm>,
+    /// The signed act of who drafted it.
+    pub drafted: Option<peer::Envelope>,
+    /// The signed acts of who approved it.
+    pub approvals: Vec<peer::Envelope>,
+    /// The signed act of who released it.
+    pub released: Option<peer::Envelope>,
+}
+
+impl Decision {
+    /// What holds where nobody said anything: not collected; for a pattern, that there is no single child.
+    pub fn silent(pattern: bool) -> Self {
+        let of = |pattern_says, pointer_says| if pattern { pattern_says } else { pointer_says };
+        Self {
+            necessity: if pattern { Necessity::PATTERN_ONLY } else { Necessity::NOT_COLLECTED },
+            best_interests_by: DeskRole::NOT_COLLECTED,
+            child_heard: of(ChildHeard::NO_SINGLE_CHILD, ChildHeard::NOT_COLLECTED),
+            guardian_informed: match pattern {
+                true => GuardianInformed::NO_SINGLE_CHILD,
+                false => GuardianInformed::NOT_COLLECTED,
+            },
+            harms: BTreeSet::new(),
+            drafted: None,
+            approvals: Vec::new(),
+            released: None,
+        }
+    }
+
+    /// The decision as stored and committed to.
+    pub fn to_wire(&self) -> operator::SharingDecision {
+        operator::SharingDecision {
+            necessity: self.necessity.number(),
+            best_interests_by: self.best_interests_by.number(),
+            child_heard: self.child_heard.number(),
+            guardian_informed: self.guardian_informed.number(),
+            harms: self.harms.iter().map(|h| h.number()).collect(),
+            drafted: self.drafted.clone(),
+            approvals: self.approvals.clone(),
+            released: self.released.clone(),
+        }
+    }
+
+    /// Reads it back; nothing for what is no decision.
+    pub fn from_wire(wire: operator::SharingDecision) -> Option<Self> {
+        #[rustfmt::skip]
+        let operator::SharingDecision {
+            necessity, best_interests_by, child_heard, guardian_informed, harms, drafted, approvals, released,
+        } = wire;
+        Some(Self {
+            necessity: Necessity::from_number(necessity)?,
+            best_interests_by: DeskRole::from_number(best_interests_by)?,
+            child_heard: ChildHeard::from_number(child_heard)?,
+            guardian_informed: GuardianInformed::from_number(guardian_informed)?,
+            harms: harms.into_iter().map(Harm::from_number).collect::<Option<_>>()?,
+            drafted,
+            approvals,
+            released,
+        })
+    }
+
+    /// What leaves of it: SHA-256 over a fixed prefix, 32 random bytes, and its bytes.
+    pub fn commitment(&self, salt: &[u8; 32]) -> Digest {
+        let mut bytes = b"varde/decision/v1\n".to_vec();
+        bytes.extend_from_slice(salt);
+        bytes.extend(self.to_wire().encode_to_vec());
+        Digest::of(&bytes)
+    }
+
+    /// What a person wrote about it.
+    pub fn to_json(&self) -> Out {
+        Out::Object(vec![
+            ("necessity", Out::text(self.necessity)),
+            ("best_interests_by", Out::text(self.best_interests_by)),
+            ("child_heard", Out::text(self.child_heard)),
+            ("guardian_informed", Out::text(self.guardian_informed)),
+            ("harms", Out::texts(&self.harms)),
+        ])
+    }
+
+    /// Reads the object `decision` of a file over what holds otherwise.
+    pub(super) fn read(mut self, mut fields: Fields<'_>) -> Self {
+        self.necessity = fields.code("necessity").unwrap_or(self.necessity);
+        self.best_interests_by = fields.code("best_interests_by").unwrap_or(self.best_interests_by);
+        self.child_heard = fields.code("child_heard").unwrap_or(self.child_heard);
+        self.guardian_informed = fields.code("guardian_informed").unwrap_or(self.guardian_informed);
+        self.harms = fields.codes("harms").unwrap_or(self.harms);
+        fields.finish();
+        self
+    }
+}

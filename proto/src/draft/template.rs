@@ -1,0 +1,111 @@
+//! A complete, valid example of each kind's `FILE.json`, to be changed and drafted. Everything in it is invented.
+
+use super::{Decision, Fresh, Terms};
+use crate::alert::{
+    CountryInRole, Leg, MissingChildPointer, ModusOperandi, Observed, Place, RouteCorridor, Stop, Subject,
+    SuspectedDestination, show,
+};
+use crate::id::AlertId;
+use crate::json::Out;
+use crate::time::{Period, Timestamp};
+use crate::vocabulary::*;
+
+/// The template of a kind, with times from `now` on; nothing for a kind that cannot be drafted yet.
+pub fn template(kind: AlertKind, now: Timestamp) -> Option<String> {
+    let quarter = Observed::Period(Period::quarter_of(now));
+    let (subject, observed, support) = match kind {
+        AlertKind::MODUS_OPERANDI => (modus_operandi(), quarter, SupportBand::FROM_10_TO_19),
+        AlertKind::ROUTE_CORRIDOR => (route_corridor(), quarter, SupportBand::FROM_10_TO_19),
+        AlertKind::MISSING_CHILD_POINTER => {
+            (missing_child_pointer(), Observed::Elapsed(ElapsedBand::FROM_1_TO_3_DAYS), SupportBand::SINGLE)
+        }
+        _ => return None,
+    };
+    let terms = Terms {
+        sources: Some([SourceType::POLICE, SourceType::NGO_OUTREACH].into()),
+        source_grade: Some(SourceGrade::B),
+        information_grade: Some(InformationGrade::CORROBORATED),
+        certainty: Some(Certainty::LIKELY),
+        independent_sources: Some(IndependentSources::TWO),
+        ..Terms::default()
+    };
+    // Neither the id nor the token is written: the node draws them.
+    let fresh = Fresh { now, id: AlertId([0; 16]), contact_token: [0; 10] };
+    let content = terms.put_over(subject, observed, support, fresh);
+    let mut fields = show::terms(&content);
+    fields.push(("content", show::content(&content)));
+    fields.push(("decision", decision(kind).to_json()));
+    Some(format!("{}\n", Out::Object(fields)))
+}
+
+fn decision(kind: AlertKind) -> Decision {
+    use super::{ChildHeard, GuardianInformed, Necessity};
+    let pattern = kind.level() == PersonalDataLevel::L0;
+    let silent = Decision { best_interests_by: DeskRole::FOCAL_POINT, ..Decision::silent(pattern) };
+    if pattern {
+        return silent;
+    }
+    Decision {
+        necessity: Necessity::POINTER_NEEDED_TO_ACT,
+        child_heard: ChildHeard::NOT_MISSING,
+        guardian_informed: GuardianInformed::INFORMED,
+        ..silent
+    }
+}
+
+fn country(code: &str) -> Country {
+    Country::parse(code).unwrap_or(Country::UNKNOWN)
+}
+
+fn modus_operandi() -> Subject {
+    Subject::ModusOperandi(ModusOperandi {
+        forms: [Form::FORCED_BEGGING, Form::CRIM_THEFT].into(),
+        acts: [Act::RECRUITMENT, Act::TRANSPORTATION].into(),
+        means: [MeansGroup::DEBT_BONDAGE_EARNINGS, MeansGroup::THREATS].into(),
+        recruiter_relations: [RecruiterRelation::FRIEND_ACQUAINTANCE].into(),
+        recruitment_methods: [RecruitmentMethod::STREET_OR_TRANSPORT_HUB].into(),
+        indicators: [Indicator::UB01, Indicator::UB08, Indicator::DO03].into(),
+        age_bands: [AgeBand::AGE_9_13, AgeBand::AGE_14_15].into(),
+        sexes: [Sex::FEMALE, Sex::MALE].into(),
+        transports: [Transport::MINIBUS].into(),
+        countries: [
+            CountryInRole { role: CountryRole::RECRUITMENT, country: country("BG") },
+            CountryInRole { role: CountryRole::EXPLOITATION, country: country("NO") },
+        ]
+        .into(),
+        trend: Trend::RISING,
+        countermeasures: [Countermeasure::VERIFY_GUARDIANSHIP_CLAIMS].into(),
+    })
+}
+
+fn route_corridor() -> Subject {
+    let stop = |role, code| Stop { role, place: Place { country: country(code), nuts1: None } };
+    let leg = |border_type, transport, support| Leg { border_type, transport, support };
+    Subject::RouteCorridor(RouteCorridor {
+        forms: [Form::LABOUR_EXPLOITATION].into(),
+        stops: vec![
+            stop(CountryRole::RECRUITMENT, "LT"),
+            stop(CountryRole::TRANSIT, "SE"),
+            stop(CountryRole::EXPLOITATION, "NO"),
+        ],
+        legs: vec![
+            leg(BorderType::SEA_FERRY, Transport::FERRY, SupportBand::FROM_10_TO_19),
+            leg(BorderType::LAND_ROAD, Transport::COACH, SupportBand::FROM_5_TO_9),
+        ],
+    })
+}
+
+fn missing_child_pointer() -> Subject {
+    Subject::MissingChildPointer(MissingChildPointer {
+        missing_type: MissingType::MISSING_IN_MIGRATION,
+        age_band: AgeBand::AGE_14_15,
+        sex: Sex::UNKNOWN,
+        last_seen: Place { country: country("NO"), nuts1: Nuts1::parse("NO0").ok() },
+        suspected_destinations: vec![SuspectedDestination { country: country("DK"), certainty: Certainty::LIKELY }],
+        transports: [Transport::TRAIN].into(),
+        situations: [ChildSituation::UNACCOMPANIED, ChildSituation::MISSING_FROM_CARE_OR_RECEPTION].into(),
+        risk_tier: RiskTier::HIGH,
+        forms: [Form::UNKNOWN].into(),
+        external_alerts: [ExternalAlert::SIS_32_1_A, ExternalAlert::CASE_116000].into(),
+    })
+}
