@@ -27,6 +27,11 @@ pub fn budget_row(issuer: NodeId, seq: u64) -> Vec<u8> {
     rows::row(rows::BUDGET, &[issuer.as_str().as_bytes(), &seq.to_be_bytes()])
 }
 
+/// The value of a filed row.
+pub fn filed(index: u64, digest: Digest) -> Vec<u8> {
+    [&index.to_be_bytes()[..], &digest.0].concat()
+}
+
 /// An index and a digest, as a filed row holds them.
 pub fn read_filed(value: &[u8]) -> Result<(u64, Digest), StoreError> {
     let parts = value.split_first_chunk::<8>().and_then(|(index, rest)| Some((*index, Digest::from_bytes(rest)?)));
@@ -38,7 +43,7 @@ pub fn read_filed(value: &[u8]) -> Result<(u64, Digest), StoreError> {
 fn file(desk: &mut Desk<'_>, row: Vec<u8>, index: u64, digest: Digest, code: &'static str) -> Filed {
     match desk.get(&row)? {
         None => {
-            desk.put(row, [&index.to_be_bytes()[..], &digest.0].concat());
+            desk.put(row, filed(index, digest));
             Ok(Ok(()))
         }
         Some(value) if read_filed(&value)?.1 == digest => Ok(Ok(())),

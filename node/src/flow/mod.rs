@@ -1,7 +1,7 @@
 //! What the node does, verb by verb. Here records and promises meet; async code stops here.
 //!
 //! An alert's way: [`alert`] drafts and releases, [`outbox`] logs it and owes it, [`deliver`] sends it and settles its
-//! receipt; at the other end [`receive`] checks, takes and answers. [`connection`] runs both halves over one link,
+//! receipt; [`summarise`] publishes a cohort over the same way and [`query`] reads what was published; at the other end [`receive`] checks, takes and answers. [`connection`] runs both halves over one link,
 //! [`ledger`] is the one writer beneath them all.
 
 pub mod agreement;
@@ -13,10 +13,13 @@ pub mod desk;
 pub mod filing;
 pub mod founding;
 pub mod journal;
+pub mod kept;
 pub mod ledger;
 pub mod outbox;
+pub mod query;
 pub mod receive;
 mod reopen;
+pub mod summarise;
 
 use crate::port::{Clock, Entropy, Peers};
 use std::sync::Arc;

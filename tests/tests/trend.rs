@@ -1,0 +1,309 @@
+//! Publishing a cohort: paid before counted, once for good, and the same at every peer.
+#![allow(missing_docs, reason = "tests")]
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use varde_node::edge::store::memory::MemoryStore;
+use varde_node::flow::delivery::{self, State};
+use varde_node::flow::query::{self, Selection};
+use varde_node::flow::summarise::{NotReleased, Released, Request, Summarise};
+use varde_node::flow::{filing, kept, outbox};
+use varde_node::national::budget::{Refused, Running};
+use varde_node::national::record::{ChildId, Identity, Place as Stop, Record, RecordId, Stated, StatedDate};
+use varde_node::port::{Batch, Row, Store, StoreError};
+use varde_node::rows;
+use varde_proto::envelope::{self, Payload};
+use varde_proto::id::{Digest, NodeId};
+use varde_proto::log::event::Kind;
+use varde_proto::summary::{
+    Coverage, Edition, LedgerEntry, Place, Release, ReleaseDraft, Rho, TableName, TrendSummary,
+};
+use varde_proto::time::{Period, Timestamp};
+use varde_proto::vocabulary::{Country as Land, CountryRole, Form, VictimStatus};
+use varde_tests::pair::{Country, connect};
+
+const SOON: Duration = Duration::from_secs(20);
+const COHORT: Period = Period::Quarter(2026, 2);
+
+async fn country(code: &str, store: Arc<dyn Store>, dir: &Path) -> Country {
+    Country::open(code, store, &dir.join(code)).await
+}
+
+fn memory() -> Arc<MemoryStore> {
+    Arc::new(MemoryStore::default())
+}
+
+/// An invented child, recruited in one country and exploited in another.
+fn case(number: u8, from: &str, to: &str) -> Record {
+    let mut stated = Stated::nothing();
+    stated.status = VictimStatus::PRESUMED;
+    stated.age = Some(15);
+    stated.primary_form = Form::FORCED_BEGGING;
+    stated.registered_on = StatedDate::new(2026, 5, 1);
+    let stop = |role, code| Stop { role, country: Land::parse(code).unwrap(), region: None, when: None };
+    stated.places = vec![stop(CountryRole::RECRUITMENT, from), stop(CountryRole::EXPLOITATION, to)];
+    let now = Timestamp::parse("2026-11-21T12:00:00Z").unwrap();
+    let (id, child) = (RecordId([number; 16]), ChildId([number; 16]));
+    Record::register(stated, id, child, Identity([number; 32]), now).unwrap()
+}
+
+async fn register(country: &Country, count: u8, from: &str, to: &str) {
+    let records: Vec<Record> = (0..count).map(|n| case(n, from, to)).collect();
+    let written = country.node.ledger.commit(move |desk| {
+        for (number, record) in (0..).zip(&records) {
+            desk.seal(rows::numbered(rows::RECORD, number), &record.to_stored())?;
+        }
+        Ok::<(), StoreError>(())
+    });
+    written.await.unwrap();
+}
+
+fn request(to: &[&Country]) -> Request {
+    Request {
+        place: Place { cohort: COHORT, edition: Edition::Flash },
+        to: to.iter().map(|c| c.origin().node()).collect(),
+        running: Running::Refuse,
+        coverage: Coverage::OverNinety,
+        break_in_series: false,
+        program: Digest::of(b"program"),
+    }
+}
+
+async fn publish(country: &Country, to: &[&Country]) -> Result<Released, NotReleased> {
+    Summarise::new(country.node.clone()).release(request(to)).await
+}
+
+fn envelope_of(country: &Country, released: &Released) -> Digest {
+    envelope::digest(&kept::envelope(&country.node.ledger, released.kept).unwrap())
+}
+
+fn budget(country: &Country) -> Vec<(Kind, Digest)> {
+    let ledger = &country.node.ledger;
+    let leaves = (0..ledger.head().size().0).map(|index| ledger.opening(index).unwrap());
+    let events = leaves.map(|opening| (opening.event().kind, opening.event().object));
+    events.filter(|(kind, _)| *kind == Kind::BUDGET).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_is_read_alike_at_home_and_at_a_neighbours_and_nobody_else_has_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (no, lt, ee) = (
+        country("NO", memory(), dir.path()).await,
+        country("LT", memory(), dir.path()).await,
+        country("EE", memory(), dir.path()).await,
+    );
+    register(&no, 120, "LT", "NO").await;
+    register(&lt, 90, "LT", "NO").await;
+    let _sides = (connect(&no, &lt), connect(&no, &ee));
+    let released = publish(&no, &[&lt]).await.unwrap();
+    let deliveries = delivery::wait(&no.node.ledger, released.kept, SOON).await.unwrap();
+    assert!(matches!(deliveries[..], [ref one] if matches!(one.state, State::Received(_))), "{deliveries:?}");
+    let theirs = query::select(&lt.node.ledger, Selection::default()).unwrap();
+    assert_eq!(theirs[0].summary, released.summary);
+    assert!(query::all(&ee.node.ledger).unwrap().is_empty());
+    let lt_release = publish(&lt, &[&no]).await.unwrap();
+    delivery::wait(&lt.node.ledger, lt_release.kept, SOON).await.unwrap();
+    let (from, to) = (lt.origin().node(), no.origin().node());
+    let [here, there] = [&no, &lt].map(|c| query::corridor(&c.node.ledger, from, to, None).unwrap());
+    assert_eq!(here.corridor, there.corridor);
+    let whole = |sight: Option<varde_proto::summary::Sight>| sight.unwrap().figure.whole();
+    assert!((60..120).contains(&whole(here.corridor.origin)), "{:?}", here.corridor);
+    assert!((90..150).contains(&whole(here.corridor.destination)));
+    let back = query::corridor(&no.node.ledger, to, from, None).unwrap().corridor;
+    assert!(back.origin.unwrap().figure.estimate.abs() < 40_000, "{back:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_asks_again_gets_the_release_of_then() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = memory();
+    let (lt, ee) = (country("LT", memory(), dir.path()).await, country("EE", memory(), dir.path()).await);
+    let no = country("NO", store.clone(), dir.path()).await;
+    register(&no, 50, "LT", "NO").await;
+    no.pin(&lt);
+    no.pin(&ee);
+    let first = publish(&no, &[&lt, &ee]).await.unwrap();
+    assert!(first.first);
+    let bytes = envelope_of(&no, &first);
+    register(&no, 80, "LT", "NO").await;
+    for to in [&[&lt, &ee][..], &[&lt], &[&ee]] {
+        let again = publish(&no, to).await.unwrap();
+        assert_eq!((again.first, envelope_of(&no, &again)), (false, bytes));
+    }
+    assert_eq!(budget(&no).len(), 2, "one RESERVE, one COMMIT");
+    let restarted = country("NO", store, dir.path()).await;
+    restarted.pin(&lt);
+    let again = publish(&restarted, &[&lt]).await.unwrap();
+    assert_eq!((again.first, envelope_of(&restarted, &again)), (false, bytes));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_country_that_asks_later_gets_the_same_release_and_all_see_the_longer_list() {
+    let dir = tempfile::tempdir().unwrap();
+    let (no, lt, ee) = (
+        country("NO", memory(), dir.path()).await,
+        country("LT", memory(), dir.path()).await,
+        country("EE", memory(), dir.path()).await,
+    );
+    register(&no, 50, "LT", "NO").await;
+    let _sides = (connect(&no, &lt), connect(&no, &ee));
+    let first = publish(&no, &[&lt]).await.unwrap();
+    let more = publish(&no, &[&ee]).await.unwrap();
+    assert!(!more.first);
+    assert_eq!(more.summary.release().digest(), first.summary.release().digest());
+    assert_eq!(more.summary.header().recipients, ["varde.example/ee/1", "varde.example/lt/1"]);
+    let deliveries = delivery::wait(&no.node.ledger, more.kept, SOON).await.unwrap();
+    assert!(
+        deliveries.len() == 2 && deliveries.iter().all(|d| matches!(d.state, State::Received(_))),
+        "{deliveries:?}"
+    );
+    let [at_lt, at_ee] = [&lt, &ee].map(|c| query::all(&c.node.ledger).unwrap());
+    assert_eq!(at_lt[0].summary.release(), at_ee[0].summary.release());
+    assert_eq!(at_lt.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_line_of_the_budget_is_a_leaf_of_the_log_and_reaches_the_recipients() {
+    let dir = tempfile::tempdir().unwrap();
+    let (no, lt) = (country("NO", memory(), dir.path()).await, country("LT", memory(), dir.path()).await);
+    let _sides = connect(&no, &lt);
+    let released = publish(&no, &[&lt]).await.unwrap();
+    delivery::wait(&no.node.ledger, released.kept, SOON).await.unwrap();
+    let lines = |country: &Country| -> Vec<(Digest, LedgerEntry)> {
+        let ledger = &country.node.ledger;
+        let rows = (1..=2).map(|seq| ledger.get(&filing::budget_row(no.origin().node(), seq)).unwrap().unwrap());
+        rows.map(|row| filing::read_filed(&row).unwrap())
+            .map(|(index, digest)| (digest, kept::payload(ledger, index).unwrap().1))
+            .collect()
+    };
+    let ours = lines(&no);
+    assert_eq!(ours, lines(&lt));
+    assert_eq!(budget(&no).into_iter().map(|(_, object)| object).collect::<Vec<_>>(), [ours[0].0, ours[1].0]);
+    assert_eq!(released.summary.release().reserve(), ours[0].0);
+    assert_eq!(ours[1].1.prev, ours[0].0);
+    assert_eq!([ours[0].1.act.name(), ours[1].1.act.name()], ["RESERVE", "COMMIT"]);
+}
+
+/// Records in what order the budget was written and the records read, and dies on demand.
+struct Spy {
+    inner: Arc<MemoryStore>,
+    seen: Mutex<Vec<&'static str>>,
+    dying: AtomicBool,
+}
+
+impl Store for Spy {
+    fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+        if self.dying.load(Ordering::SeqCst) {
+            return Err(StoreError::Damaged("the power is gone".into()));
+        }
+        if batch.writes.iter().any(|(row, _)| row[0] == rows::BUDGET) {
+            self.seen.lock().unwrap().push("budget");
+        }
+        self.inner.commit(batch)
+    }
+
+    fn get(&self, row: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.inner.get(row)
+    }
+
+    fn scan<'a>(
+        &'a self,
+        from: &[u8],
+        to: &[u8],
+        down: bool,
+    ) -> Box<dyn Iterator<Item = Result<Row, StoreError>> + 'a> {
+        if from[0] == rows::RECORD {
+            let mut seen = self.seen.lock().unwrap();
+            seen.push("records");
+            self.dying.store(seen.contains(&"die"), Ordering::SeqCst);
+        }
+        self.inner.scan(from, to, down)
+    }
+}
+
+fn spy() -> Arc<Spy> {
+    Arc::new(Spy { inner: memory(), seen: Mutex::default(), dying: AtomicBool::default() })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_is_paid_for_before_the_first_record_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = spy();
+    let (no, lt) = (country("NO", store.clone(), dir.path()).await, country("LT", memory(), dir.path()).await);
+    register(&no, 5, "LT", "NO").await;
+    no.pin(&lt);
+    publish(&no, &[&lt]).await.unwrap();
+    assert_eq!(*store.seen.lock().unwrap(), ["budget", "records", "budget"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_dies_between_paying_and_publishing_never_publishes_that_edition() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = spy();
+    let (no, lt) = (country("NO", store.clone(), dir.path()).await, country("LT", memory(), dir.path()).await);
+    register(&no, 5, "LT", "NO").await;
+    no.pin(&lt);
+    store.seen.lock().unwrap().push("die");
+    assert!(matches!(publish(&no, &[&lt]).await, Err(NotReleased::BrokenOff(_))));
+    drop(no);
+
+    let no = country("NO", store.inner.clone(), dir.path()).await;
+    let _sides = connect(&no, &lt);
+    let summarise = Summarise::new(no.node.clone());
+    summarise.recover().await.unwrap();
+    summarise.recover().await.unwrap();
+    assert_eq!(budget(&no).len(), 2, "one RESERVE, one VOID");
+    let refused = summarise.release(request(&[&lt])).await;
+    assert!(matches!(refused, Err(NotReleased::Refused(Refused::Void("FLASH", COHORT)))), "{refused:?}");
+    let other = Request { place: Place { cohort: Period::Quarter(2026, 1), ..request(&[]).place }, ..request(&[&lt]) };
+    let released = summarise.release(other).await.unwrap();
+    delivery::wait(&no.node.ledger, released.kept, SOON).await.unwrap();
+    let (_, void): (_, LedgerEntry) = {
+        let row = lt.node.ledger.get(&filing::budget_row(no.origin().node(), 2)).unwrap().unwrap();
+        kept::payload(&lt.node.ledger, filing::read_filed(&row).unwrap().0).unwrap()
+    };
+    assert_eq!((void.act.name(), void.spent), ("VOID", Rho::from_nano(50_000_000)), "the neighbour is told");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_spent_on_a_release_that_cannot_go_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let (no, lt) = (country("NO", memory(), dir.path()).await, country("LT", memory(), dir.path()).await);
+    assert!(matches!(publish(&no, &[]).await, Err(NotReleased::NotSent(outbox::NotSent::Nobody))));
+    assert!(matches!(publish(&no, &[&lt]).await, Err(NotReleased::NotSent(outbox::NotSent::Unknown(_)))));
+    no.pin(&lt);
+    let early = Request { place: Place { cohort: Period::Year(2199), ..request(&[]).place }, ..request(&[&lt]) };
+    let refused = Summarise::new(no.node.clone()).release(early).await;
+    assert!(matches!(refused, Err(NotReleased::Refused(Refused::NotBegun(_)))));
+    assert_eq!(budget(&no), []);
+}
+
+/// A second, different release of one edition, signed by the same country: proof of misconduct, and refused by its name.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_release_of_one_edition_is_refused_by_its_receiver() {
+    let dir = tempfile::tempdir().unwrap();
+    let (no, lt) = (country("NO", memory(), dir.path()).await, country("LT", memory(), dir.path()).await);
+    let _sides = connect(&no, &lt);
+    let first = publish(&no, &[&lt]).await.unwrap();
+    let release = first.summary.release();
+    let other = Release::new(ReleaseDraft {
+        cohort: release.cohort(),
+        edition: release.edition(),
+        published: release.published(),
+        coverage: release.coverage(),
+        break_in_series: false,
+        software: "0.1.0".into(),
+        spent: release.spent(),
+        reserve: release.reserve(),
+        tables: TableName::ALL.map(|table| (release.tables()[0].sigma2_q10(), vec![0; table.cells()])),
+    });
+    let peers = outbox::recipients(&no.node, &[NodeId::parse("LT").unwrap()]).unwrap();
+    let forged = TrendSummary::new(outbox::header(&no.node, &peers).unwrap(), other.unwrap());
+    let signed = outbox::sign::<TrendSummary>(&no.node, &forged.to_wire(), &peers, forged.class()).unwrap();
+    let owed = no.node.ledger.commit(move |desk| outbox::owe(desk, &signed, Digest::NONE)).await.unwrap().into_value();
+    let deliveries = delivery::wait(&no.node.ledger, owed, SOON).await.unwrap();
+    let refused = matches!(&deliveries[0].state, State::Rejected(_, why) if why == "content:edition-released-twice");
+    assert!(refused, "{deliveries:?}");
+}
