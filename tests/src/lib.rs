@@ -5,6 +5,7 @@ pub mod harness;
 pub mod pair;
 pub mod party;
 pub mod powercut;
+pub mod rogue;
 pub mod tidy;
 pub mod transcript;
 pub mod workload;
