@@ -9,7 +9,7 @@
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::render::Render;
-use crate::{completions, status};
+use crate::{completions, init, peer, status};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -33,6 +33,10 @@ pub(crate) struct Cli {
 /// What the command is about.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Noun {
+    /// Makes a new node: its keys, its certificate, its settings
+    Init(init::Args),
+    /// Peers: this node's descriptor for them, and whom this node has pinned
+    Peer(peer::Args),
     /// How the node is: its log, its records, its peers
     Status(status::Args),
     /// Completions for a shell, on stdout
@@ -42,6 +46,8 @@ pub(crate) enum Noun {
 /// Hands the arguments to their noun.
 pub(crate) async fn dispatch(noun: Noun, context: &Context) -> Result<Exit, Failure> {
     match noun {
+        Noun::Init(args) => init::run(args, context),
+        Noun::Peer(args) => peer::run(args, context),
         Noun::Status(args) => status::run(args, context).await,
         Noun::Completions(args) => completions::run(args, context),
     }

@@ -11,6 +11,10 @@ mod client;
 mod completions;
 mod context;
 mod failure;
+mod files;
+mod home;
+mod init;
+mod peer;
 mod render;
 mod status;
 

@@ -11,7 +11,7 @@
 
 mod config;
 
-pub use config::{BadConfig, Config, ConnectionLimits, Operator};
+pub use config::{BadConfig, Config, ConnectionLimits, Operator, OtherNode};
 
 use crate::id::NodeId;
 use crate::identity::Role;

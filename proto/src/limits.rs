@@ -88,3 +88,5 @@ pub const POLICY_BYTES: usize = 256 * 1024;
 pub const POLICY_NAMES: usize = 256;
 /// Hashes in a full tile, and entries in a full bundle (C2SP tlog-tiles).
 pub const TILE_WIDTH: u64 = 256;
+/// Bytes of a key file (PKCS#8 in PEM).
+pub const KEY_FILE_BYTES: usize = 4 * 1024;

@@ -95,8 +95,7 @@ pub fn load_keys(dir: &Path, genesis: &Genesis) -> Result<NodeKeys, BadHome> {
 }
 
 fn load_key(path: &Path) -> Result<SecretKey, BadHome> {
-    const KEY_FILE_BYTES: usize = 4096;
-    let text = read_bounded(path, KEY_FILE_BYTES, true)?;
+    let text = read_bounded(path, limits::KEY_FILE_BYTES, true)?;
     SecretKey::from_pem(&text).map_err(|source| BadHome::Key { path: path.to_owned(), source })
 }
 

@@ -1,7 +1,7 @@
 //! `varde.toml`: strict, every error with its line and column.
 
 use crate::id::{NodeId, Origin, check_network, unhex};
-use crate::identity::{Endpoint, PublicKey, mode};
+use crate::identity::{Endpoint, Genesis, PublicKey, mode};
 use crate::limits;
 use crate::wire::peer::Mode;
 use core::net::SocketAddr;
@@ -79,6 +79,18 @@ pub struct BadConfig {
     pub reason: String,
 }
 
+/// `varde.toml` names another node than the genesis beside it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("varde.toml says {field} = {settings:?}, but this node was founded with {genesis:?}, which never changes")]
+pub struct OtherNode {
+    /// Which setting.
+    pub field: &'static str,
+    /// What the file says.
+    pub settings: String,
+    /// What genesis says.
+    pub genesis: String,
+}
+
 impl Config {
     /// Reads `varde.toml`.
     pub fn parse(text: &str) -> Result<Self, BadConfig> {
@@ -97,6 +109,18 @@ impl Config {
     /// The node's log of generation 1.
     pub fn origin(&self) -> Result<Origin, crate::id::BadName> {
         Origin::new(&self.network, self.country, 1)
+    }
+
+    /// Whether these settings are of the node that a genesis founded; what it fixed for ever cannot be edited.
+    pub fn check_genesis(&self, genesis: &Genesis) -> Result<(), OtherNode> {
+        let origin = genesis.origin();
+        let differs = |field, settings: &str, genesis: &str| {
+            let (settings, genesis) = (settings.to_owned(), genesis.to_owned());
+            if settings == genesis { Ok(()) } else { Err(OtherNode { field, settings, genesis }) }
+        };
+        differs("network", &self.network, origin.network())?;
+        differs("country", self.country.as_str(), origin.node().as_str())?;
+        differs("mode", mode::name(self.mode), mode::name(genesis.mode()))
     }
 
     fn check_operators(&self) -> Result<(), String> {
@@ -170,6 +194,7 @@ mod tests {
     use super::*;
     use crate::id::hex;
     use crate::identity::SecretKey;
+    use crate::identity::testing::genesis;
     use zeroize::Zeroizing;
 
     fn key(seed: u8) -> String {
@@ -220,6 +245,16 @@ mod tests {
         assert!(refused(&key(2), &key(1)).2.contains("same key"));
         assert_eq!(refused("mode = \"test\"\n", "mode = \"test\"\nmode = \"test\"\n").0, 3);
         assert!(refused("[[operator]]\nname = \"b\"", "[other]\nname = \"b\"").2.contains("unknown field"));
+    }
+
+    #[test]
+    fn settings_of_another_node_are_noticed() {
+        let config = Config::parse(&good()).unwrap();
+        assert_eq!(config.check_genesis(&genesis("no", 1)), Ok(()));
+        let field = |config: Config| config.check_genesis(&genesis("no", 1)).unwrap_err().field;
+        assert_eq!(field(Config { mode: Mode::Actual, ..config.clone() }), "mode");
+        assert_eq!(field(Config { network: "other.example".into(), ..config.clone() }), "network");
+        assert_eq!(config.check_genesis(&genesis("ee", 1)).unwrap_err().field, "country");
     }
 
     #[test]

@@ -1,0 +1,48 @@
+//! The commented `varde.toml` of a new node.
+
+use super::Plan;
+use varde_proto::id::hex;
+use varde_proto::identity::{PublicKey, mode};
+
+/// The file's text.
+pub(super) fn text(plan: &Plan, operators: &[(&str, PublicKey)]) -> String {
+    let (network, country, listen) = (plan.origin.network(), plan.origin.node(), plan.listen);
+    let mode = mode::name(plan.mode);
+    let endpoint = match &plan.endpoint {
+        Some(endpoint) => format!("endpoint = \"{endpoint}\""),
+        None => "# endpoint = \"host:port\"".to_owned(),
+    };
+    let mut text = format!(
+        r#"# Settings of the node of {country}. A change takes effect when the node starts again.
+
+# Who this node is. Its genesis fixes these three for ever; they stand here to be read.
+network = "{network}"
+country = "{country}"
+# actual, exercise or test: what one node sends, a node of another mode refuses.
+mode = "{mode}"
+
+# Where this node listens for its peers.
+listen = "{listen}"
+
+# Where its peers reach it, as `varde peer export` tells them; `host:port` with a DNS name or an address. Without it,
+# this node dials its peers and is never dialled. After a change, give your peers a new descriptor.
+{endpoint}
+
+# How many connections it bears: TLS handshakes at once, connections in all, connections of one peer.
+[connections]
+handshakes = 64
+total = 256
+per_peer = 4
+"#
+    );
+    text.push_str(
+        "\n# Who may act for this country. An alert of level L1 drafted by one is released only after another approved it, so\n\
+         # there are at least two. The key files lie in operators/<name>.key; give each to its owner and keep none here.\n",
+    );
+    for (name, key) in operators {
+        text.push_str(&format!("[[operator]]\nname = \"{name}\"\npublic_key = \"{}\"\n\n", hex(&key.bytes())));
+    }
+    text.truncate(text.trim_end().len());
+    text.push('\n');
+    text
+}
