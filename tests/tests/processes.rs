@@ -1,0 +1,48 @@
+//! Real nodes as real processes: they start, find each other, stop in order, and come back after being killed.
+
+use std::time::Duration;
+use varde_tests::harness::{Country, Trouble, pin_all, until};
+
+const CONNECT_LIMIT: Duration = Duration::from_secs(60);
+
+fn connected(here: &Country, there: &str) -> Result<bool, Trouble> {
+    let status = here.varde(&["status", "--json"])?.json(0)?;
+    let peers = status["peers"].as_array().cloned().unwrap_or_default();
+    Ok(peers.iter().any(|p| p["country"] == there && p["connected"] == true))
+}
+
+fn wait_connected(here: &Country, there: &str) -> Result<(), Trouble> {
+    let what = format!("{} to be connected with {there}", here.code());
+    until(&what, CONNECT_LIMIT, || connected(here, there).unwrap_or(false).then_some(()))
+}
+
+#[test]
+fn nodes_that_pinned_each_other_connect_and_do_so_again_after_a_kill() -> Result<(), Trouble> {
+    let home = tempfile::tempdir()?;
+    let mut no = Country::init(home.path(), "NO")?;
+    let mut ee = Country::init(home.path(), "EE")?;
+    no.start()?;
+    ee.start()?;
+    pin_all(&[&no, &ee])?;
+    wait_connected(&no, "EE")?;
+    wait_connected(&ee, "NO")?;
+    ee.kill9()?;
+    ee.start()?;
+    wait_connected(&ee, "NO")?;
+    wait_connected(&no, "EE")?;
+    no.stop()?;
+    ee.stop()
+}
+
+#[test]
+fn a_second_node_in_the_same_directory_does_not_start() -> Result<(), Trouble> {
+    let home = tempfile::tempdir()?;
+    let mut first = Country::init(home.path(), "LT")?;
+    first.start()?;
+    let mut second = std::process::Command::new(&varde_tests::harness::binaries()?.node);
+    let outcome = varde_tests::harness::run(second.arg("--dir").arg(first.dir()))?;
+    assert_ne!(outcome.code, Some(0), "{}", outcome.stderr);
+    assert!(!outcome.stdout.contains("ready"), "{}", outcome.stdout);
+    assert_eq!(first.varde(&["status"])?.code, Some(0), "the first node still serves");
+    Ok(())
+}
