@@ -9,7 +9,7 @@
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::render::Render;
-use crate::{completions, init, peer, status};
+use crate::{completions, init, peer, record, status};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -37,6 +37,8 @@ pub(crate) enum Noun {
     Init(init::Args),
     /// Peers: this node's descriptor for them, and whom this node has pinned
     Peer(peer::Args),
+    /// Case records of this country: they never leave it
+    Record(record::Args),
     /// How the node is: its log, its records, its peers
     Status(status::Args),
     /// Completions for a shell, on stdout
@@ -48,6 +50,7 @@ pub(crate) async fn dispatch(noun: Noun, context: &Context) -> Result<Exit, Fail
     match noun {
         Noun::Init(args) => init::run(args, context),
         Noun::Peer(args) => peer::run(args, context),
+        Noun::Record(args) => record::run(args, context).await,
         Noun::Status(args) => status::run(args, context).await,
         Noun::Completions(args) => completions::run(args, context),
     }

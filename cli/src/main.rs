@@ -15,6 +15,7 @@ mod files;
 mod home;
 mod init;
 mod peer;
+mod record;
 mod render;
 mod status;
 

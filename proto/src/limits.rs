@@ -48,6 +48,8 @@ pub const RECORD_BYTES: usize = 4096;
 pub const IMPORT_BATCH_ROWS: usize = 200;
 /// Bytes of one batch of an import: with IMPORT_BATCH_ROWS, what the node holds in memory for an import.
 pub const IMPORT_BATCH_BYTES: usize = 256 * 1024;
+/// Bytes of one line of an imported file: some hundred times a real one; a longer line is refused without being held.
+pub const IMPORT_LINE_BYTES: usize = 64 * 1024;
 /// Bytes of a signed document as text (genesis, descriptor, acceptance): an envelope of the largest payload in base64.
 pub const ARMOR_BYTES: usize = 20 * 1024;
 /// Days between the two ends of a descriptor's validity, at most: two years, one of them a leap year.

@@ -160,7 +160,8 @@ async fn serve(
 
 /// What the operator door serves, one line a service.
 fn services(node: Arc<Node>, contacts: Arc<Contacts>, listening: String) -> Routes {
-    Routes::new(operator::node_service(move || vitals(&node, &contacts, &listening)))
+    let records = operator::records_service(node.ledger.clone());
+    Routes::new(operator::node_service(move || vitals(&node, &contacts, &listening))).add_service(records)
 }
 
 fn vitals(

@@ -12,12 +12,14 @@ pub mod delivery;
 pub mod desk;
 pub mod filing;
 pub mod founding;
+pub mod intake;
 pub mod journal;
 pub mod kept;
 pub mod ledger;
 pub mod outbox;
 pub mod query;
 pub mod receive;
+pub mod records;
 mod reopen;
 pub mod summarise;
 

@@ -5,8 +5,10 @@
 //! A service is one line where the node starts: `Routes::new(node_service(vitals)).add_service(...)`.
 
 mod node;
+mod records;
 
 pub use node::{PeerVitals, Vitals, node_service};
+pub use records::records_service;
 
 use std::future::Future;
 use std::io::ErrorKind;

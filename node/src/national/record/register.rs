@@ -27,12 +27,18 @@ pub enum Reason {
     /// More values than the bound.
     #[error("there are more values than allowed")]
     TooMany,
+    /// No day of the calendar.
+    #[error("a date does not exist")]
+    BadDate,
     /// After today.
     #[error("a date lies in the future")]
     FutureDate,
     /// The date until which the record may be kept has passed.
     #[error("the record may no longer be kept")]
     RetentionOver,
+    /// The agency's reference is held already, with other content.
+    #[error("the reference is held already, with other content")]
+    HeldDifferently,
     /// Two fields contradict each other.
     #[error("two fields contradict each other")]
     Contradiction,
@@ -48,8 +54,10 @@ impl Reason {
             Self::TooLong => "too-long",
             Self::BadText => "bad-text",
             Self::TooMany => "too-many",
+            Self::BadDate => "bad-date",
             Self::FutureDate => "future-date",
             Self::RetentionOver => "retention-over",
+            Self::HeldDifferently => "held-differently",
             Self::Contradiction => "contradiction",
         }
     }
