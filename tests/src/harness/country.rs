@@ -5,7 +5,6 @@ use super::{Trouble, binaries, until};
 use rustix::process::Signal;
 use std::fs::File;
 use std::net::SocketAddr;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -70,14 +69,7 @@ impl Country {
         self.start_with(|_| {})
     }
 
-    /// Starts the node so that it outlives this process and its terminal.
-    pub fn start_apart(&mut self) -> Result<(), Trouble> {
-        self.start_with(|command| {
-            command.process_group(0);
-        })
-    }
-
-    /// Starts the node as changed by `adjust` (environment, process group).
+    /// Starts the node as changed by `adjust` (its environment).
     pub fn start_with(&mut self, adjust: impl FnOnce(&mut Command)) -> Result<(), Trouble> {
         let out = self.dir.with_extension("out");
         let mut command = Command::new(&binaries()?.node);
