@@ -69,7 +69,7 @@ pub(crate) async fn run(remote: SocketAddr, case: Case) -> Outcome<Row> {
     let alerts = signer.join().map_err(|_| "the signer stopped")?;
     let sent_bytes = committer.join().map_err(|_| "the committer stopped")??;
     let own = shared.log.lock().map_err(|_| "the log's holder stopped")?.used(before)?;
-    Ok(Row::new(alerts, ended - started, spans, [own, other], sent_bytes + received_bytes))
+    Ok(Row::new(alerts, ended - started, spans, [own, other], Some(sent_bytes + received_bytes)))
 }
 
 /// Signs batch after batch, each when one before it is receipted. How many alerts.

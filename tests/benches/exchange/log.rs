@@ -25,6 +25,15 @@ pub(crate) struct Used {
 }
 
 impl Used {
+    /// What was used since `before`.
+    pub(crate) fn since(self, before: Self) -> Self {
+        Self {
+            cpu_seconds: self.cpu_seconds - before.cpu_seconds,
+            syncs: self.syncs - before.syncs,
+            disk_bytes: self.disk_bytes.saturating_sub(before.disk_bytes),
+        }
+    }
+
     pub(crate) fn to_text(self) -> String {
         format!("{} {} {}", self.cpu_seconds, self.syncs, self.disk_bytes)
     }

@@ -41,7 +41,7 @@ pub(crate) async fn stream(remote: SocketAddr, batch: usize, alerts: usize) -> O
     };
     let span = started.elapsed();
     let own = Used { cpu_seconds: varde_tests::bench::cpu_seconds() - before, ..Used::default() };
-    Ok(Row::new(alerts / batch * batch, span, Vec::new(), [own, Used::parse(&goodbye.reason)?], bytes))
+    Ok(Row::new(alerts / batch * batch, span, Vec::new(), [own, Used::parse(&goodbye.reason)?], Some(bytes)))
 }
 
 /// Median time of a frame of one alert to the other process and back.

@@ -12,7 +12,8 @@ pub(crate) struct Row {
     pub(crate) cpu_us: [f64; 2],
     pub(crate) syncs: f64,
     pub(crate) disk_bytes: f64,
-    pub(crate) wire_bytes: f64,
+    /// Of the messages, without TLS and HTTP/2; where the case can see them.
+    pub(crate) wire_bytes: Option<f64>,
 }
 
 impl Row {
@@ -22,7 +23,7 @@ impl Row {
         span: Duration,
         mut spans: Vec<Duration>,
         used: [Used; 2],
-        wire_bytes: u64,
+        wire_bytes: Option<u64>,
     ) -> Self {
         let count = alerts.max(1) as f64;
         spans.sort_unstable();
@@ -33,7 +34,7 @@ impl Row {
             cpu_us: used.map(|side| side.cpu_seconds * 1e6 / count),
             syncs: (used[0].syncs + used[1].syncs) as f64 / count,
             disk_bytes: (used[0].disk_bytes + used[1].disk_bytes) as f64 / count,
-            wire_bytes: wire_bytes as f64 / count,
+            wire_bytes: wire_bytes.map(|bytes| bytes as f64 / count),
         }
     }
 
@@ -51,8 +52,9 @@ impl Row {
             false => format!("{:.2}", span.as_secs_f64() * 1e3),
         };
         let (p50, p99) = (ms(p50), ms(p99));
+        let wire_bytes = wire_bytes.map_or("-".into(), |bytes| format!("{bytes:.0}"));
         format!(
-            "{name:38}{per_second:>11.0}{p50:>9}{p99:>9}{a:>10.1}{b:>10.1}{syncs:>9.3}{disk_bytes:>9.0}{wire_bytes:>9.0}"
+            "{name:38}{per_second:>11.0}{p50:>9}{p99:>9}{a:>10.1}{b:>10.1}{syncs:>9.3}{disk_bytes:>9.0}{wire_bytes:>9}"
         )
     }
 }
