@@ -72,6 +72,7 @@ impl Country {
             clock,
             entropy,
             peers,
+            operators: Vec::new(),
             journal: Journal::default(),
         };
         Self { node: Arc::new(node), keys: [key(country, 1), key(country, 2), key(country, 3)], pins }

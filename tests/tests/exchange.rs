@@ -30,7 +30,7 @@ async fn an_alert_is_delivered_and_receipted() {
     let _sides = connect(&no, &lt);
     let kept = release(&no, route(id(1)), &[&lt]).await;
     let deliveries = delivery::wait(&no.node.ledger, kept, SOON).await.unwrap();
-    assert!(matches!(deliveries[0].state, State::Received(_)), "{deliveries:?}");
+    assert!(matches!(deliveries[0].state, State::Received { .. }), "{deliveries:?}");
     let inbox: Vec<_> = lt.node.ledger.scan(&[rows::INBOX], &[rows::INBOX + 1], false).collect();
     assert_eq!(inbox.len(), 1);
     let held = no.node.ledger.opening(no.node.ledger.head().size().0 - 1).unwrap();
@@ -56,7 +56,7 @@ async fn many_alerts_arrive_once_each_and_in_order_over_connections_that_break()
     }
     let _sides = connect(&no, &lt);
     let deliveries = delivery::wait(&no.node.ledger, last, SOON).await.unwrap();
-    assert!(matches!(deliveries[0].state, State::Received(_)), "{deliveries:?}");
+    assert!(matches!(deliveries[0].state, State::Received { .. }), "{deliveries:?}");
     let inbox = lt.node.ledger.scan(&[rows::INBOX], &[rows::INBOX + 1], false).count();
     let owed = no.node.ledger.scan(&[rows::OWED], &[rows::OWED + 1], false).count();
     assert_eq!((inbox, owed), (1500, 0));
@@ -71,7 +71,7 @@ async fn the_same_id_again_is_rejected_and_the_next_alert_still_passes() {
     let again = release(&no, route(id(1)), &[&lt]).await;
     let next = release(&no, route(id(2)), &[&lt]).await;
     let deliveries = delivery::wait(&no.node.ledger, again, SOON).await.unwrap();
-    assert!(matches!(&deliveries[0].state, State::Rejected(_, why) if why == "content:alert-id-reused"));
+    assert!(matches!(&deliveries[0].state, State::Rejected { reason, .. } if reason == "content:alert-id-reused"));
     let deliveries = delivery::wait(&no.node.ledger, next, SOON).await.unwrap();
-    assert!(matches!(deliveries[0].state, State::Received(_)));
+    assert!(matches!(deliveries[0].state, State::Received { .. }));
 }

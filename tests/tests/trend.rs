@@ -99,7 +99,7 @@ async fn a_release_is_read_alike_at_home_and_at_a_neighbours_and_nobody_else_has
     let _sides = (connect(&no, &lt), connect(&no, &ee));
     let released = publish(&no, &[&lt]).await.unwrap();
     let deliveries = delivery::wait(&no.node.ledger, released.kept, SOON).await.unwrap();
-    assert!(matches!(deliveries[..], [ref one] if matches!(one.state, State::Received(_))), "{deliveries:?}");
+    assert!(matches!(deliveries[..], [ref one] if matches!(one.state, State::Received { .. })), "{deliveries:?}");
     let theirs = query::select(&lt.node.ledger, Selection::default()).unwrap();
     assert_eq!(theirs[0].summary, released.summary);
     assert!(query::all(&ee.node.ledger).unwrap().is_empty());
@@ -156,7 +156,7 @@ async fn a_country_that_asks_later_gets_the_same_release_and_all_see_the_longer_
     assert_eq!(more.summary.header().recipients, ["varde.example/ee/1", "varde.example/lt/1"]);
     let deliveries = delivery::wait(&no.node.ledger, more.kept, SOON).await.unwrap();
     assert!(
-        deliveries.len() == 2 && deliveries.iter().all(|d| matches!(d.state, State::Received(_))),
+        deliveries.len() == 2 && deliveries.iter().all(|d| matches!(d.state, State::Received { .. })),
         "{deliveries:?}"
     );
     let [at_lt, at_ee] = [&lt, &ee].map(|c| query::all(&c.node.ledger).unwrap());
@@ -304,6 +304,7 @@ async fn a_second_release_of_one_edition_is_refused_by_its_receiver() {
     let signed = outbox::sign::<TrendSummary>(&no.node, &forged.to_wire(), &peers, forged.class()).unwrap();
     let owed = no.node.ledger.commit(move |desk| outbox::owe(desk, &signed, Digest::NONE)).await.unwrap().into_value();
     let deliveries = delivery::wait(&no.node.ledger, owed, SOON).await.unwrap();
-    let refused = matches!(&deliveries[0].state, State::Rejected(_, why) if why == "content:edition-released-twice");
+    let refused =
+        matches!(&deliveries[0].state, State::Rejected { reason, .. } if reason == "content:edition-released-twice");
     assert!(refused, "{deliveries:?}");
 }

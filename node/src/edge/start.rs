@@ -117,6 +117,7 @@ pub async fn run(
         clock,
         entropy,
         peers,
+        operators: config.operators,
         journal: Journal::default(),
     });
     serve(dir, node, (border, arrivals), peers_sender, ready, stop).await
@@ -161,7 +162,9 @@ async fn serve(
 /// What the operator door serves, one line a service.
 fn services(node: Arc<Node>, contacts: Arc<Contacts>, listening: String) -> Routes {
     let records = operator::records_service(node.ledger.clone());
-    Routes::new(operator::node_service(move || vitals(&node, &contacts, &listening))).add_service(records)
+    let alerts = operator::alerts_service(node.clone());
+    let look = operator::node_service(move || vitals(&node, &contacts, &listening));
+    Routes::new(look).add_service(records).add_service(alerts)
 }
 
 fn vitals(

@@ -15,12 +15,29 @@ use varde_proto::time::Timestamp;
 pub enum State {
     /// Logged as sent; no receipt yet.
     Owed,
-    /// The peer's log says `received`.
-    Received(Timestamp),
-    /// The peer's log says `rejected`, with this code.
-    Rejected(Timestamp, String),
+    /// The peer's log says `received`, at this index and time.
+    Received {
+        /// In the peer's log.
+        index: u64,
+        /// By the peer's clock.
+        time: Timestamp,
+    },
+    /// The peer's log says `rejected`.
+    Rejected {
+        /// In the peer's log.
+        index: u64,
+        /// By the peer's clock.
+        time: Timestamp,
+        /// The code.
+        reason: String,
+    },
     /// Given up before it was delivered; the peer's log says so too.
-    Abandoned(Timestamp),
+    Abandoned {
+        /// In the peer's log.
+        index: u64,
+        /// By the peer's clock.
+        time: Timestamp,
+    },
 }
 
 /// One recipient's part of a delivery.
@@ -32,6 +49,8 @@ pub struct Delivery {
     pub class: u8,
     /// Its number in the channel.
     pub seq: u64,
+    /// Index of our `sent` leaf.
+    pub sent_index: u64,
     /// When it was logged as sent.
     pub sent: Timestamp,
     /// What became of it.
@@ -50,12 +69,12 @@ pub fn of(ledger: &Ledger, kept: u64) -> Result<Vec<Delivery>, StoreError> {
         if event.kind != Kind::SENT || event.object != object {
             break;
         }
-        deliveries.push(delivery(ledger, event)?);
+        deliveries.push(delivery(ledger, index, event)?);
     }
     Ok(deliveries)
 }
 
-fn delivery(ledger: &Ledger, sent: &Event) -> Result<Delivery, StoreError> {
+fn delivery(ledger: &Ledger, sent_index: u64, sent: &Event) -> Result<Delivery, StoreError> {
     let unreadable = |what: &str| StoreError::Damaged(format!("{what} cannot be read"));
     let peer = sent.peer.as_ref().ok_or_else(|| unreadable("a sent leaf's peer"))?;
     let receipt = ledger.read(&item_row(rows::RECEIPT, peer, sent.class, sent.seq))?;
@@ -64,15 +83,16 @@ fn delivery(ledger: &Ledger, sent: &Event) -> Result<Delivery, StoreError> {
         Some(bytes) => {
             let proof = TlogProof::parse(&bytes).map_err(|_| unreadable("a receipt"))?;
             let opening = proof.opening().ok_or_else(|| unreadable("a receipt's opening"))?;
-            let event = opening.event();
+            let (event, index) = (opening.event(), proof.index.0);
+            let time = event.time;
             match event.kind {
-                Kind::REJECTED => State::Rejected(event.time, reason(&event.body)),
-                Kind::ABANDONED => State::Abandoned(event.time),
-                _ => State::Received(event.time),
+                Kind::REJECTED => State::Rejected { index, time, reason: reason(&event.body) },
+                Kind::ABANDONED => State::Abandoned { index, time },
+                _ => State::Received { index, time },
             }
         }
     };
-    Ok(Delivery { country: peer.node(), class: sent.class, seq: sent.seq, sent: sent.time, state })
+    Ok(Delivery { country: peer.node(), class: sent.class, seq: sent.seq, sent_index, sent: sent.time, state })
 }
 
 /// A refusal's code as a peer logged it, cut to what a code may hold.

@@ -1,8 +1,9 @@
 //! What the node does, verb by verb. Here records and promises meet; async code stops here.
 //!
 //! An alert's way: [`alert`] drafts and releases, [`outbox`] logs it and owes it, [`deliver`] sends it and settles its
-//! receipt; [`summarise`] publishes a cohort over the same way and [`query`] reads what was published; at the other end [`receive`] checks, takes and answers. [`connection`] runs both halves over one link,
-//! [`ledger`] is the one writer beneath them all.
+//! receipt; at the other end [`receive`] checks, takes and answers. [`summarise`] publishes a cohort over the same way and
+//! [`query`] reads what was published. [`connection`] runs both halves over one link, [`ledger`] is the one writer beneath
+//! them all.
 
 pub mod agreement;
 pub mod alert;
@@ -26,6 +27,7 @@ pub mod summarise;
 use crate::port::{Clock, Entropy, Peers};
 use std::sync::Arc;
 use tokio::sync::watch;
+use varde_proto::home::Operator;
 use varde_proto::identity::SecretKey;
 
 /// What every verb needs: the ledger, who we are, the keys that sign what leaves, and who the peers are.
@@ -42,6 +44,8 @@ pub struct Node {
     pub entropy: Arc<dyn Entropy>,
     /// The pinned peers.
     pub peers: watch::Receiver<Arc<Peers>>,
+    /// The staff of this node who may act.
+    pub operators: Vec<Operator>,
     /// What was refused without a place in the log.
     pub journal: journal::Journal,
 }

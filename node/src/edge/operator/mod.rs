@@ -4,9 +4,12 @@
 //!
 //! A service is one line where the node starts: `Routes::new(node_service(vitals)).add_service(...)`.
 
+mod alerts;
 mod node;
 mod records;
+mod stories;
 
+pub use alerts::alerts_service;
 pub use node::{PeerVitals, Vitals, node_service};
 pub use records::records_service;
 

@@ -1,4 +1,6 @@
-//! An alert of ours on its way out. Drafting and approval come before; what is released here is signed, logged and owed in
-//! one commit, and from then on delivered by the connections.
+//! An alert of ours on its way out, and the alerts of others as they lie here: [`drafts`] makes and approves what is to be
+//! shared, [`release`] signs, logs and owes it in one commit, [`held`] reads back what is ours and what came.
 
+pub mod drafts;
+pub mod held;
 pub mod release;

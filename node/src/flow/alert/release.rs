@@ -1,15 +1,45 @@
 //! Release: a draft becomes an alert addressed to named countries, is judged as they will judge it, and is owed to each.
 
+use super::drafts::{self, Refused, Signed as SignedAct};
 use crate::flow::desk::Desk;
 use crate::flow::outbox::{self, NotSent, Signed};
 use crate::flow::{Node, filing};
 use crate::port::StoreError;
 use varde_proto::alert::{Alert, AlertContent};
-use varde_proto::envelope::{self, Payload};
-use varde_proto::id::{Digest, NodeId};
+use varde_proto::draft::act::{self, Verb};
+use varde_proto::envelope::{self, Envelope, Payload};
+use varde_proto::id::{AlertId, Digest, NodeId};
 
-/// Issues a draft's content to these countries. Nothing is logged yet. `decision` is the salted commitment to the sharing
-/// decision, which stays here.
+/// Releases a draft to these countries in the name of a member of staff; a draft about one child only after another one
+/// approved it. Returns the index under which the alert is kept.
+pub async fn release(node: &Node, id: AlertId, countries: &[NodeId], act: Option<Envelope>) -> Result<u64, Refused> {
+    let mut draft = drafts::find(&node.ledger, id)?;
+    if !draft.sent.is_empty() {
+        return Err(Refused::Released);
+    }
+    let about = act::about_release(draft.digest(), countries);
+    let act::Signed { act, .. } = drafts::check(node, Verb::Release, &SignedAct { about, act })?;
+    let credentials = drafts::credentials(node);
+    if draft.needs_approval() && !drafts::is_approved(&draft, &credentials) {
+        return Err(Refused::Unapproved);
+    }
+    draft.decision.released = Some(act);
+    let decision = draft.decision.commitment(&draft.salt);
+    let signed = issue(node, draft.content.clone(), decision, countries)?;
+    let landed = node.ledger.commit(move |desk| {
+        if !drafts::at_desk(desk, id)?.sent.is_empty() {
+            return Err(Refused::Released);
+        }
+        let kept = owe(desk, &signed, &draft.content, decision)?;
+        draft.sent = (kept..desk.next_index().0).collect();
+        drafts::store(desk, &draft)?;
+        Ok(kept)
+    });
+    Ok(landed.await?.into_value())
+}
+
+/// Issues a content to these countries. Nothing is logged yet. `decision` is the salted commitment to the sharing decision,
+/// which stays here.
 pub fn issue(node: &Node, content: AlertContent, decision: Digest, countries: &[NodeId]) -> Result<Signed, NotSent> {
     let recipients = outbox::recipients(node, countries)?;
     let header = outbox::header(node, &recipients)?;

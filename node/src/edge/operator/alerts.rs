@@ -1,0 +1,213 @@
+//! `varde.operator.v1.Alerts`: drafts, approval, release, and what lies here.
+
+use super::stories::story;
+use crate::edge::status::{Class, Trouble};
+use crate::flow::alert::drafts::{self, Drafted, Refused, Signed};
+use crate::flow::alert::held::{self, Received};
+use crate::flow::alert::release;
+use crate::flow::delivery::{self, State};
+use crate::flow::{Node, kept};
+use std::sync::Arc;
+use std::time::Duration;
+use tonic::{Request, Response, Status};
+use varde_proto::alert::show::{show, show_content};
+use varde_proto::draft::{Draft, act};
+use varde_proto::id::{AlertId, NodeId};
+use varde_proto::vocabulary::Vocabulary;
+use varde_proto::wire::operator::alerts_server::{Alerts, AlertsServer};
+use varde_proto::wire::operator::*;
+
+/// Alerts that one call lists at most.
+const LISTED: usize = 1000;
+/// The longest that a release waits for receipts.
+const LONGEST_WAIT: Duration = Duration::from_secs(600);
+
+/// The service.
+pub fn alerts_service(node: Arc<Node>) -> AlertsServer<Service> {
+    AlertsServer::new(Service { node })
+}
+
+/// The service; see [`alerts_service`].
+pub struct Service {
+    node: Arc<Node>,
+}
+
+#[tonic::async_trait]
+impl Alerts for Service {
+    async fn draft(&self, request: Request<DraftRequest>) -> Result<Response<DraftReply>, Status> {
+        let request = request.into_inner();
+        let about = act::about_draft(&request);
+        let DraftRequest { file, from, act } = request;
+        let drafted = drafted(&self.node, &file, from).map_err(told)?;
+        let draft = drafts::keep(&self.node, drafted, &Signed { about, act }).await.map_err(told)?;
+        let digest = draft.digest().0.to_vec().into();
+        Ok(Response::new(DraftReply { id: draft.content.id.to_string(), digest }))
+    }
+
+    async fn preview(&self, request: Request<PreviewRequest>) -> Result<Response<PreviewReply>, Status> {
+        let draft = drafts::find(&self.node.ledger, read_id(&request.into_inner().id)?).map_err(told)?;
+        let field = |e: &varde_proto::draft::Explained| FieldExplained {
+            field: e.field.clone(),
+            stays: e.stays.clone(),
+            leaves: e.leaves.clone(),
+            how: e.how.clone(),
+            cases: e.cases,
+        };
+        Ok(Response::new(PreviewReply {
+            leaves_json: show_content(&draft.content).to_string(),
+            digest: draft.digest().0.to_vec().into(),
+            fields: draft.fields.iter().map(field).collect(),
+            state: Some(state(&self.node, &draft)),
+        }))
+    }
+
+    async fn approve(&self, request: Request<ApproveRequest>) -> Result<Response<ApproveReply>, Status> {
+        let ApproveRequest { id, act } = request.into_inner();
+        let draft = drafts::approve(&self.node, read_id(&id)?, act).await.map_err(told)?;
+        Ok(Response::new(ApproveReply { state: Some(state(&self.node, &draft)) }))
+    }
+
+    async fn release(&self, request: Request<ReleaseRequest>) -> Result<Response<ReleaseReply>, Status> {
+        let ReleaseRequest { id, to, wait_ms, act } = request.into_inner();
+        let to = to.iter().map(|country| read_country(country)).collect::<Result<Vec<_>, _>>()?;
+        let kept = release::release(&self.node, read_id(&id)?, &to, act).await.map_err(told)?;
+        let most = Duration::from_millis(wait_ms.into()).min(LONGEST_WAIT);
+        let deliveries = delivery::wait(&self.node.ledger, kept, most).await.map_err(ours)?;
+        Ok(Response::new(ReleaseReply { deliveries: deliveries.into_iter().map(delivery_reply).collect() }))
+    }
+
+    async fn list(&self, _: Request<ListRequest>) -> Result<Response<ListReply>, Status> {
+        let drafts = drafts::all(&self.node.ledger).map_err(ours)?;
+        let alerts = drafts.iter().take(LISTED).map(|draft| own(&self.node, draft)).collect::<Result<_, _>>()?;
+        Ok(Response::new(ListReply { alerts }))
+    }
+
+    async fn show(&self, request: Request<ShowRequest>) -> Result<Response<ShowReply>, Status> {
+        let id = read_id(&request.into_inner().id)?;
+        match drafts::find(&self.node.ledger, id) {
+            Ok(draft) => show_own(&self.node, &draft).map(Response::new),
+            Err(Refused::Absent(_)) => show_received(&self.node, id).map(Response::new),
+            Err(refused) => Err(told(refused)),
+        }
+    }
+
+    async fn inbox(&self, _: Request<InboxRequest>) -> Result<Response<InboxReply>, Status> {
+        let alerts = held::inbox(&self.node.ledger, LISTED).map_err(ours)?;
+        let alerts = alerts.iter().map(|received| received_reply(&self.node, received)).collect();
+        Ok(Response::new(InboxReply { alerts }))
+    }
+}
+
+fn drafted(node: &Node, file: &[u8], from: Option<draft_request::From>) -> Result<Drafted, Refused> {
+    let text = std::str::from_utf8(file).map_err(|_| Refused::NotText)?;
+    match from {
+        None => drafts::from_file(node, text),
+        Some(draft_request::From::Query(_) | draft_request::From::Record(_)) => Err(Refused::NotText),
+    }
+}
+
+fn read_id(text: &str) -> Result<AlertId, Status> {
+    AlertId::parse(text).map_err(|bad| {
+        let trouble = Trouble::new(Class::Change, "bad-id", bad.to_string());
+        trouble.next("`varde alert list` and `varde alert inbox` show the ids").for_staff()
+    })
+}
+
+fn read_country(text: &str) -> Result<NodeId, Status> {
+    NodeId::parse(text).map_err(|bad| {
+        let trouble = Trouble::new(Class::Change, "bad-country", bad.to_string());
+        trouble.next("name the recipients like this: --to LT,EE").for_staff()
+    })
+}
+
+fn ours(failure: crate::port::StoreError) -> Status {
+    Trouble::incident(&failure).for_staff()
+}
+
+fn told(refused: Refused) -> Status {
+    story(refused).for_staff()
+}
+
+fn state(node: &Node, draft: &Draft) -> DraftState {
+    let (drafted_by, approved_by) = drafts::people(node, draft);
+    let state = match (draft.sent.is_empty(), approved_by.is_empty()) {
+        (false, _) => "released",
+        (true, false) => "approved",
+        (true, true) => "draft",
+    };
+    DraftState {
+        state: state.to_owned(),
+        needs_approval: draft.needs_approval(),
+        drafted_by,
+        approved_by,
+        drafted_ms: draft.drafted.ms(),
+    }
+}
+
+fn own(node: &Node, draft: &Draft) -> Result<OwnAlert, Status> {
+    let (issued_ms, deliveries) = match draft.sent.first() {
+        None => (0, Vec::new()),
+        Some(kept) => {
+            let (_, alert) = held::released(&node.ledger, *kept).map_err(ours)?;
+            let deliveries = delivery::of(&node.ledger, *kept).map_err(ours)?;
+            (alert.issued_at().ms(), deliveries.into_iter().map(delivery_reply).collect())
+        }
+    };
+    Ok(OwnAlert {
+        id: draft.content.id.to_string(),
+        kind: draft.content.kind().number(),
+        state: Some(state(node, draft)),
+        issued_ms,
+        expires_ms: draft.content.expires_at.ms(),
+        deliveries,
+    })
+}
+
+fn delivery_reply(delivery: delivery::Delivery) -> Delivery {
+    let delivery::Delivery { country, sent_index, state, .. } = delivery;
+    let (state, reason, receipt_index) = match state {
+        State::Owed => ("owed", String::new(), 0),
+        State::Received { index, .. } => ("receipted", String::new(), index),
+        State::Rejected { index, reason, .. } => ("refused", reason, index),
+        State::Abandoned { index, .. } => ("abandoned", String::new(), index),
+    };
+    Delivery { country: country.to_string(), state: state.to_owned(), reason, sent_index, receipt_index }
+}
+
+fn show_own(node: &Node, draft: &Draft) -> Result<ShowReply, Status> {
+    let (json, object) = match draft.sent.first() {
+        None => (show_content(&draft.content).to_string(), Vec::new()),
+        Some(kept) => {
+            let (object, alert) = held::released(&node.ledger, *kept).map_err(ours)?;
+            (show(&alert).to_string(), object.0.to_vec())
+        }
+    };
+    Ok(ShowReply { json, own: Some(own(node, draft)?), received: None, envelope_digest: object.into() })
+}
+
+fn show_received(node: &Node, id: AlertId) -> Result<ShowReply, Status> {
+    let countries = kept::countries(&node.ledger).map_err(ours)?;
+    let found = held::find(&node.ledger, &countries, id).map_err(ours)?;
+    let received = found.first().ok_or_else(|| told(Refused::Absent(id)))?;
+    Ok(ShowReply {
+        json: show(&received.alert).to_string(),
+        own: None,
+        received: Some(received_reply(node, received)),
+        envelope_digest: received.object.0.to_vec().into(),
+    })
+}
+
+fn received_reply(node: &Node, received: &Received) -> ReceivedAlert {
+    let content = received.alert.content();
+    let state = if received.is_expired(node.clock.now()) { "expired" } else { "held" };
+    ReceivedAlert {
+        id: content.id.to_string(),
+        kind: content.kind().number(),
+        from: received.from.to_string(),
+        received_ms: received.received.ms(),
+        state: state.to_owned(),
+        expires_ms: content.expires_at.ms(),
+        tlp: content.tlp.number(),
+        log_index: received.index,
+    }
+}

@@ -1,0 +1,64 @@
+//! What staff is told when something about an alert is refused: what happened, what it means, what to do next.
+
+use crate::edge::status::{Class, Trouble};
+use crate::flow::alert::drafts::Refused;
+use crate::flow::outbox::NotSent;
+use varde_proto::draft::act::BadAct;
+
+/// The story of a refusal.
+pub(super) fn story(refused: Refused) -> Trouble {
+    match refused {
+        Refused::Problems(problems) => {
+            let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            Trouble::new(Class::Change, "draft-file", lines.join("\n"))
+                .means("nothing was drafted; every problem of the file is listed")
+                .next("mend the file and draft again; `varde alert draft --kind KIND --template` prints a valid one")
+        }
+        Refused::NotText => Trouble::new(Class::Change, "draft-file", "the file is not UTF-8 text")
+            .next("save it as UTF-8 and draft again"),
+        Refused::Act(bad) => act(bad),
+        Refused::Absent(id) => Trouble::new(Class::Absent, "no-such-alert", format!("nothing here has the id {id}"))
+            .next("`varde alert list` shows our own, `varde alert inbox` what came"),
+        Refused::Unapproved => Trouble::new(Class::Ask, "needs-approval", refused.to_string())
+            .means("it concerns one child, or very few; nothing was sent")
+            .next("another member of staff runs: varde alert approve ID --as THEIR-KEY-FILE"),
+        Refused::OwnDraft => Trouble::new(Class::Ask, "own-draft", refused.to_string())
+            .means("four eyes: two people answer for what is shared about a child")
+            .next("another member of staff runs: varde alert approve ID --as THEIR-KEY-FILE"),
+        Refused::Released => Trouble::new(Class::Ask, "already-released", refused.to_string())
+            .means("it was sent once; nothing was sent now")
+            .next("`varde alert show ID` says to whom; for other recipients draft it anew"),
+        Refused::NotSent(not) => not_sent(not),
+        Refused::Store(failure) => Trouble::incident(&failure),
+        Refused::Stopped => Trouble::new(Class::Again, "stopped", "the node has stopped writing")
+            .means("its store failed; whether this was written is known after a restart")
+            .next("look at the node's log, put the disk right, start the node, then `varde alert list`"),
+    }
+}
+
+fn act(bad: BadAct) -> Trouble {
+    let trouble = Trouble::new(Class::Ask, "act-refused", bad.to_string()).means("nothing was done");
+    match bad {
+        BadAct::Missing | BadAct::UnknownCredential => trouble.next(
+            "use a key that varde.toml lists under [[operator]]: --as DIR/operators/a.key; after a change restart the node",
+        ),
+        BadAct::OtherAct => trouble.next("run the command again"),
+        BadAct::NotNow => trouble.next("set the clock of this machine right and run the command again"),
+    }
+}
+
+fn not_sent(not: NotSent) -> Trouble {
+    match not {
+        NotSent::Nobody => Trouble::new(Class::Change, "no-recipients", not.to_string())
+            .next("name the recipients like this: --to LT,EE"),
+        NotSent::Unknown(country) => Trouble::new(Class::Change, "unknown-peer", not.to_string())
+            .means("nothing was sent to anybody")
+            .next(format!("`varde peer list` shows the peers; pin {country} with `varde peer add FILE`")),
+        NotSent::Agreements => {
+            Trouble::new(Class::Change, "several-agreements", not.to_string()).means("nothing was sent to anybody")
+        }
+        NotSent::Refused(rejection) => Trouble::new(Class::Change, "not-admissible", not.to_string())
+            .means("the same rules hold at both ends; nothing was sent")
+            .next(format!("mend the draft: the rule is {}", rejection.code())),
+    }
+}

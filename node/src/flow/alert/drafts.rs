@@ -1,0 +1,194 @@
+//! Drafts: what would leave, the decision that stays, and the signed acts of the people who made and approved it. Nothing
+//! here leaves the country.
+
+use crate::flow::Node;
+use crate::flow::desk::Desk;
+use crate::flow::ledger::{CommitError, Ledger};
+use crate::flow::outbox::NotSent;
+use crate::port::StoreError;
+use crate::rows;
+use varde_proto::alert::AlertContent;
+use varde_proto::draft::act::{self, BadAct, Verb};
+use varde_proto::draft::{self, Decision, Draft, Explained, Fresh};
+use varde_proto::envelope::Envelope;
+use varde_proto::id::{AlertId, Digest};
+use varde_proto::identity::PublicKey;
+use varde_proto::json::Problem;
+
+/// Why nothing was done about a draft.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// The file, field by field.
+    #[error("the file has {} problems", .0.len())]
+    Problems(Vec<Problem>),
+    /// The file is not text.
+    #[error("the file is not UTF-8 text")]
+    NotText,
+    /// The signed act does not fit.
+    #[error(transparent)]
+    Act(#[from] BadAct),
+    /// No such draft.
+    #[error("there is no draft {0}")]
+    Absent(AlertId),
+    /// The second person is missing.
+    #[error("a second person has to approve this draft before it is released")]
+    Unapproved,
+    /// The second person is the first.
+    #[error("the one who drafted it cannot approve it")]
+    OwnDraft,
+    /// It was released before.
+    #[error("this draft was released before")]
+    Released,
+    /// The recipients would refuse it, or there are none.
+    #[error(transparent)]
+    NotSent(#[from] NotSent),
+    /// Our own store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Our own writer.
+    #[error("the node has stopped writing")]
+    Stopped,
+}
+
+impl From<CommitError<Refused>> for Refused {
+    fn from(error: CommitError<Refused>) -> Self {
+        match error {
+            CommitError::Refused(refused) => refused,
+            CommitError::Stopped => Self::Stopped,
+        }
+    }
+}
+
+/// An act as it came with a request: what it must be about, and the signed envelope.
+#[derive(Debug, Clone)]
+pub struct Signed {
+    /// Digest of what is done.
+    pub about: Digest,
+    /// By whom, if it came.
+    pub act: Option<Envelope>,
+}
+
+/// The public keys of the staff of this node, in the order of varde.toml.
+pub(super) fn credentials(node: &Node) -> Vec<PublicKey> {
+    node.operators.iter().map(|operator| operator.public_key).collect()
+}
+
+/// Checks that one of this node's staff did this, now.
+pub(super) fn check(node: &Node, verb: Verb, signed: &Signed) -> Result<act::Signed, Refused> {
+    let now = node.clock.now();
+    Ok(act::check(signed.act.as_ref(), verb, signed.about, &node.me.origin, now, &credentials(node))?)
+}
+
+/// What is drafted, whoever wrote it.
+pub struct Drafted {
+    /// What would leave.
+    pub content: AlertContent,
+    /// What stays.
+    pub decision: Decision,
+    /// Field by field, where it comes from records.
+    pub fields: Vec<Explained>,
+}
+
+/// Reads FILE.json; every problem at once.
+pub fn from_file(node: &Node, text: &str) -> Result<Drafted, Refused> {
+    let draft::FileDraft { content, decision } = draft::read(text, fresh(node)).map_err(Refused::Problems)?;
+    Ok(Drafted { content, decision, fields: Vec::new() })
+}
+
+/// Id, token and time of a new draft.
+pub fn fresh(node: &Node) -> Fresh {
+    Fresh::draw(node.clock.now(), |bytes| node.entropy.fill(bytes))
+}
+
+/// Keeps a draft under the name of who made it.
+pub async fn keep(node: &Node, drafted: Drafted, signed: &Signed) -> Result<Draft, Refused> {
+    let act::Signed { act, .. } = check(node, Verb::Draft, signed)?;
+    let Drafted { content, mut decision, fields } = drafted;
+    decision.drafted = Some(act);
+    let mut salt = [0; 32];
+    node.entropy.fill(&mut salt);
+    let draft = Draft { content, decision, salt, fields, drafted: node.clock.now(), sent: Vec::new() };
+    let kept = draft.clone();
+    node.ledger.commit(move |desk| store(desk, &kept).map_err(Refused::Store)).await?;
+    Ok(draft)
+}
+
+/// The row of a draft.
+fn row(id: AlertId) -> Vec<u8> {
+    rows::row(rows::DRAFT, &[&id.0])
+}
+
+/// Writes a draft as it now is.
+pub(super) fn store(desk: &mut Desk<'_>, draft: &Draft) -> Result<(), StoreError> {
+    desk.seal(row(draft.content.id), &draft.to_bytes())
+}
+
+fn read(id: AlertId, bytes: Option<&[u8]>) -> Result<Draft, Refused> {
+    let bytes = bytes.ok_or(Refused::Absent(id))?;
+    Draft::from_bytes(bytes).map_err(|_| StoreError::Damaged(format!("draft {id} cannot be read")).into())
+}
+
+/// A draft as the commit under way will leave it.
+pub(super) fn at_desk(desk: &Desk<'_>, id: AlertId) -> Result<Draft, Refused> {
+    read(id, desk.open(&row(id))?.as_ref().map(|bytes| bytes.as_slice()))
+}
+
+/// A draft.
+pub fn find(ledger: &Ledger, id: AlertId) -> Result<Draft, Refused> {
+    read(id, ledger.read(&row(id))?.as_ref().map(|bytes| bytes.as_slice()))
+}
+
+/// Every draft, the newest first.
+pub fn all(ledger: &Ledger) -> Result<Vec<Draft>, StoreError> {
+    let mut drafts = Vec::new();
+    for found in ledger.scan(&[rows::DRAFT], &[rows::DRAFT + 1], false) {
+        let (name, value) = found?;
+        let draft = Draft::from_bytes(&ledger.unseal(&name, &value)?);
+        drafts.push(draft.map_err(|_| StoreError::Damaged("a draft cannot be read".into()))?);
+    }
+    drafts.sort_by_key(|draft| (std::cmp::Reverse(draft.drafted), draft.content.id));
+    Ok(drafts)
+}
+
+/// Approves a draft in the name of another person than who drafted it. Approving twice changes nothing.
+pub async fn approve(node: &Node, id: AlertId, act: Option<Envelope>) -> Result<Draft, Refused> {
+    let about = find(&node.ledger, id)?.digest();
+    let act::Signed { who, act } = check(node, Verb::Approve, &Signed { about, act })?;
+    let credentials = credentials(node);
+    let landed = node.ledger.commit(move |desk| {
+        let mut draft = at_desk(desk, id)?;
+        if drafter(&draft, &credentials) == Some(who) {
+            return Err(Refused::OwnDraft);
+        }
+        if !draft.sent.is_empty() {
+            return Err(Refused::Released);
+        }
+        if !draft.decision.approvals.iter().any(|a| act::signer(a, &credentials) == Some(who)) {
+            draft.decision.approvals.push(act);
+            store(desk, &draft)?;
+        }
+        Ok(draft)
+    });
+    Ok(landed.await?.into_value())
+}
+
+/// Which of today's staff drafted it.
+fn drafter(draft: &Draft, credentials: &[PublicKey]) -> Option<usize> {
+    act::signer(draft.decision.drafted.as_ref()?, credentials)
+}
+
+/// Whether a person of today's staff, other than the drafter, approved it.
+pub fn is_approved(draft: &Draft, credentials: &[PublicKey]) -> bool {
+    let drafter = drafter(draft, credentials);
+    draft.decision.approvals.iter().any(|a| act::signer(a, credentials).is_some_and(|who| Some(who) != drafter))
+}
+
+/// The names of who drafted, and of the first who approved.
+pub fn people(node: &Node, draft: &Draft) -> (String, String) {
+    let credentials = credentials(node);
+    let name = |act: Option<&Envelope>| {
+        let who = act.and_then(|act| act::signer(act, &credentials)).and_then(|who| node.operators.get(who));
+        who.map(|operator| operator.name.clone()).unwrap_or_default()
+    };
+    (name(draft.decision.drafted.as_ref()), name(draft.decision.approvals.first()))
+}

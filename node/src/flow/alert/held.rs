@@ -1,0 +1,71 @@
+//! Alerts as they lie here: what came from peers, and what of ours has left.
+
+use crate::flow::ledger::Ledger;
+use crate::flow::{filing, kept};
+use crate::port::StoreError;
+use crate::rows;
+use varde_proto::alert::Alert;
+use varde_proto::envelope;
+use varde_proto::id::{AlertId, Digest, NodeId};
+use varde_proto::time::Timestamp;
+
+/// An alert that came from a peer.
+#[derive(Debug)]
+pub struct Received {
+    /// The peer's country.
+    pub from: NodeId,
+    /// Index of our `received` leaf.
+    pub index: u64,
+    /// When we logged it.
+    pub received: Timestamp,
+    /// E.
+    pub object: Digest,
+    /// The alert.
+    pub alert: Alert,
+}
+
+impl Received {
+    /// Whether its time is over; from then on it is for nobody's use.
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        self.alert.content().expires_at <= now
+    }
+}
+
+/// Alerts from peers, the newest first, `most` at most.
+pub fn inbox(ledger: &Ledger, most: usize) -> Result<Vec<Received>, StoreError> {
+    let rows = ledger.scan(&[rows::INBOX], &[rows::INBOX + 1], true).take(most);
+    rows.map(|row| {
+        let (name, country) = row?;
+        let index = name.get(1..).and_then(|n| n.try_into().ok()).map(u64::from_be_bytes);
+        let from = std::str::from_utf8(&country).ok().and_then(|c| NodeId::parse(c).ok());
+        match (index, from) {
+            (Some(index), Some(from)) => received(ledger, from, index),
+            _ => Err(StoreError::Damaged("a row of the inbox cannot be read".into())),
+        }
+    })
+    .collect()
+}
+
+fn received(ledger: &Ledger, from: NodeId, index: u64) -> Result<Received, StoreError> {
+    let (envelope, alert) = kept::payload::<Alert>(ledger, index)?;
+    let received = ledger.opening(index)?.event().time;
+    Ok(Received { from, index, received, object: envelope::digest(&envelope), alert })
+}
+
+/// Alerts with this id that came from peers. An id is random, so there is one at most; two countries that claim the same are
+/// both shown.
+pub fn find(ledger: &Ledger, peers: &[NodeId], id: AlertId) -> Result<Vec<Received>, StoreError> {
+    let mut found = Vec::new();
+    for from in peers {
+        if let Some(value) = ledger.get(&filing::alert_row(*from, id))? {
+            found.push(received(ledger, *from, filing::read_filed(&value)?.0)?);
+        }
+    }
+    Ok(found)
+}
+
+/// An alert of ours that was released.
+pub fn released(ledger: &Ledger, index: u64) -> Result<(Digest, Alert), StoreError> {
+    let (envelope, alert) = kept::payload::<Alert>(ledger, index)?;
+    Ok((envelope::digest(&envelope), alert))
+}
