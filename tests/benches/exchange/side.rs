@@ -120,6 +120,7 @@ impl Side {
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
             peers,
+            operators: Vec::new(),
             journal: Journal::default(),
         });
         let known = Arc::new(Contacts::default());
