@@ -111,3 +111,54 @@ fn read_bounded(path: &Path, bound: usize, secret: bool) -> Result<Zeroizing<Str
     file.take(bound as u64 + 1).read_to_string(&mut text).map_err(unreadable)?;
     if text.len() > bound { Err(BadHome::TooLarge(path.to_owned())) } else { Ok(text) }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::super::border::testing::{genesis, key};
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    /// A node's directory with the keys of the seeds 1 to 6; no identity key, since the node never opens it.
+    fn directory() -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join(home::KEYS)).unwrap();
+        for (role, seed) in Role::ALL.into_iter().zip(1..).skip(1) {
+            write(&dir.path().join(home::key(role)), seed, 0o600);
+        }
+        std::fs::write(dir.path().join(home::GENESIS), genesis("NO", 1).sign_text(&key(1)).unwrap()).unwrap();
+        dir
+    }
+
+    fn write(path: &Path, seed: u8, mode: u32) {
+        std::fs::write(path, key(seed).to_pem().unwrap()).unwrap();
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    #[test]
+    fn a_node_starts_without_its_identity_key() {
+        let dir = directory();
+        let (founded, _) = load_genesis(dir.path()).unwrap();
+        let keys = load_keys(dir.path(), &founded).unwrap();
+        assert_eq!(keys.staff.public(), key(6).public());
+    }
+
+    #[test]
+    fn a_key_that_others_can_read_or_that_is_another_is_refused() {
+        let dir = directory();
+        let founded = load_genesis(dir.path()).unwrap().0;
+        let path = dir.path().join(home::key(Role::Msg));
+        for mode in [0o640, 0o604, 0o620] {
+            write(&path, 4, mode);
+            assert!(matches!(load_keys(dir.path(), &founded), Err(BadHome::Exposed { mode: m, .. }) if m == mode));
+        }
+        write(&path, 9, 0o600);
+        assert!(matches!(load_keys(dir.path(), &founded), Err(BadHome::OtherKey(_))));
+        std::fs::write(&path, "x".repeat(limits::KEY_FILE_BYTES + 1)).unwrap();
+        assert!(matches!(load_keys(dir.path(), &founded), Err(BadHome::TooLarge(_))));
+        std::fs::write(&path, "no key").unwrap();
+        assert!(matches!(load_keys(dir.path(), &founded), Err(BadHome::Key { .. })));
+        std::fs::remove_file(&path).unwrap();
+        assert!(matches!(load_keys(dir.path(), &founded), Err(BadHome::Unreadable { .. })));
+    }
+}

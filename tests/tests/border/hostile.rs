@@ -190,6 +190,23 @@ async fn another_key_at_the_dialled_address_is_refused() {
     assert_eq!(refused(&mut scene.at_no).await.code, Code::PeerDoesNotKnowOurKey);
 }
 
+/// EE's clock is three months ahead: for EE the certificate of NO has passed.
+#[tokio::test]
+async fn a_server_whose_certificate_has_passed_is_refused() {
+    let (now, ahead) = (TestClock::new(), TestClock::new());
+    ahead.forward(92);
+    let (no, ee) = (Party::new("NO", &now).unwrap(), Party::new("EE", &ahead).unwrap());
+    let (border, mut at_no) = no.open(ConnectionLimits::default()).await.unwrap();
+    ee.pin(&no, Some(border.local().port())).unwrap();
+    let (_ee_border, mut at_ee) = ee.open(ConnectionLimits::default()).await.unwrap();
+    let told = refused(&mut at_ee).await;
+    assert_eq!(
+        (told.code, told.side, told.peer),
+        (Code::CertificateExpired, Side::Dialled, Some(no.genesis.origin().node()))
+    );
+    assert_eq!(refused(&mut at_no).await.code, Code::PeerDoesNotKnowOurKey);
+}
+
 #[tokio::test]
 async fn what_a_plain_tls_client_agrees_on_is_post_quantum_and_never_resumed() {
     let scene = Scene::new().await;

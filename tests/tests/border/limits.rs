@@ -15,8 +15,8 @@ use varde_node::port::Clock;
 use varde_proto::home::ConnectionLimits;
 use varde_proto::identity::certificate::Certificate;
 use varde_proto::limits;
+use varde_proto::wire::peer::Frame;
 use varde_proto::wire::peer::exchange_client::ExchangeClient;
-use varde_proto::wire::peer::{Frame, Receipts, Shown as Leaf};
 use varde_tests::party::{Party, TestClock};
 
 async fn pair(limits: ConnectionLimits) -> (Party, Party, varde_node::edge::border::Border, super::Arrivals) {
@@ -119,16 +119,4 @@ async fn an_oversized_message_ends_its_connection_and_no_other() {
     assert!(tokio::time::timeout(DEADLINE, incoming.message()).await.expect("the end").is_err());
 
     talk(&mut here, &mut there).await;
-}
-
-#[tokio::test]
-async fn a_frame_of_too_many_parts_is_refused_though_it_is_small() {
-    let (_no, ee, border, mut at_no) = pair(ConnectionLimits::default()).await;
-    let (sender, _incoming) = exchange(border.local(), &ee).await;
-    let mut of_ee = link(&mut at_no).await;
-    let receipts = vec![Leaf::default(); limits::FRAME_ITEMS + 1];
-    let frame = varde_proto::wire::peer::frame::Frame::Receipts(Receipts { receipts, ..Receipts::default() });
-    sender.send(Frame { frame: Some(frame) }).await.unwrap();
-    assert_eq!(super::frame(&mut of_ee).await, None);
-    assert_eq!(of_ee.fate.wait().await, Code::FrameBounds);
 }

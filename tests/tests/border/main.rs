@@ -73,7 +73,7 @@ async fn two_pinned_countries_talk_and_end_in_order() {
     tokio::time::timeout(DEADLINE, async { tokio::join!(no_border.close(), ee_border.close()) }).await.unwrap();
 }
 
-/// Both have endpoints and dial at once, again and again, until both hold the one connection that the rule keeps.
+/// Both have endpoints and dial at once; both end up with the one connection that the rule keeps.
 #[tokio::test]
 async fn if_both_dial_the_connection_of_the_smaller_country_is_kept() {
     let clock = TestClock::new();
@@ -82,19 +82,18 @@ async fn if_both_dial_the_connection_of_the_smaller_country_is_kept() {
     let (no_border, mut at_no) = no.open(ConnectionLimits::default()).await.unwrap();
     dk.pin(&no, Some(no_border.local().port())).unwrap();
     no.pin(&dk, Some(dk_border.local().port())).unwrap();
-    let settled = |mut live: Link, arrivals: &mut Arrivals, kept: Side| {
-        while let Ok(next) = arrivals.links.try_recv() {
-            live = next;
+    let kept = |link: &Option<Link>, side| link.as_ref().is_some_and(|l| l.side == side && l.fate.ended().is_none());
+    let settle = async {
+        let (mut here, mut there) = (None, None);
+        while !(kept(&here, Side::Dialled) && kept(&there, Side::Accepted)) {
+            tokio::select! {
+                link = at_dk.links.recv() => here = link,
+                link = at_no.links.recv() => there = link,
+            }
         }
-        (live.side == kept && live.fate.ended().is_none()).then_some(live)
+        (here.unwrap(), there.unwrap())
     };
-    let (mut here, mut there) = loop {
-        let (a, b) = (link(&mut at_dk).await, link(&mut at_no).await);
-        let pair = (settled(a, &mut at_dk, Side::Dialled), settled(b, &mut at_no, Side::Accepted));
-        if let (Some(a), Some(b)) = pair {
-            break (a, b);
-        }
-    };
+    let (mut here, mut there) = tokio::time::timeout(DEADLINE, settle).await.expect("one connection is kept");
     talk(&mut here, &mut there).await;
     assert_eq!((here.fate.ended(), there.fate.ended()), (None, None));
 }

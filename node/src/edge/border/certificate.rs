@@ -90,3 +90,44 @@ impl Renewal {
         Ok(())
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::super::testing::{TestClock, genesis, key};
+    use super::*;
+
+    fn start(dir: &Path, clock: &Arc<TestClock>) -> Renewal {
+        Renewal::start(dir, genesis("NO", 1).origin(), Arc::new(key(5)), clock.clone()).unwrap()
+    }
+
+    #[test]
+    fn a_fresh_certificate_is_kept_and_a_spent_or_foreign_one_is_not() {
+        let (dir, clock) = (tempfile::tempdir().unwrap(), TestClock::new());
+        let first = start(dir.path(), &clock).certificate().borrow().clone();
+        assert_eq!(Certificate::read(&first).unwrap().key, key(5).public());
+        clock.forward(59);
+        assert_eq!(*start(dir.path(), &clock).certificate().borrow(), first);
+        clock.forward(2);
+        let second = start(dir.path(), &clock).certificate().borrow().clone();
+        assert_ne!(second, first);
+        assert_eq!(Certificate::read(&second).unwrap().key, key(5).public(), "the pin changed");
+        let foreign = Certificate::issue(genesis("NO", 1).origin(), &key(6), clock.now()).unwrap();
+        std::fs::write(dir.path().join(home::TLS_CERTIFICATE), armor::certificate_to_pem(&foreign)).unwrap();
+        let third = start(dir.path(), &clock).certificate().borrow().clone();
+        assert_eq!(Certificate::read(&third).unwrap().key, key(5).public());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_running_node_issues_its_certificate_anew_at_two_thirds_of_its_life() {
+        let (dir, clock) = (tempfile::tempdir().unwrap(), TestClock::new());
+        let renewal = start(dir.path(), &clock);
+        let mut certificate = renewal.certificate();
+        let first = certificate.borrow_and_update().clone();
+        let _running = tokio::spawn(renewal.run());
+        assert!(tokio::time::timeout(LOOK * 3, certificate.changed()).await.is_err(), "it was issued too early");
+        clock.forward(61);
+        certificate.changed().await.unwrap();
+        assert_ne!(*certificate.borrow(), first);
+    }
+}

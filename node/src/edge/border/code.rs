@@ -53,8 +53,6 @@ pub enum Code {
     OversizedFrame,
     /// Bytes that are no frame.
     MalformedFrame,
-    /// A frame with more items, hashes or signatures than allowed.
-    FrameBounds,
     /// The pin was removed, replaced, or its descriptor expired.
     PinChanged,
     /// Nothing was heard for a minute, not even a keep-alive.
@@ -94,7 +92,6 @@ impl Code {
             Self::NotOurProtocol => "not-our-protocol",
             Self::OversizedFrame => "oversized-frame",
             Self::MalformedFrame => "malformed-frame",
-            Self::FrameBounds => "frame-bounds",
             Self::PinChanged => "pin-changed",
             Self::Silent => "silent",
             Self::TooOld => "too-old",

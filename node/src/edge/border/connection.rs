@@ -155,3 +155,73 @@ impl<S> Connected for Connection<S> {
         self.info.clone()
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::super::testing::{peer, pins};
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+
+    fn connection(pins: watch::Receiver<Arc<Pins>>) -> (Connection<DuplexStream>, DuplexStream, Fate) {
+        let (near, far) = tokio::io::duplex(1024);
+        let remote = ([127, 0, 0, 1], 1).into();
+        let info = PeerInfo { peer: Arc::new(peer("EE", 1)), remote, side: Side::Accepted, fate: Fate::new() };
+        let fate = info.fate.clone();
+        (Connection::new(near, info, pins, Vec::new()), far, fate)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_ends_after_a_minute_of_silence_and_not_before() {
+        let (_sender, pins) = watch::channel(pins(&[("EE", 1)]));
+        let (mut near, mut far, fate) = connection(pins);
+        let began = Instant::now();
+        let speak = async {
+            for _ in 0..3 {
+                tokio::time::sleep(Duration::from_secs(40)).await;
+                far.write_all(b"x").await.unwrap();
+            }
+            std::future::pending::<()>().await;
+        };
+        let listen = async {
+            let mut all = Vec::new();
+            near.read_to_end(&mut all).await.unwrap_err();
+            all
+        };
+        let all = tokio::select! { all = listen => all, () = speak => Vec::new() };
+        assert_eq!((all, fate.ended()), (b"xxx".to_vec(), Some(Code::Silent)));
+        assert_eq!(began.elapsed().as_secs(), 180);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_ends_after_a_day_however_lively_it_is() {
+        let (_sender, pins) = watch::channel(pins(&[("EE", 1)]));
+        let (mut near, mut far, fate) = connection(pins);
+        let speak = async {
+            loop {
+                tokio::time::sleep(Duration::from_secs(30)).await;
+                far.write_all(b"x").await.unwrap();
+            }
+        };
+        let listen = async {
+            let mut one = [0];
+            while near.read_exact(&mut one).await.is_ok() {}
+        };
+        tokio::select! { () = listen => {}, () = speak => {} }
+        assert_eq!(fate.ended(), Some(Code::TooOld));
+        assert!(near.write_all(b"x").await.is_err(), "what has ended is not written to");
+    }
+
+    #[tokio::test]
+    async fn a_connection_ends_when_its_own_pin_changes_and_not_when_another_does() {
+        let (sender, receiver) = watch::channel(pins(&[("EE", 1)]));
+        let (mut near, mut far, fate) = connection(receiver);
+        far.write_all(b"a").await.unwrap();
+        sender.send_replace(pins(&[("EE", 1), ("LT", 40)]));
+        let mut one = [0];
+        near.read_exact(&mut one).await.unwrap();
+        sender.send_replace(pins(&[("EE", 20), ("LT", 40)]));
+        assert!(near.read_exact(&mut one).await.is_err());
+        assert_eq!(fate.ended(), Some(Code::PinChanged));
+    }
+}

@@ -2,7 +2,6 @@
 
 use super::code::{Code, Side};
 use super::fate::Fate;
-use super::frame;
 use super::pins::Peer;
 use super::registry::Live;
 use std::sync::Arc;
@@ -27,7 +26,7 @@ pub struct Link {
     pub side: Side,
     /// Frames to the peer. Dropping it ends our half in order, after what was sent.
     pub outgoing: mpsc::Sender<Frame>,
-    /// Frames of the peer, within the bounds of [`frame::check`].
+    /// Frames of the peer, each at most `limits::MESSAGE_BYTES`; not yet read.
     pub incoming: mpsc::Receiver<Frame>,
     /// Ends the connection hard, and says why it ended.
     pub fate: Fate,
@@ -61,9 +60,6 @@ impl Ends {
                     Err(status) => return self.fate.end(code_of(&status)),
                 },
             };
-            if let Err(code) = frame::check(&frame) {
-                return self.fate.end(code);
-            }
             tokio::select! {
                 _ = self.fate.wait() => return,
                 sent = self.incoming.send(frame) => if sent.is_err() { break },

@@ -1,8 +1,8 @@
 //! The border: connections with peers' nodes.
 //!
 //! In: whom we know ([`Pins`]), TLS with pinned keys, the accept loop with its limits, dialling with back-off, and the
-//! [`Link`] that `flow` gets of each connection, whoever dialled. Out: what the frames say (`flow`), the door for our own
-//! staff (`edge::operator`). A party that is refused sees a closed connection; each refusal is told as a [`Refused`].
+//! [`Link`] that `flow` gets of each connection, whoever dialled. Out: reading the frames (`varde_proto::exchange`), what they
+//! mean (`flow`), the door for our own staff (`edge::operator`). A party that is refused sees a closed connection; each refusal is told as a [`Refused`].
 
 mod accept;
 mod certificate;
@@ -10,12 +10,13 @@ mod code;
 mod connection;
 mod dial;
 mod fate;
-pub mod frame;
 mod link;
 mod pins;
 mod redial;
 mod registry;
 mod serve;
+#[cfg(test)]
+pub(crate) mod testing;
 mod tls;
 
 pub use certificate::NoCertificate;

@@ -214,7 +214,7 @@ impl Watcher {
 }
 
 impl Pins {
-    fn take(&mut self, peer: Peer) -> Result<(), NotPinned> {
+    pub(super) fn take(&mut self, peer: Peer) -> Result<(), NotPinned> {
         let mut roster = self.roster.clone();
         roster.enter_descriptor(&peer.descriptor).map_err(|e| NotPinned::Bad(e.to_string()))?;
         self.roster = roster;

@@ -320,3 +320,53 @@ fn code_of_alert(alert: rustls::AlertDescription) -> Code {
         _ => Code::ConnectionLost,
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::super::testing::{TestClock, genesis, key, now, pins};
+    use super::*;
+    use rustls::NamedGroup;
+    use tokio_rustls::{TlsAcceptor, TlsConnector};
+    use varde_proto::identity::Role;
+
+    /// The country's settings; its TLS key is the fifth of its six.
+    fn setup(country: &str, first: u8, known: &[(&str, u8)]) -> TlsSetup {
+        let key = key(first + 4);
+        let der = Certificate::issue(genesis(country, first).origin(), &key, now()).unwrap();
+        let (pins, certificate) = (watch::channel(pins(known)).1, watch::channel(Arc::new(der)).1);
+        TlsSetup { pins, certificate, key: Arc::new(key), clock: TestClock::new() }
+    }
+
+    fn tls_key(country: &str, first: u8) -> PublicKey {
+        *genesis(country, first).keys().get(Role::Tls).unwrap()
+    }
+
+    #[tokio::test]
+    async fn two_nodes_agree_on_the_post_quantum_group_and_prove_both_keys() {
+        let (no, ee) = (setup("NO", 1, &[("EE", 11)]), setup("EE", 11, &[("NO", 1)]));
+        let (near, far) = tokio::io::duplex(64 * 1024);
+        let connector = TlsConnector::from(Arc::new(ee.client(tls_key("NO", 1)).unwrap()));
+        let acceptor = TlsAcceptor::from(Arc::new(no.server().unwrap()));
+        let name = ServerName::try_from("peer.invalid").unwrap();
+        let (client, server) = tokio::join!(connector.connect(name, near), acceptor.accept(far));
+        let (client, server) = (client.unwrap(), server.unwrap());
+        let group = |group: Option<&dyn rustls::crypto::SupportedKxGroup>| group.map(|g| g.name());
+        assert_eq!(group(client.get_ref().1.negotiated_key_exchange_group()), Some(NamedGroup::X25519MLKEM768));
+        assert_eq!(group(server.get_ref().1.negotiated_key_exchange_group()), Some(NamedGroup::X25519MLKEM768));
+        let shown =
+            |certificates: Option<&[CertificateDer<'_>]>| Certificate::read(&certificates.unwrap()[0]).unwrap().key;
+        assert_eq!(shown(client.get_ref().1.peer_certificates()), tls_key("NO", 1));
+        assert_eq!(shown(server.get_ref().1.peer_certificates()), tls_key("EE", 11));
+    }
+
+    #[test]
+    fn a_certificate_with_a_companion_is_refused() {
+        let der = CertificateDer::from(Certificate::issue(genesis("EE", 11).origin(), &key(15), now()).unwrap());
+        let at = UnixTime::since_unix_epoch(Duration::from_secs(now().seconds().unsigned_abs()));
+        let any = AnyPeer { pins: watch::channel(pins(&[("EE", 11)])).1 };
+        assert!(any.verify_client_cert(&der, &[], at).is_ok());
+        let refused = any.verify_client_cert(&der, std::slice::from_ref(&der), at).unwrap_err();
+        assert_eq!(code_of_tls(&refused), Code::MalformedCertificate);
+    }
+}
