@@ -3,4 +3,5 @@
 pub mod aggregate;
 pub mod budget;
 pub mod disclosure;
+pub mod minimise;
 pub mod record;
