@@ -3,9 +3,8 @@
 //! `cargo bench -p varde-tests --bench store [-- BATCHES]` (400 unless told). Each case runs in a process of its own, three
 //! times in turn; the median counts. The last line is the memory of a store that took in 193,025 sealed records of 300 bytes.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::Write;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -17,7 +16,7 @@ use varde_node::edge::store::sled::SledStore;
 use varde_node::port::{Batch, Entropy, Store};
 use varde_node::rows::numbered;
 use varde_node::vault::Vault;
-use varde_tests::bench::{Figures, median};
+use varde_tests::bench::{Figures, disk_bytes, median, scratch};
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
@@ -63,7 +62,7 @@ fn child(part: &str, batches: &str) -> Outcome<Figures> {
 }
 
 fn run(part: &str, batches: u64) -> Outcome<Figures> {
-    let dir = tempfile::tempdir_in(std::env::var_os("VARDE_BENCH_DIR").unwrap_or_else(|| std::env::temp_dir().into()))?;
+    let dir = scratch()?;
     let syncs = Arc::new(AtomicU64::new(0));
     let mut bytes = vec![0; ROW_BYTES.max(RECORD_BYTES)];
     SystemEntropy.fill(&mut bytes);
@@ -128,14 +127,4 @@ impl Case {
         }
         Ok(())
     }
-}
-
-/// Bytes of disk in use below a directory.
-fn disk_bytes(dir: &Path) -> Outcome<u64> {
-    let mut sum = 0;
-    for entry in fs::read_dir(dir)? {
-        let path = entry?.path();
-        sum += if path.is_dir() { disk_bytes(&path)? } else { fs::metadata(&path)?.blocks() * 512 };
-    }
-    Ok(sum)
 }

@@ -3,8 +3,12 @@
 //! Out: what is measured. Rates depend on the disk and on who else works on it; ratios within one run are what counts.
 
 use std::fmt;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
+use tempfile::TempDir;
 
 /// One case of one run: steps, each done before the next.
 #[derive(Debug, Clone, PartialEq)]
@@ -106,4 +110,19 @@ pub fn peak_mib() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     line.and_then(|rest| rest.split_whitespace().next()?.parse::<f64>().ok()).unwrap_or(0.0) / 1024.0
+}
+
+/// A directory on the disk that is measured: in `VARDE_BENCH_DIR`, or where temporary files lie.
+pub fn scratch() -> io::Result<TempDir> {
+    tempfile::tempdir_in(std::env::var_os("VARDE_BENCH_DIR").map_or_else(std::env::temp_dir, Into::into))
+}
+
+/// Bytes of disk in use below a directory.
+pub fn disk_bytes(dir: &Path) -> io::Result<u64> {
+    let mut sum = 0;
+    for entry in std::fs::read_dir(dir)? {
+        let path = entry?.path();
+        sum += if path.is_dir() { disk_bytes(&path)? } else { std::fs::metadata(&path)?.blocks() * 512 };
+    }
+    Ok(sum)
 }

@@ -2,8 +2,7 @@
 
 use crate::Outcome;
 use crate::transport::{key, origin};
-use std::fs::{self, File};
-use std::path::Path;
+use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tempfile::TempDir;
@@ -15,6 +14,7 @@ use varde_proto::identity::SecretKey;
 use varde_proto::log::head::Head;
 use varde_proto::log::merkle::leaf_hash;
 use varde_proto::log::tree::Tree;
+use varde_tests::bench::{cpu_seconds, disk_bytes, scratch};
 
 /// What one side used, in the order in which it travels to the other for the report.
 #[derive(Debug, Clone, Copy, Default)]
@@ -90,24 +90,7 @@ impl DurableLog {
 
     /// What this side used since its processor time was `cpu_before`.
     pub(crate) fn used(&self, cpu_before: f64) -> Outcome<Used> {
-        let cpu_seconds = varde_tests::bench::cpu_seconds() - cpu_before;
+        let cpu_seconds = cpu_seconds() - cpu_before;
         Ok(Used { cpu_seconds, syncs: self.syncs.load(Ordering::Relaxed), disk_bytes: disk_bytes(self.dir.path())? })
     }
-}
-
-/// A directory on the disk that is measured: `VARDE_BENCH_DIR`, or the system's for temporary files.
-pub(crate) fn scratch() -> Outcome<TempDir> {
-    let base = std::env::var_os("VARDE_BENCH_DIR").map_or_else(std::env::temp_dir, Into::into);
-    Ok(tempfile::tempdir_in(base)?)
-}
-
-/// Bytes of disk in use below a directory.
-pub(crate) fn disk_bytes(dir: &Path) -> Outcome<u64> {
-    use std::os::unix::fs::MetadataExt;
-    let mut sum = 0;
-    for entry in fs::read_dir(dir)? {
-        let path = entry?.path();
-        sum += if path.is_dir() { disk_bytes(&path)? } else { fs::metadata(&path)?.blocks() * 512 };
-    }
-    Ok(sum)
 }

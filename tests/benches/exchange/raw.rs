@@ -3,7 +3,7 @@
 
 use crate::Outcome;
 use crate::bare::ALERT_BYTES;
-use crate::log::{Used, scratch};
+use crate::log::Used;
 use crate::report::{Row, percentile};
 use crate::transport::dial;
 use prost::Message;
@@ -13,6 +13,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use varde_proto::wire::peer::frame::Frame as Kind;
 use varde_proto::wire::peer::{Envelope, Frame, Goodbye, Hello, Item, Items};
+use varde_tests::bench::scratch;
 
 fn hello(origin: &str) -> Frame {
     Frame { frame: Some(Kind::Hello(Hello { origin: origin.into(), ..Hello::default() })) }

@@ -2,7 +2,7 @@
 //! counted. Keys follow from the country's name, so that either process can write what it must know of the other.
 
 use crate::Outcome;
-use crate::log::{Used, disk_bytes, scratch};
+use crate::log::Used;
 use std::fs::File;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -30,6 +30,7 @@ use varde_proto::identity::{Acceptance, Descriptor, Endpoint, Genesis, Role, Rol
 use varde_proto::log::head::log_vkey;
 use varde_proto::time::Timestamp;
 use varde_proto::wire::peer::Mode;
+use varde_tests::bench::{disk_bytes, scratch};
 use zeroize::Zeroizing;
 
 /// Who a country is, as both processes know it.
