@@ -6,6 +6,7 @@ pub mod pair;
 pub mod party;
 pub mod powercut;
 pub mod rogue;
+pub mod sample;
 pub mod story;
 pub mod tidy;
 pub mod transcript;
