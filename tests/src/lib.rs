@@ -7,6 +7,7 @@ pub mod party;
 pub mod powercut;
 pub mod rogue;
 pub mod sample;
+pub mod staff;
 pub mod story;
 pub mod tidy;
 pub mod transcript;

@@ -91,8 +91,9 @@ impl Alerts for Service {
         }
     }
 
-    async fn inbox(&self, _: Request<InboxRequest>) -> Result<Response<InboxReply>, Status> {
-        let alerts = held::inbox(&self.node.ledger, LISTED).map_err(ours)?;
+    async fn inbox(&self, request: Request<InboxRequest>) -> Result<Response<InboxReply>, Status> {
+        let InboxRequest { before } = request.into_inner();
+        let alerts = held::inbox(&self.node.ledger, before, LISTED).map_err(ours)?;
         let alerts = alerts.iter().map(|received| received_reply(&self.node, received)).collect();
         Ok(Response::new(InboxReply { alerts }))
     }

@@ -31,9 +31,10 @@ impl Received {
     }
 }
 
-/// Alerts from peers, the newest first, `most` at most.
-pub fn inbox(ledger: &Ledger, most: usize) -> Result<Vec<Received>, StoreError> {
-    let rows = ledger.scan(&[rows::INBOX], &[rows::INBOX + 1], true).take(most);
+/// Alerts from peers that were logged before an index (0: before now), the newest first, `most` at most.
+pub fn inbox(ledger: &Ledger, before: u64, most: usize) -> Result<Vec<Received>, StoreError> {
+    let end = if before == 0 { vec![rows::INBOX + 1] } else { rows::numbered(rows::INBOX, before) };
+    let rows = ledger.scan(&[rows::INBOX], &end, true).take(most);
     rows.map(|row| {
         let (name, country) = row?;
         let index = name.get(1..).and_then(|n| n.try_into().ok()).map(u64::from_be_bytes);
