@@ -9,7 +9,7 @@
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::render::Render;
-use crate::{completions, init, peer, record, status};
+use crate::{audit, completions, init, peer, record, status};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -39,6 +39,8 @@ pub(crate) enum Noun {
     Peer(peer::Args),
     /// Case records of this country: they never leave it
     Record(record::Args),
+    /// Bundles and proofs, verified offline: no node, no network
+    Audit(audit::Args),
     /// How the node is: its log, its records, its peers
     Status(status::Args),
     /// Completions for a shell, on stdout
@@ -51,6 +53,7 @@ pub(crate) async fn dispatch(noun: Noun, context: &Context) -> Result<Exit, Fail
         Noun::Init(args) => init::run(args, context),
         Noun::Peer(args) => peer::run(args, context),
         Noun::Record(args) => record::run(args, context).await,
+        Noun::Audit(args) => audit::run(args, context),
         Noun::Status(args) => status::run(args, context).await,
         Noun::Completions(args) => completions::run(args, context),
     }

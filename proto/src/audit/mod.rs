@@ -1,1 +1,157 @@
-//! Skeleton: owned by one change at a time.
+//! What an auditor does with a bundle, offline: [`verify`] one, [`reconcile`] two, and [`Writer`], by which a node
+//! writes one.
+//!
+//! In: everything that follows from the bytes of a bundle, an identity that the reader trusts, and heads that peers hold.
+//! Out: reading and writing files (the caller's, through [`BundleSource`] and [`BundleSink`]), printing, and fetching what is
+//! missing. The order is that of docs/protocol.md: manifest and list, genesis, every head against the recomputed tree, peers'
+//! views, openings, numbers and accumulators, envelopes, receipts. Memory grows by a few hundred bytes a leaf, never with
+//! what was exchanged.
+
+mod channels;
+pub mod codes;
+mod files;
+mod finding;
+mod items;
+mod layout;
+mod leaves;
+mod payload;
+mod peers;
+mod receipts;
+mod reconcile;
+mod source;
+mod tree;
+mod views;
+mod writer;
+
+pub use channels::{Channel, Item};
+pub use finding::{Code, Finding, Severity};
+pub use layout::Scope;
+pub use receipts::Receipt;
+pub use reconcile::reconcile;
+pub use source::{BundleSink, BundleSource, MemoryBundle, Unreadable};
+pub use writer::{NotWritten, Writer};
+
+use crate::id::{Digest, Origin, TreeSize};
+use crate::identity::Genesis;
+use crate::log::tree::Tree;
+use crate::time::Timestamp;
+use files::Files;
+use finding::Findings;
+use leaves::Leaves;
+use receipts::Receipts;
+use std::collections::BTreeMap;
+
+/// What the reader brings besides the bundle.
+#[derive(Debug, Clone, Default)]
+pub struct Given {
+    /// Fingerprints of identities that the reader trusts; with none, the first finding says so.
+    pub trusted: Vec<Digest>,
+    /// Heads of this log that peers hold, as notes.
+    pub views: Vec<Vec<u8>>,
+}
+
+/// A bundle that was verified, whatever was found.
+#[derive(Debug)]
+pub struct Audit {
+    /// What was found.
+    pub findings: Vec<Finding>,
+    /// The log, if there was one to read.
+    pub log: Option<Log>,
+}
+
+impl Audit {
+    /// Whether nothing is wrong. Notes do not count.
+    pub fn is_clean(&self) -> bool {
+        self.log.is_some() && self.findings.iter().all(|finding| finding.code.severity == Severity::Note)
+    }
+}
+
+/// What a bundle says of a log, as far as it could be read.
+#[derive(Debug)]
+pub struct Log {
+    /// Whose it is.
+    pub origin: Origin,
+    /// Network, mode and keys.
+    pub genesis: Genesis,
+    /// For whom the bundle is.
+    pub scope: Scope,
+    /// How much was checked.
+    pub counts: Counts,
+    pub(super) tree: Tree,
+    pub(super) channels: BTreeMap<Channel, Vec<Item>>,
+    pub(super) receipts: BTreeMap<Channel, Vec<Receipt>>,
+    pub(super) heads: BTreeMap<Origin, BTreeMap<u64, Digest>>,
+    /// Whether some leaf that should be readable is not.
+    pub(super) unknown: bool,
+}
+
+impl Log {
+    /// Leaves in the bundle.
+    pub fn size(&self) -> TreeSize {
+        self.tree.size()
+    }
+
+    /// Every channel with its items, by number.
+    pub fn channels(&self) -> impl Iterator<Item = (&Channel, &[Item])> {
+        self.channels.iter().map(|(channel, items)| (channel, items.as_slice()))
+    }
+}
+
+/// How much was checked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Leaves that were opened.
+    pub opened: u64,
+    /// Signed heads whose root was compared.
+    pub heads: u64,
+    /// Envelopes whose digest, signature and rules were checked.
+    pub envelopes: u64,
+    /// Receipts that verify.
+    pub receipts: u64,
+    /// Time of the newest leaf.
+    pub until: Option<Timestamp>,
+}
+
+/// Verifies a bundle. An error means that the source could not be read, and says nothing about the bundle.
+pub fn verify(source: &dyn BundleSource, given: &Given) -> Result<Audit, Unreadable> {
+    let mut out = Findings::default();
+    let log = read(source, given, &mut out)?;
+    Ok(Audit { findings: out.finish(), log })
+}
+
+fn read(source: &dyn BundleSource, given: &Given, out: &mut Findings) -> Result<Option<Log>, Unreadable> {
+    let Some(mut files) = Files::open(source, out)? else { return Ok(None) };
+    let genesis = files.genesis.clone();
+    views::identity(&genesis, given, out);
+    let Some(read) = tree::read(&mut files, out)? else { return Ok(None) };
+    views::heads(&genesis, &read, given, out);
+    let mut leaves = Leaves::read(&mut files, &genesis, &read.tree, out)?;
+    let receipts = Receipts::read(&mut files, &mut leaves)?;
+    let (policy, unknown) = (leaves.policy.take(), !leaves.unknown.is_empty());
+    let counts = Counts {
+        opened: leaves.opened,
+        heads: read.signed.len() as u64,
+        envelopes: leaves.items.envelopes,
+        receipts: receipts.by_channel.values().map(|receipts| receipts.len() as u64).sum(),
+        until: leaves.last_time(),
+    };
+    let (scope, channels) = (leaves.scope, leaves.channels.into_inner());
+    views::policy(&mut files, policy.as_deref(), &read.head, unknown, out)?;
+    views::agreements(&mut files, out)?;
+    files.rest(out)?;
+    let Receipts { by_channel, heads, .. } = receipts;
+    Ok(Some(Log {
+        origin: genesis.origin().clone(),
+        genesis,
+        scope,
+        counts,
+        tree: read.tree,
+        channels,
+        receipts: by_channel,
+        heads,
+        unknown,
+    }))
+}
+
+#[cfg(test)]
+mod tests;

@@ -73,7 +73,7 @@ impl Tile {
 }
 
 /// 1234067 is `x001/x234/067`.
-fn index_path(index: u64) -> String {
+pub(crate) fn index_path(index: u64) -> String {
     let mut path = format!("{:03}", index % 1000);
     let mut rest = index / 1000;
     while rest > 0 {
@@ -83,7 +83,7 @@ fn index_path(index: u64) -> String {
     path
 }
 
-fn parse_index(text: &str) -> Option<u64> {
+pub(crate) fn parse_index(text: &str) -> Option<u64> {
     let mut index: u64 = 0;
     let mut groups = text.split('/').peekable();
     while let Some(group) = groups.next() {

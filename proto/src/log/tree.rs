@@ -49,6 +49,11 @@ impl Tree {
         self.rows.first()?.get(usize::try_from(index.0).ok()?).copied()
     }
 
+    /// The root of the complete subtree number `index` of 2^`level` leaves.
+    pub fn node(&self, level: u32, index: u64) -> Option<Digest> {
+        self.rows.get(level as usize)?.get(usize::try_from(index).ok()?).copied()
+    }
+
     /// The root of the tree as it is.
     pub fn root(&self) -> Digest {
         self.root_at(self.size()).unwrap_or(EMPTY_ROOT)

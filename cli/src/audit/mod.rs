@@ -1,0 +1,40 @@
+//! `varde audit`: what an auditor does with bundles and proofs. No node, no network: files in, findings out.
+
+mod folder;
+mod proof;
+mod reconcile;
+mod show;
+mod trust;
+mod verify;
+
+use crate::context::Context;
+use crate::failure::{Exit, Failure};
+use clap::Subcommand;
+
+/// What to audit.
+#[derive(Debug, clap::Args)]
+#[command(arg_required_else_help = true)]
+#[command(after_help = "Exit codes: 0 nothing is wrong (notes may be shown), 1 our fault, 2 usage, 3 findings.")]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Verifies bundles, each by itself
+    Verify(verify::Args),
+    /// Verifies two bundles, then compares what one says it sent with what the other says it received
+    Reconcile(reconcile::Args),
+    /// Verifies a tlog-proof of any log against a policy
+    Proof(proof::Args),
+}
+
+/// Hands the arguments to their verb.
+pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
+    match args.verb {
+        Verb::Verify(args) => verify::run(args, context),
+        Verb::Reconcile(args) => reconcile::run(args, context),
+        Verb::Proof(args) => proof::run(args, context),
+    }
+}

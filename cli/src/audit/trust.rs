@@ -1,0 +1,31 @@
+//! `--trust`: whom the reader already knows, as a fingerprint or as a descriptor file.
+
+use crate::failure::Failure;
+use crate::files;
+use std::path::Path;
+use varde_proto::id::Digest;
+use varde_proto::identity::Descriptor;
+use varde_proto::limits;
+
+/// The fingerprints of `--trust` values.
+pub(super) fn fingerprints(values: &[String]) -> Result<Vec<Digest>, Failure> {
+    values.iter().map(|value| fingerprint(value)).collect()
+}
+
+fn fingerprint(value: &str) -> Result<Digest, Failure> {
+    if let Ok(fingerprint) = Digest::parse(value) {
+        return Ok(fingerprint);
+    }
+    if value.len() == 64 && value.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Err(wrong(value, "a fingerprint is written in lower case"));
+    }
+    let text = files::read_text(Path::new(value), limits::ARMOR_BYTES)?;
+    let descriptor = Descriptor::open_text(&text).map_err(|bad| wrong(value, &bad.to_string()))?;
+    Ok(descriptor.fingerprint())
+}
+
+fn wrong(value: &str, why: &str) -> Failure {
+    Failure::usage(format!("--trust {value}: {why}"))
+        .next("give the 64 hex digits of a fingerprint, or a descriptor file as `varde peer export` writes it")
+        .reason("bad-trust")
+}

@@ -1,0 +1,56 @@
+//! `varde audit verify DIR...`
+
+use super::folder::{self, Folder};
+use super::{show, trust};
+use crate::context::Context;
+use crate::failure::{Exit, Failure};
+use crate::files;
+use std::path::{Path, PathBuf};
+use varde_proto::audit::{self, Audit, Given};
+use varde_proto::limits;
+
+/// Which bundles, and what the reader already knows.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  varde audit verify no.bundle --trust no.descriptor\n  \
+    varde audit verify no.bundle ee.bundle --json\n  \
+    varde audit verify no.bundle --view head-from-ee.txt\n\n\
+    Without --trust a bundle vouches for itself, and the first note names the fingerprint to compare.")]
+pub(crate) struct Args {
+    /// Folders, each with a bundle as `varde log export` writes it
+    #[arg(required = true, value_name = "DIR")]
+    bundles: Vec<PathBuf>,
+    /// An identity you trust: its fingerprint, or its descriptor file; may be repeated
+    #[arg(long, value_name = "FINGERPRINT|DESCRIPTOR")]
+    trust: Vec<String>,
+    /// A head of the bundle's log that you had from somebody else, as a note; may be repeated, for one bundle
+    #[arg(long, value_name = "FILE")]
+    view: Vec<PathBuf>,
+}
+
+/// Verifies each.
+pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
+    let Args { bundles, trust, view } = args;
+    if bundles.len() > 1 && !view.is_empty() {
+        return Err(Failure::usage("--view is about one log, and several bundles were given")
+            .next("verify the bundles one by one")
+            .reason("view-of-which"));
+    }
+    let read = |path: &PathBuf| files::read_text(path, limits::NOTE_BYTES).map(String::into_bytes);
+    let views = view.iter().map(read).collect::<Result<_, _>>()?;
+    let given = Given { trusted: trust::fingerprints(&trust)?, views };
+    let mut findings = Vec::new();
+    for bundle in &bundles {
+        findings.extend(one(bundle, &given, context)?.findings);
+    }
+    show::findings(&findings, context)
+}
+
+/// Verifies one, and says on stderr how much there was to check.
+pub(super) fn one(root: &Path, given: &Given, context: &Context) -> Result<Audit, Failure> {
+    let folder = Folder::open(root, context)?;
+    let audit = audit::verify(&folder, given);
+    folder.done();
+    let audit = audit.map_err(|error| folder::unreadable(folder.root(), &error))?;
+    show::checked(root, audit.log.as_ref(), context);
+    Ok(audit)
+}

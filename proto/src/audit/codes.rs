@@ -1,0 +1,168 @@
+//! The catalogue of findings. A code never changes its meaning; a new meaning is a new code.
+
+use super::finding::{Code, Severity};
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $severity:ident $code:literal $promise:literal $next:literal;)*) => {
+        $($(#[$doc])* pub const $name: Code =
+            Code { name: $code, severity: Severity::$severity, promise: $promise, next: $next };)*
+
+        /// Every code, in the order of this page.
+        pub const ALL: &[Code] = &[$($name),*];
+    };
+}
+
+codes! {
+    /// No `--trust` was given: the bundle vouches for itself only.
+    UNPINNED_IDENTITY = Note "unpinned-identity" ""
+        "compare the fingerprint with the node's coordinator over another channel, then repeat with --trust";
+    /// The bundle is of another identity than the one trusted.
+    WRONG_IDENTITY = Finding "wrong-identity" "L6"
+        "do not use the bundle; ask the coordinator over another channel which key is theirs";
+    /// No genesis, or one that does not verify.
+    GENESIS_INVALID = Finding "genesis-invalid" "L1" "ask for the bundle again; without a genesis nothing in it can be believed";
+    /// Leaf 0 is not this genesis.
+    GENESIS_DIFFERS = Finding "genesis-differs" "L1" "the log was not begun by this genesis; ask its coordinator to explain";
+    /// No manifest, or one that is not signed by the node.
+    MANIFEST_INVALID = Finding "manifest-invalid" "" "ask for the bundle again";
+    /// The list of files is not the one that was signed.
+    LIST_CHANGED = Finding "list-changed" "" "the list of files was changed after it was signed; ask for the bundle again";
+    /// A file is not the one that was listed.
+    FILE_CHANGED = Finding "file-changed" ""
+        "the file was changed after the bundle was signed; ask for the bundle again, and where this copy has been";
+    /// A listed or required file is not there.
+    FILE_MISSING = Finding "file-missing" "" "ask for the bundle again";
+    /// A file that the list does not know.
+    FILE_UNLISTED = Finding "file-unlisted" "" "the file was added after the bundle was signed; do not use it";
+    /// A file as it was listed, but not of its format.
+    FILE_MALFORMED = Finding "file-malformed" "" "the node wrote a file that nobody can read; ask its operator";
+
+    /// A checkpoint that is not a signed head of this log.
+    CHECKPOINT_INVALID = Finding "checkpoint-invalid" "L1" "ask the node's operator for its signed heads";
+    /// The newest head is not of the size that the manifest says.
+    SIZE_DIFFERS = Finding "size-differs" "L1" "ask for the bundle again; this one contradicts itself";
+    /// The leaves do not have the root that was signed.
+    ROOT_DIFFERS = Finding "root-differs" "L1"
+        "the log was changed after it was signed: keep this bundle as evidence and compare heads with a peer";
+    /// An entry is not the one whose hash the tree holds.
+    ENTRY_ALTERED = Finding "entry-altered" "L1" "keep this bundle as evidence; ask a peer of that time for its proofs";
+    /// A tile is not the one that the leaves give.
+    TILE_ALTERED = Finding "tile-altered" "L1" "the leaves are right and the tile is wrong: ask for the bundle again";
+    /// The policy is not the one that the log names, or cannot be read.
+    POLICY_DIFFERS = Finding "policy-differs" "L1" "ask the node's operator which policy is in force";
+    /// The newest head does not satisfy the log's own policy.
+    NOT_WITNESSED = Finding "not-witnessed" "L1" "ask the witnesses whether they saw this head";
+    /// Two different roots of one size, both signed by the log.
+    SPLIT_VIEW = Finding "split-view" "L1"
+        "two signatures of one key prove it: keep both notes, tell every peer, stop exchanging with this log";
+    /// A head that a peer holds is not in this log's past.
+    REWRITTEN = Finding "rewritten" "L1" "keep the peer's note and this bundle as evidence, tell every peer";
+    /// A peer holds a head of a later size.
+    TRUNCATED = Finding "truncated" "L1" "ask for a bundle that reaches that size; if none comes, leaves are being withheld";
+    /// A note given as a view is not a signed head of this log.
+    VIEW_INVALID = Finding "view-invalid" "" "ask the peer for the note again";
+
+    /// A leaf without its opening, and no reason in the log.
+    OPENING_MISSING = Finding "opening-missing" "L1" "ask the counterparties of that time what it was; they hold their own half";
+    /// An opening that is not what the leaf commits to.
+    OPENING_ALTERED = Finding "opening-altered" "L1" "keep this bundle as evidence; ask the counterparties of that time";
+    /// Leaves that are not for this reader.
+    WITHHELD = Note "withheld" "" "nothing: sequence numbers and accumulators show that what is for you is complete";
+    /// A leaf whose fields contradict its kind.
+    LEAF_MALFORMED = Finding "leaf-malformed" "L1" "ask the node's operator; an honest node does not write such a leaf";
+    /// A kind that this version does not know.
+    UNKNOWN_KIND = Note "unknown-kind" "" "verify again with a newer version of this program";
+    /// A number of a channel is left out.
+    SEQUENCE_GAP = Finding "sequence-gap" "L2" "ask both ends for the item with that number";
+    /// A number of a channel occurs twice.
+    SEQUENCE_REPEATED = Finding "sequence-repeated" "L3" "ask both ends which of the two was exchanged";
+    /// The accumulator does not follow from the item before.
+    CHAIN_MISMATCH = Finding "chain-mismatch" "L2" "compare with the other end's bundle: `varde audit reconcile`";
+    /// A leaf is older than the one before it.
+    TIME_DECREASING = Finding "time-decreasing" "L1" "ask the operator what happened to the clock";
+    /// The clock was set back with approval.
+    CLOCK_STEP = Note "clock-step" "" "ask who approved it, if that matters";
+
+    /// A pin that is not a valid descriptor of that peer.
+    ROSTER_INVALID = Finding "roster-invalid" "L6" "ask the coordinator how this peer was pinned";
+    /// A peer was pinned under another identity key than before.
+    IDENTITY_CHANGED = Finding "identity-changed" "L6" "ask both coordinators whether they compared the new fingerprint";
+    /// An item was exchanged with a log that was not pinned then.
+    NOT_IN_ROSTER = Finding "not-in-roster" "L6" "ask the coordinator why this was admitted";
+    /// An acceptance that is not one.
+    AGREEMENT_INVALID = Finding "agreement-invalid" "L6" "ask both coordinators for the signed acceptance";
+    /// An item under an agreement that the two had not both accepted.
+    AGREEMENT_MISSING = Finding "agreement-missing" "L4" "ask both coordinators under which agreement this was sent";
+
+    /// The envelope of an item is not there, and was not erased.
+    ENVELOPE_MISSING = Finding "envelope-missing" "L2" "ask the other end for its copy; the digest E tells whether it is the same";
+    /// An envelope is not the one that the leaf names.
+    ENVELOPE_ALTERED = Finding "envelope-altered" "L2" "ask the other end for its copy; the digest E tells whether it is the same";
+    /// An envelope that no leaf names.
+    ENVELOPE_UNLOGGED = Finding "envelope-unlogged" "L2" "ask the operator where it comes from";
+    /// The signature of an envelope is not by its issuer.
+    ENVELOPE_UNSIGNED = Finding "envelope-unsigned" "L6" "do not rely on its content; ask the issuer whether it is theirs";
+    /// The payload breaks a rule that both ends check.
+    AGAINST_RULES = Finding "against-rules" "L4" "both ends should have refused it; tell both coordinators";
+    /// A payload of a type that this version does not read.
+    UNKNOWN_PAYLOAD = Note "unknown-payload" "" "its signature is good; verify again with a newer version of this program";
+    /// A line of the privacy budget does not follow from those before it.
+    BUDGET_FAULT = Finding "budget-fault" "L4" "stop releasing trends until the node's budget is explained";
+
+    /// The log says that a receipt is held, and it is not there or is another.
+    RECEIPT_MISSING = Finding "receipt-missing" "L5" "ask the node's operator for it; the log claims a receipt that nobody shows";
+    /// A receipt that does not verify.
+    RECEIPT_INVALID = Finding "receipt-invalid" "L5" "ask the peer for the proof again";
+    /// A receipt of another item than the one sent.
+    RECEIPT_DIFFERS = Finding "receipt-differs" "L5" "compare with the peer's bundle: `varde audit reconcile`";
+    /// A head of another log that does not verify.
+    WITNESS_INVALID = Finding "witness-invalid" "L1" "ask the operator where the note comes from";
+    /// Sent, and no receipt yet.
+    UNDELIVERED = Note "undelivered" "L5" "the item is still owed; see `varde status` whether the peer is reached";
+    /// The peer refused an item, and said why.
+    REJECTED = Note "rejected" "L4" "read the reason; what was refused was not admitted";
+
+    /// The two bundles are not of two nodes of one network, or one cannot be read.
+    NOT_COMPARABLE = Finding "not-comparable" "" "put right what is found in each bundle first";
+    /// One side holds a head of the other that its bundle does not reach.
+    BUNDLE_BEHIND = Finding "bundle-behind" "L1" "ask for a newer bundle of that log; if it does not reach that size, leaves are withheld";
+    /// A head that one side holds is not in the other's log.
+    FORKED = Finding "forked" "L1" "the note is signed by that log's own key: keep it and both bundles, tell every peer";
+    /// Sent, not received, and the receiver's bundle is not to blame.
+    IN_FLIGHT = Note "in-flight" "L5" "nobody has lied: the sender still owes it";
+    /// One side shows the other's receipt, and the other's log does not have the item.
+    RECEIPT_DENIED = Finding "receipt-denied" "L2" "the receipt is signed by that log's own key: keep it and both bundles";
+    /// One side received what the other never sent.
+    NEVER_SENT = Finding "never-sent" "L2" "ask the receiving side for the proof with which it came";
+    /// The two ends name different items under one number.
+    ITEM_DIFFERS = Finding "item-differs" "L3" "ask the receiving side for the proof with which it came";
+    /// A file that is not a tlog-proof.
+    PROOF_MALFORMED = Finding "proof-malformed" "" "ask whoever gave you the proof for it again";
+    /// A proof whose checkpoint does not satisfy the policy.
+    PROOF_UNTRUSTED = Finding "proof-untrusted" "L1" "do not rely on it; see whether the policy names the right log and witnesses";
+    /// A proof whose leaf is not in the tree.
+    NOT_INCLUDED = Finding "not-included" "L1" "do not rely on it: the tree that was signed does not hold this entry in this place";
+    /// A proof that does not say what was logged, and a reader who did not either.
+    ENTRY_NOT_GIVEN = Finding "entry-not-given" ""
+        "give what was logged with --entry FILE, or its leaf hash with --leaf HASH";
+    /// A witness of the policy whose kind of key this version cannot verify.
+    WITNESS_UNVERIFIABLE = Note "witness-unverifiable" "" "verify again with a program that verifies ML-DSA-44 cosignatures";
+    /// A policy that asks for no witness.
+    UNWITNESSED = Note "unwitnessed" "L1" "compare the head with one that somebody else holds of this log";
+
+    /// The receiver's time is far before the sender's.
+    CLOCK_SKEW = Note "clock-skew" "" "compare the two nodes' clocks";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_has_one_name_of_plain_letters_and_advice() {
+        for (place, code) in ALL.iter().enumerate() {
+            assert!(code.name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'), "{}", code.name);
+            assert!(!code.next.is_empty() && !ALL[..place].iter().any(|other| other.name == code.name));
+        }
+    }
+}

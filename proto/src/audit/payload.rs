@@ -1,0 +1,37 @@
+//! What both ends check of a payload, checked once more: signature, canonical bytes, address, and the rules of its kind. The
+//! rules that need the clock of that moment are not among them.
+
+use crate::alert::Alert;
+use crate::envelope::{self, Envelope, Expected, Payload, Rejection};
+use crate::id::Digest;
+use crate::identity::PublicKey;
+use crate::summary::{LedgerEntry, TrendSummary};
+
+/// How far a payload that passed could be checked.
+pub(super) enum Checked {
+    /// Whole.
+    Known,
+    /// Of a type that this version does not read; only its signature was checked.
+    Unknown,
+}
+
+/// Checks an item's envelope as sender and receiver do.
+pub(super) fn check(envelope: &Envelope, expected: &Expected<'_>) -> Result<Checked, Rejection> {
+    if envelope.payload_type == Alert::TYPE {
+        envelope::verify::<Alert>(envelope, expected).map(|_| Checked::Known)
+    } else if envelope.payload_type == TrendSummary::TYPE {
+        envelope::verify::<TrendSummary>(envelope, expected).map(|_| Checked::Known)
+    } else if envelope.payload_type == LedgerEntry::TYPE {
+        envelope::verify::<LedgerEntry>(envelope, expected).map(|_| Checked::Known)
+    } else {
+        let signed = envelope::pae(&envelope.payload_type, &envelope.payload);
+        let good = |key: &PublicKey| envelope.signatures.iter().any(|s| key.verify(&signed, &s.signature).is_ok());
+        if expected.keys.iter().any(good) { Ok(Checked::Unknown) } else { Err(Rejection::BadSignature) }
+    }
+}
+
+/// A line of the log's own privacy budget, whoever it is addressed to.
+pub(super) fn own_budget(envelope: &Envelope, key: &PublicKey) -> Result<(LedgerEntry, Digest), Rejection> {
+    let wire = envelope::open(envelope, LedgerEntry::TYPE, std::slice::from_ref(key))?;
+    Ok((LedgerEntry::from_wire(wire)?, envelope::digest(envelope)))
+}

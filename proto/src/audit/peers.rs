@@ -1,0 +1,107 @@
+//! Who was pinned, and under which agreement, at each place of the log; as the log itself tells it.
+
+use super::codes;
+use super::finding::Wrong;
+use crate::envelope::{self, Envelope};
+use crate::id::{Digest, Origin};
+use crate::identity::{Acceptance, Descriptor, Genesis, PublicKey, Role};
+use crate::log::event::{Direction, Event};
+use prost::Message;
+use std::collections::BTreeMap;
+
+/// A peer as the log has it so far.
+#[derive(Debug, Clone)]
+pub(super) struct Pinned {
+    /// Whether it is pinned now.
+    pub(super) present: bool,
+    /// K_id.
+    pub(super) id: PublicKey,
+    /// K_msg of now.
+    pub(super) message_key: Option<PublicKey>,
+    /// Every K_log it was pinned with.
+    pub(super) log_keys: Vec<PublicKey>,
+    ours: Option<Digest>,
+    theirs: Option<Digest>,
+}
+
+/// Every peer that the log has named so far.
+#[derive(Debug, Default)]
+pub(super) struct Peers(BTreeMap<Origin, Pinned>);
+
+impl Peers {
+    /// The peer, whether or not it is pinned now.
+    pub(super) fn get(&self, origin: &Origin) -> Option<&Pinned> {
+        self.0.get(origin)
+    }
+
+    /// The peer, if it is pinned now.
+    pub(super) fn pinned(&self, origin: &Origin) -> Option<&Pinned> {
+        self.get(origin).filter(|peer| peer.present)
+    }
+
+    /// Whether both sides had accepted this agreement.
+    pub(super) fn agreed(&self, origin: &Origin, agreement: &Digest) -> bool {
+        let both = |peer: &Pinned| peer.ours == Some(*agreement) && peer.theirs == Some(*agreement);
+        self.get(origin).is_some_and(both)
+    }
+
+    /// Takes in a `roster` leaf.
+    pub(super) fn roster(&mut self, event: &Event, own: &Genesis) -> Result<(), Wrong> {
+        let invalid = |text: String| Wrong(codes::ROSTER_INVALID, text);
+        let peer = event.peer.as_ref().ok_or_else(|| invalid("a pin names no peer".into()))?;
+        if event.body.is_empty() && event.object == Digest::NONE {
+            if let Some(pinned) = self.0.get_mut(peer) {
+                pinned.present = false;
+            }
+            return Ok(());
+        }
+        let envelope = read_body(event).map_err(|text| invalid(format!("the pin of {peer} {text}")))?;
+        let descriptor = Descriptor::open(&envelope).map_err(|bad| invalid(format!("the pin of {peer}: {bad}")))?;
+        if descriptor.origin() != peer || descriptor.mode() != own.mode() || peer.network() != own.origin().network() {
+            return Err(invalid(format!("the pin of {peer} is of another log, mode or network")));
+        }
+        let (id, log) = (*descriptor.keys().id(), descriptor.key(Role::Log).copied());
+        let message_key = descriptor.key(Role::Msg).copied();
+        let fresh = || Pinned { present: true, id, message_key, log_keys: Vec::new(), ours: None, theirs: None };
+        let pinned = self.0.entry(peer.clone()).or_insert_with(fresh);
+        let changed = pinned.id != id;
+        (pinned.present, pinned.id, pinned.message_key) = (true, id, message_key);
+        pinned.log_keys.extend(log.filter(|key| !pinned.log_keys.contains(key)));
+        if changed {
+            return Err(Wrong(
+                codes::IDENTITY_CHANGED,
+                format!("{peer} was pinned under another identity key than before"),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Takes in an `agreement` leaf: our acceptance, or the peer's.
+    pub(super) fn agreement(&mut self, event: &Event, own: &Genesis) -> Result<(), Wrong> {
+        let invalid = |text: String| Wrong(codes::AGREEMENT_INVALID, text);
+        let peer = event.peer.as_ref().ok_or_else(|| invalid("an acceptance names no peer".into()))?;
+        let envelope = read_body(event).map_err(|text| invalid(format!("the acceptance with {peer} {text}")))?;
+        let unknown = || invalid(format!("{peer} accepted an agreement before it was pinned"));
+        let pinned = self.0.get_mut(peer).ok_or_else(unknown)?;
+        let (from, with, key) = match event.direction {
+            Direction::Out => (own.origin(), peer, own.keys().id()),
+            Direction::In => (peer, own.origin(), &pinned.id),
+            Direction::None => return Err(invalid(format!("the acceptance with {peer} is from nobody"))),
+        };
+        let accepted =
+            Acceptance::open(&envelope, key).map_err(|bad| invalid(format!("the acceptance of {from}: {bad}")))?;
+        let matches = accepted.from == *from && accepted.with == *with && accepted.mode == own.mode();
+        if !matches || accepted.agreement != event.agreement {
+            return Err(invalid(format!("the acceptance of {from} is of another agreement, side or mode")));
+        }
+        let side = if event.direction == Direction::Out { &mut pinned.ours } else { &mut pinned.theirs };
+        *side = Some(event.agreement);
+        Ok(())
+    }
+}
+
+/// The signed document in a leaf's body, if it is the one that the leaf names.
+fn read_body(event: &Event) -> Result<Envelope, &'static str> {
+    let envelope = Envelope::decode(event.body.as_slice()).map_err(|_| "cannot be read")?;
+    if envelope::digest(&envelope) == event.object { Ok(envelope) } else { Err("is not the one that the leaf names") }
+}

@@ -1,0 +1,230 @@
+//! Receipts: each a tlog-proof of the peer's leaf about an item that we sent. What the log claims to hold must be there.
+
+use super::channels::{Channel, about};
+use super::codes;
+use super::files::Files;
+use super::finding::Finding;
+use super::layout::{self, receipts_folder};
+use super::leaves::Leaves;
+use super::source::Unreadable;
+use crate::id::{Digest, LogIndex, Origin};
+use crate::log::event::{Direction, Event, Kind};
+use crate::log::head::Head;
+use crate::log::merkle;
+use crate::log::proof::TlogProof;
+use crate::log::tiles::parse_index;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One receipt that verifies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Receipt {
+    /// The item's number.
+    pub seq: u64,
+    /// The leaf in the peer's log.
+    pub index: LogIndex,
+    /// `received`, `rejected` or `abandoned`.
+    pub kind: Kind,
+    /// Size of the peer's tree in which it was proven.
+    pub size: u64,
+}
+
+/// Receipts by channel, and heads of other logs that they and `witnessed/` show.
+#[derive(Debug, Default)]
+pub(super) struct Receipts {
+    pub(super) by_channel: BTreeMap<Channel, Vec<Receipt>>,
+    pub(super) heads: BTreeMap<Origin, BTreeMap<u64, Digest>>,
+    last: Option<(String, Head)>,
+    /// Receipts of which something is already said.
+    bad: BTreeSet<(Channel, u64)>,
+}
+
+impl Receipts {
+    /// Reads every receipt and every witnessed head, then what the log claims to hold.
+    pub(super) fn read(files: &mut Files<'_>, leaves: &mut Leaves<'_>) -> Result<Self, Unreadable> {
+        let mut receipts = Self::default();
+        for path in files.under("receipts/") {
+            let Some((channel, block)) = parse_path(&path) else {
+                files.lose(&path, "is not where receipts lie", leaves.out);
+                continue;
+            };
+            let Some(proofs) = files.take_packed(&path, leaves.out)? else { continue };
+            for (place, proof) in proofs.iter().enumerate().filter(|(_, proof)| !proof.is_empty()) {
+                receipts.receipt(&channel, block * layout::PACK + place as u64 + 1, proof, leaves);
+            }
+        }
+        receipts.witnessed(files, leaves)?;
+        receipts.compare_held(files, leaves);
+        Ok(receipts)
+    }
+
+    fn receipt(&mut self, channel: &Channel, seq: u64, bytes: &[u8], leaves: &mut Leaves<'_>) {
+        let (code, text) = match self.verify(channel, seq, bytes, leaves) {
+            Ok((receipt, event)) => {
+                self.compare_digest(channel, seq, bytes, leaves);
+                self.by_channel.entry(channel.clone()).or_default().push(receipt);
+                if receipt.kind == Kind::REJECTED {
+                    let text = format!("{} refused it: {}", channel.peer, reason(&event));
+                    let finding =
+                        about(codes::REJECTED, text, channel, seq).between(Some(event.time), Some(event.time));
+                    leaves.out.add(finding);
+                }
+                return;
+            }
+            Err(Wrong::Unknowable) => {
+                self.bad.insert((channel.clone(), seq));
+                return;
+            }
+            Err(Wrong::Invalid(text)) => (codes::RECEIPT_INVALID, text),
+            Err(Wrong::Other(text)) => (codes::RECEIPT_DIFFERS, text),
+        };
+        self.bad.insert((channel.clone(), seq));
+        leaves.out.add(about(code, text, channel, seq));
+    }
+
+    /// A receipt that verifies, and is not the one that the log says is held.
+    fn compare_digest(&self, channel: &Channel, seq: u64, bytes: &[u8], leaves: &mut Leaves<'_>) {
+        let held = leaves.held.get(&(channel.clone(), seq)).copied();
+        if let Some(held) = held.filter(|held| held.digest != Digest::of(bytes)) {
+            let text = format!("leaf {} names another receipt than the one in the bundle", held.index.0);
+            leaves.out.add(about(codes::RECEIPT_MISSING, text, channel, seq).at(held.index));
+        }
+    }
+
+    fn verify(
+        &mut self,
+        channel: &Channel,
+        seq: u64,
+        bytes: &[u8],
+        leaves: &mut Leaves<'_>,
+    ) -> Result<(Receipt, Event), Wrong> {
+        let invalid = |text: String| Wrong::Invalid(text);
+        if leaves.peers.get(&channel.peer).is_none() && !leaves.unknown.is_empty() {
+            return Err(Wrong::Unknowable);
+        }
+        let proof = TlogProof::parse(bytes).map_err(|bad| invalid(bad.to_string()))?;
+        let opening = proof.opening().ok_or_else(|| invalid("it does not show the leaf it is of".into()))?;
+        let head = self.head(&proof, &channel.peer, leaves).map_err(invalid)?;
+        merkle::verify_inclusion(proof.index, head.size(), &opening.entry().leaf_hash(), &proof.path, &head.root())
+            .map_err(|bad| invalid(bad.to_string()))?;
+        let event = opening.event().clone();
+        let answers = matches!(event.kind, Kind::RECEIVED | Kind::REJECTED | Kind::ABANDONED);
+        let to_us = event.direction == Direction::In && event.peer.as_ref() == Some(leaves.genesis.origin());
+        if !answers || !to_us || event.class != channel.class || event.seq != seq {
+            return Err(Wrong::Other("the leaf it shows is not about this item".into()));
+        }
+        match leaves.channels.item(channel, seq) {
+            Some(item) if (item.object, item.chain) == (event.object, event.chain) => {}
+            Some(_) => return Err(Wrong::Other("the peer received another item under this number".into())),
+            None if !leaves.unknown.is_empty() => {}
+            None => return Err(Wrong::Other("the log does not say that this item was sent".into())),
+        }
+        Ok((Receipt { seq, index: proof.index, kind: event.kind, size: head.size().0 }, event))
+    }
+
+    /// The peer's head in a proof; the receipts of one frame share it, so it is verified once.
+    fn head(&mut self, proof: &TlogProof, peer: &Origin, leaves: &mut Leaves<'_>) -> Result<Head, String> {
+        let text = proof.checkpoint.write();
+        if let Some((same, head)) = &self.last
+            && *same == text
+            && head.origin() == peer
+        {
+            return Ok(head.clone());
+        }
+        let keys = leaves.peers.get(peer).map(|pinned| pinned.log_keys.clone()).unwrap_or_default();
+        let head = Head::verify(proof.checkpoint.clone(), peer, &keys).map_err(|bad| bad.to_string())?;
+        self.keep(&head, leaves);
+        self.last = Some((text, head.clone()));
+        Ok(head)
+    }
+
+    fn keep(&mut self, head: &Head, leaves: &mut Leaves<'_>) {
+        let heads = self.heads.entry(head.origin().clone()).or_default();
+        let before = heads.insert(head.size().0, head.root());
+        if before.is_some_and(|root| root != head.root()) {
+            let text = format!("{} signed two different roots of {} leaves", head.origin(), head.size().0);
+            leaves.out.add(Finding::new(codes::SPLIT_VIEW, text).of(head.origin()));
+        }
+    }
+
+    fn witnessed(&mut self, files: &mut Files<'_>, leaves: &mut Leaves<'_>) -> Result<(), Unreadable> {
+        for path in files.under("witnessed/") {
+            let Some(bytes) = files.take(&path, leaves.out)? else { continue };
+            let origin = path.strip_prefix("witnessed/").and_then(|origin| Origin::parse(origin).ok());
+            let Some(origin) = origin else {
+                files.lose(&path, "is not named after a log", leaves.out);
+                continue;
+            };
+            let keys = leaves.peers.get(&origin).map(|pinned| pinned.log_keys.clone()).unwrap_or_default();
+            match Head::from_note(&bytes, &origin, &keys) {
+                Ok(head) => self.keep(&head, leaves),
+                Err(_) if keys.is_empty() && !leaves.unknown.is_empty() => {}
+                Err(bad) => {
+                    leaves.out.add(Finding::new(codes::WITNESS_INVALID, format!("{path}: {bad}")).with(&origin));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Every number up to the newest that the log claims must have its receipt; what is beyond is still owed.
+    fn compare_held(&self, files: &Files<'_>, leaves: &mut Leaves<'_>) {
+        let mut claimed: BTreeMap<&Channel, (u64, LogIndex)> = BTreeMap::new();
+        for ((channel, seq), held) in &leaves.held {
+            claimed.insert(channel, (*seq, held.index));
+        }
+        let mut findings = Vec::new();
+        for (channel, items) in leaves.channels.iter().filter(|(channel, _)| channel.direction == Direction::Out) {
+            if files.lost(&receipts_folder(&channel.peer, channel.class)) {
+                continue;
+            }
+            let none = Vec::new();
+            let receipts = self.by_channel.get(channel).unwrap_or(&none);
+            let through = claimed.get(channel).copied();
+            for item in items {
+                let there = receipts.binary_search_by_key(&item.seq, |receipt| receipt.seq).is_ok();
+                if there || self.bad.contains(&(channel.clone(), item.seq)) {
+                    continue;
+                }
+                let finding = match through {
+                    Some((seq, index)) if item.seq <= seq => {
+                        let text =
+                            format!("leaf {} says that its receipt is held, and it is not in the bundle", index.0);
+                        about(codes::RECEIPT_MISSING, text, channel, item.seq).at(index)
+                    }
+                    _ => {
+                        let text = format!("sent to {} and not receipted", channel.peer);
+                        about(codes::UNDELIVERED, text, channel, item.seq).at(item.index)
+                    }
+                };
+                findings.push(finding.between(Some(item.time), None));
+            }
+        }
+        for finding in findings {
+            leaves.out.add(finding);
+        }
+    }
+}
+
+enum Wrong {
+    /// The leaf that pins the peer could not be read, which is already said.
+    Unknowable,
+    Invalid(String),
+    Other(String),
+}
+
+/// `receipts/<network>/<cc>/<generation>/<class>/<number>`
+fn parse_path(path: &str) -> Option<(Channel, u64)> {
+    let mut parts = path.splitn(6, '/');
+    let (_, network, country, generation) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let peer = Origin::parse(&format!("{network}/{country}/{generation}")).ok()?;
+    let class = parts.next()?.parse().ok()?;
+    let block = parse_index(parts.next()?)?;
+    let canonical = layout::packed(&receipts_folder(&peer, class), block) == path;
+    canonical.then_some((Channel { direction: Direction::Out, peer, class }, block))
+}
+
+/// The code that a `rejected` leaf gives, cut to what a code may hold.
+fn reason(event: &Event) -> String {
+    let plain = |b: &&u8| b.is_ascii_lowercase() || b.is_ascii_digit() || **b == b'-' || **b == b':';
+    event.body.iter().filter(plain).take(64).map(|b| char::from(*b)).collect()
+}

@@ -1,0 +1,177 @@
+//! Two bundles side by side: what one says it sent, and what the other says it received.
+//!
+//! A receipt and a witnessed head are signed by the other side's own key; so who holds one proves what the other once said,
+//! and who holds none does not. What neither logged leaves nothing to find.
+
+use super::channels::{Channel, Item, about, find};
+use super::codes;
+use super::finding::{Finding, Findings};
+use super::{Audit, Log};
+use crate::id::{LogIndex, TreeSize};
+use crate::log::event::{Direction, Kind};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// How far two honest clocks may be apart.
+const SKEW: Duration = Duration::from_secs(10 * 60);
+
+/// Compares two verified bundles. What each alone shows is not said again.
+pub fn reconcile(a: &Audit, b: &Audit) -> Vec<Finding> {
+    let mut out = Findings::default();
+    match (&a.log, &b.log) {
+        (Some(a), Some(b)) => match incomparable(a, b) {
+            Some(why) => {
+                out.add(Finding::new(codes::NOT_COMPARABLE, why));
+            }
+            None => {
+                let (of_a, of_b) = (heads(a, b, &mut out), heads(b, a, &mut out));
+                Side { own: a, other: b, forked: of_a }.compare(&mut out);
+                Side { own: b, other: a, forked: of_b }.compare(&mut out);
+            }
+        },
+        _ => {
+            out.add(Finding::new(codes::NOT_COMPARABLE, "one of the bundles cannot be read"));
+        }
+    }
+    out.finish()
+}
+
+fn incomparable(a: &Log, b: &Log) -> Option<String> {
+    if a.origin == b.origin {
+        return Some(format!("both bundles are of {}", a.origin));
+    }
+    if a.origin.network() != b.origin.network() || a.genesis.mode() != b.genesis.mode() {
+        return Some("the bundles are of different networks or modes".to_owned());
+    }
+    let shown = |log: &Log, other: &Log| log.scope.concerns(&other.origin);
+    (!shown(a, b) || !shown(b, a)).then(|| "a bundle is for another peer than the one it is compared with".to_owned())
+}
+
+/// What `holder` shows of the other's heads, against the other's tree. Whether one of them is not in it.
+fn heads(other: &Log, holder: &Log, out: &mut Findings) -> Heads {
+    let (mut forked, mut newest) = (false, 0);
+    for (size, root) in holder.heads.get(&other.origin).into_iter().flatten() {
+        newest = *size;
+        let ours = other.tree.root_at(TreeSize(*size));
+        if ours.is_some_and(|ours| ours != *root) && !forked {
+            forked = true;
+            let text = format!(
+                "{} holds a head of {size} leaves that {} signed, and its bundle has another root there",
+                holder.origin, other.origin
+            );
+            out.add(Finding::new(codes::FORKED, text).of(&other.origin).with(&holder.origin).at(LogIndex(*size)));
+        }
+    }
+    let behind = newest > other.tree.size().0;
+    if behind {
+        let size = other.tree.size().0;
+        let text = format!("{} holds a head of {newest} leaves, and the bundle has {size}", holder.origin);
+        out.add(Finding::new(codes::BUNDLE_BEHIND, text).of(&other.origin).with(&holder.origin).at(LogIndex(size)));
+    }
+    Heads { forked, behind }
+}
+
+/// What the other side's heads say of a log.
+#[derive(Debug, Clone, Copy)]
+struct Heads {
+    /// A head that it signed is not in it.
+    forked: bool,
+    /// It is shown up to less than it once was.
+    behind: bool,
+}
+
+/// The channels from one log to the other.
+struct Side<'a> {
+    own: &'a Log,
+    other: &'a Log,
+    forked: Heads,
+}
+
+impl Side<'_> {
+    fn compare(&self, out: &mut Findings) {
+        let classes = |log: &Log, direction, peer| -> BTreeSet<u8> {
+            log.channels.keys().filter(|c| c.direction == direction && c.peer == peer).map(|c| c.class).collect()
+        };
+        let mut all = classes(self.own, Direction::Out, self.other.origin.clone());
+        all.extend(classes(self.other, Direction::In, self.own.origin.clone()));
+        for class in all {
+            self.channel(class, out);
+        }
+    }
+
+    fn channel(&self, class: u8, out: &mut Findings) {
+        let sent_in = Channel { direction: Direction::Out, peer: self.other.origin.clone(), class };
+        let taken_in = Channel { direction: Direction::In, peer: self.own.origin.clone(), class };
+        let sent = self.own.channels.get(&sent_in).map_or(&[][..], Vec::as_slice);
+        let taken = self.other.channels.get(&taken_in).map_or(&[][..], Vec::as_slice);
+        for item in sent {
+            match find(taken, item.seq) {
+                Some(theirs) => self.pair(&sent_in, item, theirs, out),
+                None => self.not_taken(&sent_in, item, out),
+            }
+        }
+        for item in taken.iter().filter(|item| find(sent, item.seq).is_none()) {
+            self.not_sent(&taken_in, item, out);
+        }
+    }
+
+    fn pair(&self, channel: &Channel, sent: &Item, taken: &Item, out: &mut Findings) {
+        if sent.object != taken.object {
+            // A head that does not fit tells which side changed its log; without one, who received must show the proof.
+            let text =
+                format!("{} sent one item under this number, and {} took another", self.own.origin, channel.peer);
+            let to_blame = if self.forked.forked { &self.own.origin } else { &self.other.origin };
+            let finding = about(codes::ITEM_DIFFERS, text, channel, sent.seq).of(to_blame).at(sent.index);
+            out.add(finding.between(Some(sent.time), Some(taken.time)));
+        } else if taken.time.after(SKEW) < sent.time {
+            let text = format!("{} took it at {}, before it was sent at {}", channel.peer, taken.time, sent.time);
+            out.add(about(codes::CLOCK_SKEW, text, channel, sent.seq).of(&self.own.origin).at(sent.index));
+        }
+    }
+
+    /// Sent here, and the other side has nothing: in flight, unless we hold its receipt.
+    fn not_taken(&self, channel: &Channel, item: &Item, out: &mut Findings) {
+        if self.other.unknown || item.kind == Kind::ABANDONED {
+            return;
+        }
+        let receipts = self.own.receipts.get(channel).map_or(&[][..], Vec::as_slice);
+        let receipt = receipts.binary_search_by_key(&item.seq, |receipt| receipt.seq).ok();
+        let finding = match receipt.and_then(|place| receipts.get(place)) {
+            // Its leaf lies beyond what the other's bundle shows, which is already said.
+            Some(receipt) if receipt.index.0 >= self.other.tree.size().0 => return,
+            Some(receipt) => {
+                let text = format!(
+                    "{} shows the receipt (leaf {} of {}), and the item is not in that log",
+                    self.own.origin, receipt.index.0, channel.peer
+                );
+                about(codes::RECEIPT_DENIED, text, channel, item.seq).of(&self.other.origin).at(receipt.index)
+            }
+            None => {
+                let text = format!("{} sent it, and {} has not logged it", self.own.origin, channel.peer);
+                about(codes::IN_FLIGHT, text, channel, item.seq).of(&self.own.origin).at(item.index)
+            }
+        };
+        out.add(finding.between(Some(item.time), None));
+    }
+
+    /// Taken there, and not sent here.
+    fn not_sent(&self, channel: &Channel, item: &Item, out: &mut Findings) {
+        if self.own.unknown || self.forked.behind {
+            return;
+        }
+        let text = match self.forked.forked {
+            true => format!(
+                "{} took it; {} has no such item, and its log was changed since",
+                self.other.origin, self.own.origin
+            ),
+            false => format!("{} says that it took this, and {} never sent it", self.other.origin, self.own.origin),
+        };
+        let to_blame = if self.forked.forked { &self.own.origin } else { &self.other.origin };
+        let mut finding = about(codes::NEVER_SENT, text, channel, item.seq).of(to_blame).at(item.index);
+        finding.peer = Some(self.other.origin.clone());
+        if to_blame == &self.other.origin {
+            finding.peer = Some(self.own.origin.clone());
+        }
+        out.add(finding.between(Some(item.time), Some(item.time)));
+    }
+}

@@ -1,0 +1,134 @@
+//! Two bundles side by side: the table of docs/protocol.md on what an auditor may conclude.
+
+use super::names;
+use super::world::{Country, content, exchange, send, settle, take, two};
+use crate::audit::{Finding, MemoryBundle, reconcile, verify};
+use crate::envelope;
+use crate::id::Digest;
+use crate::log::event::{Direction, Event, Kind};
+use std::time::Duration;
+
+fn compare(a: &Country, b: &Country) -> Vec<Finding> {
+    let audit = |country: &Country| verify(&country.national(), &country.given()).unwrap();
+    let (a, b) = (audit(a), audit(b));
+    let findings = reconcile(&a, &b);
+    let mut swapped = names(&reconcile(&b, &a));
+    let mut codes = names(&findings);
+    swapped.sort_unstable();
+    codes.sort_unstable();
+    assert_eq!(codes, swapped, "the order of the bundles changes the result");
+    findings
+}
+
+/// The log without some leaves, signed again by its own operator.
+fn without(country: &Country, gone: impl Fn(&Event) -> bool) -> Country {
+    let mut changed = country.clone();
+    let kept: Vec<usize> = (0..country.events.len()).filter(|index| !gone(&country.events[*index])).collect();
+    changed.events = kept.iter().map(|index| country.events[*index].clone()).collect();
+    let moved = |(index, envelope): (&usize, &envelope::Envelope)| {
+        kept.iter().position(|old| old == index).map(|new| (new, envelope.clone()))
+    };
+    changed.envelopes = country.envelopes.iter().filter_map(moved).collect();
+    changed.heads = [changed.events.len() as u64].into();
+    changed
+}
+
+#[test]
+fn honest_bundles_reconcile() {
+    let (no, ee) = two();
+    assert_eq!(names(&compare(&no, &ee)), Vec::<&str>::new());
+}
+
+#[test]
+fn what_is_under_way_is_no_lie() {
+    let (mut no, ee) = two();
+    send(&mut no, &[&ee], 9);
+    let findings = compare(&no, &ee);
+    assert_eq!(names(&findings), ["in-flight"]);
+    assert_eq!((findings[0].seq, findings[0].peer.clone()), (Some(4), Some(ee.origin())));
+}
+
+#[test]
+fn a_receiver_that_forgot_what_it_receipted_is_shown_its_own_signature() {
+    let (no, ee) = two();
+    let mut forgetful = without(&ee, |event| event.kind == Kind::RECEIVED && event.seq == 2);
+    assert_eq!(names(&compare(&no, &forgetful)), ["forked", "bundle-behind", "receipt-denied"]);
+    while forgetful.events.len() < ee.events.len() + 2 {
+        forgetful.log(Event::local(Kind::PAD, forgetful.clock));
+    }
+    forgetful.commit();
+    let findings = compare(&no, &forgetful);
+    assert_eq!(names(&findings), ["forked", "receipt-denied"]);
+    assert!(findings.iter().all(|finding| finding.origin == Some(ee.origin())));
+    let rolled_back = without(&ee, |event| event.seq == 3 && event.kind == Kind::REJECTED);
+    assert_eq!(names(&compare(&no, &rolled_back)), ["bundle-behind"]);
+}
+
+#[test]
+fn a_sender_that_forgot_what_it_sent_is_shown_its_own_signature() {
+    let (mut no, mut ee) = two();
+    exchange(&mut no, &mut ee, 9);
+    let mut forgetful = without(&no, |event| event.direction == Direction::Out && event.seq == 4);
+    forgetful.receipts.retain(|(_, _, seq), _| *seq != 4);
+    while forgetful.events.len() < no.events.len() + 2 {
+        forgetful.log(Event::local(Kind::PAD, forgetful.clock));
+    }
+    forgetful.commit();
+    let findings = compare(&forgetful, &ee);
+    assert_eq!(names(&findings), ["forked", "never-sent"]);
+    assert!(findings.iter().all(|finding| finding.origin == Some(no.origin())), "{findings:?}");
+}
+
+#[test]
+fn a_receiver_that_invents_an_item_stands_alone() {
+    let (no, mut ee) = two();
+    let envelope = no.alert(content(9), &[&ee]);
+    take(&mut ee, &no, &envelope, None);
+    let findings = compare(&no, &ee);
+    assert_eq!(names(&findings), ["never-sent"]);
+    assert_eq!((findings[0].origin.clone(), findings[0].seq), (Some(ee.origin()), Some(4)));
+}
+
+#[test]
+fn two_items_under_one_number_are_found() {
+    let (mut no, mut ee) = two();
+    let sent = send(&mut no, &[&ee], 9);
+    let other = no.alert(content(10), &[&ee]);
+    let leaf = take(&mut ee, &no, &other, None);
+    let findings = compare(&no, &ee);
+    assert_eq!(names(&findings), ["item-differs"]);
+    assert_eq!(findings[0].origin, Some(ee.origin()));
+    assert_ne!(envelope::digest(&sent), envelope::digest(&other));
+    // A sender that equivocated holds a receipt for what it did not log.
+    settle(&mut no, &ee, leaf);
+    let audit = verify(&no.national(), &no.given()).unwrap();
+    assert!(names(&audit.findings).contains(&"receipt-differs"));
+}
+
+#[test]
+fn a_bundle_that_ends_too_early_is_asked_for_again() {
+    let (mut no, mut ee) = two();
+    let early = no.clone();
+    exchange(&mut no, &mut ee, 9);
+    let findings = compare(&early, &ee);
+    assert_eq!(names(&findings), ["bundle-behind"]);
+    assert_eq!(findings[0].origin, Some(no.origin()));
+}
+
+#[test]
+fn clocks_that_are_far_apart_are_noted() {
+    let (mut no, mut ee) = two();
+    no.clock = no.clock.after(Duration::from_secs(3600));
+    exchange(&mut no, &mut ee, 9);
+    assert_eq!(names(&compare(&no, &ee)), ["clock-skew"]);
+}
+
+#[test]
+fn bundles_that_do_not_belong_together_are_not_compared() {
+    let (no, _) = two();
+    assert_eq!(names(&compare(&no, &no)), ["not-comparable"]);
+    let audit = verify(&no.national(), &no.given()).unwrap();
+    let nothing = verify(&MemoryBundle::new(), &no.given()).unwrap();
+    assert_eq!(names(&reconcile(&audit, &nothing)), ["not-comparable"]);
+    assert_ne!(no.tree().root(), Digest::NONE);
+}
