@@ -4,6 +4,7 @@
 //! everything in it is invented.
 
 mod countries;
+mod records;
 
 use crate::harness::{Country, Trouble};
 use std::path::{Path, PathBuf};
@@ -17,8 +18,10 @@ pub struct Step {
 }
 
 /// The whole story, in order.
-pub const STEPS: [Step; 1] =
-    [Step { title: "four countries start their nodes and pin each other", tell: countries::start }];
+pub const STEPS: [Step; 2] = [
+    Step { title: "four countries start their nodes and pin each other", tell: countries::start },
+    Step { title: "case records go in", tell: records::import },
+];
 
 /// What the steps share.
 pub struct Story {
