@@ -11,6 +11,7 @@ mod audit;
 mod client;
 mod completions;
 mod context;
+mod delivery;
 mod failure;
 mod files;
 mod home;
@@ -18,7 +19,9 @@ mod init;
 mod peer;
 mod record;
 mod render;
+mod staff;
 mod status;
+mod trend;
 
 use clap::Parser;
 use failure::Failure;

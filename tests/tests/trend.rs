@@ -68,6 +68,7 @@ fn request(to: &[&Country]) -> Request {
         coverage: Coverage::OverNinety,
         break_in_series: false,
         program: Digest::of(b"program"),
+        act: b"a signed act".to_vec(),
     }
 }
 
@@ -265,6 +266,20 @@ async fn a_node_that_dies_between_paying_and_publishing_never_publishes_that_edi
         kept::payload(&lt.node.ledger, filing::read_filed(&row).unwrap().0).unwrap()
     };
     assert_eq!((void.act.name(), void.spent), ("VOID", Rho::from_nano(50_000_000)), "the neighbour is told");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_runs_to_its_end_although_whoever_asked_has_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let (no, lt) = (country("NO", memory(), dir.path()).await, country("LT", memory(), dir.path()).await);
+    no.pin(&lt);
+    let summarise = Summarise::new(no.node.clone());
+    let mut heads = no.node.ledger.heads();
+    heads.borrow_and_update();
+    // Left as soon as the log grows, which is when it has paid.
+    tokio::select! { _ = summarise.release(request(&[&lt])) => {}, _ = heads.changed() => {} }
+    let again = summarise.release(request(&[&lt])).await.unwrap();
+    assert_eq!((again.first, budget(&no).len()), (false, 2), "the one that was left alone was published");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,6 +13,7 @@ use crate::flow::founding::{self, NotFounded};
 use crate::flow::journal::Journal;
 use crate::flow::ledger::{Ledger, Parts};
 use crate::flow::receive::Me;
+use crate::flow::summarise::Summarise;
 use crate::port::{Clock, Entropy, Peers, StoreError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -138,8 +139,10 @@ async fn serve(
     tasks.spawn(contacts::follow_pins(node.clone(), pins, peers));
     tasks.spawn(contacts::keep_journal(node.clone(), contacts.clone(), refused));
     tasks.spawn(contacts::run_links(node.clone(), contacts.clone(), links));
+    let summarise = Summarise::new(node.clone());
+    tasks.spawn(summarise.clone().recover_at_start());
     let door = Door::open(&dir.join(home::RUN)).await?;
-    let services = services(node.clone(), contacts, local.to_string());
+    let services = services(node.clone(), summarise, contacts, local.to_string());
     let (close, mut closed) = watch::channel(false);
     let door = tokio::spawn(door.serve(services, async move {
         let _ = closed.wait_for(|closed| *closed).await;
@@ -160,11 +163,12 @@ async fn serve(
 }
 
 /// What the operator door serves, one line a service.
-fn services(node: Arc<Node>, contacts: Arc<Contacts>, listening: String) -> Routes {
+fn services(node: Arc<Node>, summarise: Arc<Summarise>, contacts: Arc<Contacts>, listening: String) -> Routes {
     let records = operator::records_service(node.ledger.clone());
     let alerts = operator::alerts_service(node.clone());
+    let trends = operator::trends_service(node.clone(), summarise);
     let look = operator::node_service(move || vitals(&node, &contacts, &listening));
-    Routes::new(look).add_service(records).add_service(alerts)
+    Routes::new(look).add_service(records).add_service(alerts).add_service(trends)
 }
 
 fn vitals(

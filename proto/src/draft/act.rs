@@ -21,7 +21,7 @@ pub enum Verb {
     Draft,
     /// A draft is approved; about the draft.
     Approve,
-    /// A draft is released; about the draft and its recipients.
+    /// A draft is released; about the draft and its recipients. Or a cohort is; about the request.
     Release,
 }
 
@@ -120,6 +120,12 @@ pub fn about_release(draft: Digest, recipients: &[NodeId]) -> Digest {
         bytes.extend_from_slice(node.as_str().as_bytes());
     }
     prefixed(b"varde/act/release/v1\n", &bytes)
+}
+
+/// What a `release` act of a trend summary is about: the request without the act.
+pub fn about_trend(request: &operator::TrendReleaseRequest) -> Digest {
+    let bare = operator::TrendReleaseRequest { act: None, ..request.clone() };
+    prefixed(b"varde/act/trend/v1\n", &bare.encode_to_vec())
 }
 
 fn prefixed(prefix: &[u8], bytes: &[u8]) -> Digest {

@@ -68,11 +68,13 @@ impl Coverage {
         Self::ALL.iter().find(|(.., known)| *known == name).map(|(coverage, ..)| *coverage)
     }
 
-    fn from_wire(number: i32) -> Option<Self> {
+    /// From the wire; `None` for a number that this version does not know.
+    pub fn from_number(number: i32) -> Option<Self> {
         Self::ALL.iter().find(|(_, wire, _)| *wire as i32 == number).map(|(coverage, ..)| *coverage)
     }
 
-    fn to_wire(self) -> i32 {
+    /// Its number on the wire.
+    pub fn number(self) -> i32 {
         Self::ALL.iter().find(|(coverage, ..)| *coverage == self).map_or(0, |(_, wire, _)| *wire as i32)
     }
 }
@@ -271,7 +273,7 @@ fn draft_to_wire(draft: ReleaseDraft) -> Result<peer::Release, Rejection> {
             fdr_ppm: family::FDR_PPM,
             floor: family::FLOOR,
         }),
-        quality: Some(peer::Quality { coverage: draft.coverage.to_wire(), break_in_series: draft.break_in_series }),
+        quality: Some(peer::Quality { coverage: draft.coverage.number(), break_in_series: draft.break_in_series }),
         software: draft.software,
         published_ms: draft.published.to_day().ms(),
         tables: tables.iter().map(table_to_wire).collect(),
@@ -367,7 +369,7 @@ fn check_privacy(privacy: Option<peer::Privacy>, tables: &[Table], edition: Edit
 fn check_quality(quality: Option<peer::Quality>) -> Result<(Coverage, bool), Rejection> {
     let bad = Rejection::Content("summary-quality");
     let peer::Quality { coverage, break_in_series } = quality.ok_or(bad)?;
-    Ok((Coverage::from_wire(coverage).ok_or(bad)?, break_in_series))
+    Ok((Coverage::from_number(coverage).ok_or(bad)?, break_in_series))
 }
 
 /// 1 to 32 bytes of digits, lower-case letters, `.`, `-` and `+`.

@@ -32,8 +32,8 @@ impl fmt::Display for Rho {
 }
 
 /// The cost of one table: a child changes at most `contribution` cells by one each, so the squared L2 sensitivity is
-/// `contribution`; noise of variance `sigma2_q10 / 1024` costs `contribution / (2 sigma^2)` (Canonne, Kamath and Steinke 2020,
-/// Theorem 4). `None` without noise or on overflow.
+/// `contribution`; noise of variance `sigma2_q10 / 1024` costs `contribution / (2 sigma^2)` (Canonne, Kamath and Steinke
+/// 2020). `None` without noise or on overflow.
 pub fn cost(contribution: u32, sigma2_q10: u64) -> Option<Rho> {
     if sigma2_q10 == 0 {
         return None;

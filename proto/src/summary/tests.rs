@@ -151,6 +151,27 @@ fn only_what_stands_out_of_the_noise_is_reported() {
     assert!(none.display().tables.iter().flat_map(|t| &t.figures).all(|f| f.state == State::BelowNoise));
 }
 
+/// The numbers of docs/disclosure.md, "What to expect".
+#[test]
+fn errors_and_thresholds_are_as_documented() {
+    let empty = || TableName::ALL.map(|table| (family::FLASH_SIGMA2_Q10, vec![0; table.cells()]));
+    let release = |tables| Release::new(ReleaseDraft { tables, ..draft() }).unwrap();
+    let nothing = release(empty());
+    let sd = nothing.display().tables.iter().map(|table| table.figures[0].sd).collect::<Vec<_>>();
+    assert_eq!((sd, nothing.display().total.sd), (vec![6164, 6160, 6320, 6320], 12_890));
+    let lowest = |place: usize, others: usize| {
+        let reported = |count: &i64| {
+            let mut tables = empty();
+            tables.iter_mut().for_each(|(_, cells)| cells[..=others].fill(100));
+            tables.iter_mut().for_each(|(_, cells)| cells[0] = *count);
+            release(tables).display().tables[place].figures[0].state == State::Reported
+        };
+        (1..60).find(reported).unwrap()
+    };
+    assert_eq!([0, 1, 2, 3].map(|place| lowest(place, 0)), [17, 15, 25, 25], "alone");
+    assert_eq!([0, 1, 2, 3].map(|place| lowest(place, 5)), [13, 11, 22, 22], "beside five others");
+}
+
 #[test]
 fn what_is_shown_of_the_same_cells_never_changes() {
     let shown = Release::new(draft()).unwrap().display().digest().to_string();

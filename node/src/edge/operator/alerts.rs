@@ -164,7 +164,8 @@ fn own(node: &Node, draft: &Draft) -> Result<OwnAlert, Status> {
     })
 }
 
-fn delivery_reply(delivery: delivery::Delivery) -> Delivery {
+/// Where one recipient stands.
+pub(super) fn delivery_reply(delivery: delivery::Delivery) -> Delivery {
     let delivery::Delivery { country, sent_index, state, .. } = delivery;
     let (state, reason, receipt_index) = match state {
         State::Owed => ("owed", String::new(), 0),

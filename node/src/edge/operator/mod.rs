@@ -8,10 +8,12 @@ mod alerts;
 mod node;
 mod records;
 mod stories;
+mod trends;
 
 pub use alerts::alerts_service;
 pub use node::{PeerVitals, Vitals, node_service};
 pub use records::records_service;
+pub use trends::trends_service;
 
 use std::future::Future;
 use std::io::ErrorKind;

@@ -5,19 +5,19 @@
 //! the budget ([`crate::national::budget`]), counting and noise ([`crate::national`]), delivery ([`super::deliver`]).
 
 mod chance;
-pub(crate) mod spend;
+mod spend;
 
 use super::desk::Desk;
 use super::ledger::CommitError;
 use super::outbox::{self, NotSent};
-use super::{Node, filing, kept};
+use super::{Node, filing, kept, records};
 use crate::national::aggregate::Tally;
 use crate::national::budget::{Line, Refused, Running, Standing};
 use crate::national::disclosure::{Plan, disclose};
-use crate::national::record::Record;
 use crate::port::{Peer, StoreError};
 use crate::rows;
 use chance::Chance;
+pub use spend::lines;
 use std::sync::Arc;
 use tokio::sync::Mutex;
 use varde_proto::envelope::{Payload, Rejection};
@@ -39,6 +39,8 @@ pub struct Request {
     pub break_in_series: bool,
     /// SHA-256 of the running program.
     pub program: Digest,
+    /// The signed act of whoever releases it, already checked. It stays here; the log holds a salted commitment to it.
+    pub act: Vec<u8>,
 }
 
 /// A release that exists.
@@ -102,8 +104,8 @@ pub struct Summarise {
 
 impl Summarise {
     /// Over a node.
-    pub fn new(node: Arc<Node>) -> Self {
-        Self { node, busy: Mutex::new(()) }
+    pub fn new(node: Arc<Node>) -> Arc<Self> {
+        Arc::new(Self { node, busy: Mutex::new(()) })
     }
 
     /// Gives up what a crash left reserved and unpublished. Once at start; each release does it too.
@@ -112,16 +114,35 @@ impl Summarise {
         self.void().await
     }
 
+    /// The same, once the pinned peers are known, so that those who were told of the reservation hear of its end.
+    pub async fn recover_at_start(self: Arc<Self>) {
+        let mut peers = self.node.peers.clone();
+        if peers.changed().await.is_err() {
+            return;
+        }
+        if let Err(failure) = self.recover().await {
+            tracing::error!(%failure, "a release that was broken off could not be voided; the next release tries again");
+        }
+    }
+
     /// Publishes an edition to these countries. If it was published before, the release of then is given: the same bytes to
     /// its recipients, and the same release in a new envelope if there is a country among them that had it not.
-    pub async fn release(&self, request: Request) -> Result<Released, NotReleased> {
+    ///
+    /// It runs to its end even if whoever asked goes away: broken off after paying, it would be lost for good.
+    pub async fn release(self: &Arc<Self>, request: Request) -> Result<Released, NotReleased> {
+        let this = self.clone();
+        let running = tokio::spawn(async move { this.run(request).await });
+        running.await.map_err(|_| NotReleased::Stopped)?
+    }
+
+    async fn run(&self, request: Request) -> Result<Released, NotReleased> {
         let _busy = self.busy.lock().await;
         let recipients = outbox::recipients(&self.node, &request.to)?;
         self.void().await?;
         let budget = spend::read(&self.node.ledger)?;
         let plan = Plan::of(request.place.edition);
         match budget.ask(request.place, &plan, self.node.clock.now(), request.running)? {
-            Standing::Published(release) => self.again(request.place, release, recipients).await,
+            Standing::Published(release) => self.again(request, release, recipients).await,
             Standing::Free(line) => self.first(request, plan, line, recipients).await,
         }
     }
@@ -156,18 +177,24 @@ impl Summarise {
     ) -> Result<Released, NotReleased> {
         let budget = spend::read(&self.node.ledger)?;
         let spent = budget.chain().spent(request.place.cohort);
-        let program = request.program;
+        let (program, act) = (request.program, request.act.clone());
         let node = self.node.clone();
         let made = tokio::task::spawn_blocking(move || make(&node, &request, &plan, paid, spent));
         let release = made.await.map_err(|_| NotReleased::Stopped)??;
         let line = budget.commit(release.digest())?;
         let commit = spend::sign(&self.node, line, &recipients, program)?;
-        self.address(release, &recipients, true, Some(commit)).await
+        self.address(release, &recipients, Some(commit), act).await
     }
 
     /// The release of then. A country that is not among its recipients gets it in a new envelope, with all of them on its
     /// list, and so do they.
-    async fn again(&self, place: Place, release: Digest, recipients: Vec<Arc<Peer>>) -> Result<Released, NotReleased> {
+    async fn again(
+        &self,
+        request: Request,
+        release: Digest,
+        recipients: Vec<Arc<Peer>>,
+    ) -> Result<Released, NotReleased> {
+        let place = request.place;
         let row = filing::summary_row(self.node.me.origin.node(), place.cohort, place.edition.name());
         let lost = || StoreError::Damaged(format!("the release of {} is gone", place.cohort));
         let (kept, digest) = filing::read_filed(&self.node.ledger.get(&row)?.ok_or_else(lost)?)?;
@@ -185,7 +212,7 @@ impl Summarise {
         all.extend(others);
         all.sort_by(|a, b| a.origin.cmp(&b.origin));
         all.dedup_by(|a, b| a.origin == b.origin);
-        self.address(summary.release().clone(), &all, false, None).await
+        self.address(summary.release().clone(), &all, None, request.act).await
     }
 
     /// Signs a release for these peers, then logs, owes and files it in one commit, together with the line that settles it.
@@ -193,18 +220,20 @@ impl Summarise {
         &self,
         release: Release,
         recipients: &[Arc<Peer>],
-        first: bool,
         settles: Option<spend::Written>,
+        act: Vec<u8>,
     ) -> Result<Released, NotReleased> {
         let place = (release.cohort(), release.edition().name());
-        let digest = release.digest();
+        let (digest, first) = (release.digest(), settles.is_some());
         let summary = TrendSummary::new(outbox::header(&self.node, recipients)?, release);
         let signed = outbox::sign::<TrendSummary>(&self.node, &summary.to_wire(), recipients, summary.class())?;
         let landed = self.commit(move |desk| {
             if let Some(line) = &settles {
                 spend::write(desk, line)?;
             }
-            let kept = outbox::owe(desk, &signed, Digest::NONE)?;
+            let salted = [&desk.random::<32>()[..], &act].concat();
+            let kept = outbox::owe(desk, &signed, Digest::of(&[b"varde/act-commitment/v1\n", &salted[..]].concat()))?;
+            desk.seal(rows::numbered(rows::ACT, kept), &salted)?;
             let row = filing::summary_row(desk.origin().node(), place.0, place.1);
             desk.put(row, filing::filed(kept, digest));
             Ok(kept)
@@ -237,10 +266,8 @@ impl Summarise {
 /// Counts the cohort and puts noise on every cell. The exact counts end with this function.
 fn make(node: &Node, request: &Request, plan: &Plan, paid: Digest, spent: Rho) -> Result<Release, NotReleased> {
     let mut tally = Tally::new(node.me.origin.node(), request.place.cohort);
-    for row in node.ledger.scan(&[rows::RECORD], &[rows::RECORD + 1], false) {
-        let (name, value) = row?;
-        let plain = node.ledger.unseal(&name, &value)?;
-        tally.add(&Record::from_stored(&plain).map_err(|bad| StoreError::Damaged(bad.to_string()))?);
+    for record in records::records(&node.ledger) {
+        tally.add(&record?);
     }
     let tables = disclose(tally.finish(), plan, &mut Chance::new(&*node.entropy));
     let release = Release::new(ReleaseDraft {

@@ -18,7 +18,7 @@ use varde_proto::summary::{Chain, LedgerEntry};
 use varde_proto::time::Timestamp;
 
 /// Every line of our budget in order, with its digest.
-pub(crate) fn lines(ledger: &Ledger) -> Result<Vec<(Digest, LedgerEntry)>, StoreError> {
+pub fn lines(ledger: &Ledger) -> Result<Vec<(Digest, LedgerEntry)>, StoreError> {
     let issuer = ledger.book().origin.node();
     let prefix = rows::row(rows::BUDGET, &[issuer.as_str().as_bytes()]);
     let end = [&prefix[..], &[0xff; 9]].concat();

@@ -1,0 +1,93 @@
+//! `varde trend release`: a cohort is counted once, and its summary owed to the countries named.
+
+use super::words;
+use crate::client;
+use crate::context::Context;
+use crate::delivery::{self, Delivered, Wait};
+use crate::failure::{Exit, Failure};
+use crate::staff::{As, Credential};
+use serde::Serialize;
+use varde_proto::draft::act::{self, Verb};
+use varde_proto::id::hex;
+use varde_proto::summary::{Coverage, Rho};
+use varde_proto::wire::operator::{TrendReleaseReply, TrendReleaseRequest, trends_client::TrendsClient};
+
+/// A cohort and its recipients.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  varde trend release --cohort 2026-Q3 --to LT,EE\n  \
+    varde trend release --cohort 2026 --to LT --coverage over-ninety --wait 10s\n\n\
+    A cohort is released once. Asked again, the node gives the release of then: nothing is counted again, and a country\n\
+    that had it not gets the same figures. Periods that overlap (a quarter and its year) exclude each other.\n\
+    The privacy budget is spent before the first record is counted, and never given back.")]
+pub(super) struct Args {
+    /// Period of first registration: 2026, 2026-H1 or 2026-Q3
+    #[arg(long, value_name = "PERIOD", value_parser = super::period)]
+    cohort: String,
+    /// The countries that shall have it
+    #[arg(long, value_name = "CC,CC", value_delimiter = ',', required = true, value_parser = super::country)]
+    to: Vec<String>,
+    /// How many of the known cases are registered: not-declared, under-half, half-to-ninety, over-ninety
+    #[arg(long, value_name = "BAND", default_value = "not-declared", value_parser = coverage)]
+    coverage: Coverage,
+    /// The figures are not comparable with the period before
+    #[arg(long)]
+    break_in_series: bool,
+    /// Release although the period is not over: children registered later in it are never counted
+    #[arg(long)]
+    while_running: bool,
+    #[command(flatten)]
+    wait: Wait,
+    #[command(flatten)]
+    credential: As,
+}
+
+fn coverage(name: &str) -> Result<Coverage, String> {
+    Coverage::parse(name).ok_or_else(|| "not-declared, under-half, half-to-ninety or over-ninety".to_owned())
+}
+
+#[derive(Serialize)]
+struct Released {
+    country: String,
+    cohort: String,
+    edition: String,
+    first: bool,
+    release: String,
+    rho: String,
+    deliveries: Vec<Delivered>,
+}
+
+/// Signs the act, asks the node, shows who has it.
+pub(super) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
+    let Args { cohort, to, coverage, break_in_series, while_running, wait, credential } = args;
+    let wait_ms = wait.milliseconds();
+    let coverage = coverage.number();
+    let bare = TrendReleaseRequest { cohort, to, while_running, coverage, break_in_series, wait_ms, act: None };
+    let act = Credential::open(&credential, context)?.sign(Verb::Release, act::about_trend(&bare), context)?;
+    let channel = client::connect(context).await?;
+    let request = TrendReleaseRequest { act: Some(act), ..bare };
+    let reply = TrendsClient::new(channel).release(request).await?.into_inner();
+    let TrendReleaseReply { edition, first, deliveries } = reply;
+    let edition = edition.ok_or_else(|| Failure::ours("the node's answer names no release"))?;
+    let rho = Rho::from_nano(edition.rho_nano).to_string();
+    if context.render.is_json() {
+        context.render.document(&Released {
+            country: edition.country.clone(),
+            cohort: edition.cohort.clone(),
+            edition: edition.edition.clone(),
+            first,
+            release: hex(&edition.release),
+            rho,
+            deliveries: delivery::list(&deliveries),
+        })?;
+    } else {
+        context.render.line(words::heading(&edition));
+        context.render.talk(&if first {
+            format!("Counted once, noise added, rho {rho} spent. It will never be counted again.")
+        } else {
+            "It was released before: these are the figures of then, and nothing more was spent.".to_owned()
+        });
+        delivery::show(&deliveries, &context.render);
+        context.render.talk("See it with `varde trend show`.");
+    }
+    delivery::verdict(&deliveries, &wait)
+}
