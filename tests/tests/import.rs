@@ -7,6 +7,7 @@ use std::process::Stdio;
 use std::time::Duration;
 use tempfile::TempDir;
 use varde_tests::harness::{Country, Outcome, until};
+use varde_tests::transcript::Stage;
 
 fn started() -> (TempDir, Country) {
     let home = tempfile::tempdir().unwrap();
@@ -47,6 +48,18 @@ fn a_file_is_rehearsed_then_taken_then_known() {
     assert_eq!(held(&country), 700);
     let status = country.varde(&["status", "--json"]).unwrap().json(0).unwrap();
     assert_eq!(status["records"].as_u64(), Some(700));
+}
+
+#[test]
+fn the_commands_of_the_page_on_records_say_what_it_says() {
+    let (home, country) = started();
+    let page = include_str!("../../docs/records.md");
+    let cases: String =
+        page.lines().skip_while(|line| !line.starts_with("agency,")).take(4).map(|line| format!("{line}\n")).collect();
+    write(&home, "cases.csv", cases);
+    let mut stage = Stage::new(home.path());
+    stage.set("VARDE_DIR", &country.dir().to_string_lossy());
+    assert_eq!(stage.play(page).unwrap(), 7);
 }
 
 const MIXED: &[u8] = b"age,agency,reference,places\n\

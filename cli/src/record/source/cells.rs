@@ -147,6 +147,25 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn what_another_program_writes_is_read_back(cells in proptest::collection::vec("[^\\n\\r]{0,12}", 1..8)) {
+            let mut writer = csv::WriterBuilder::new().quote_style(csv::QuoteStyle::Necessary).from_writer(Vec::new());
+            writer.write_record(&cells).unwrap();
+            let written = writer.into_inner().unwrap();
+            let read = split(written.strip_suffix(b"\n").unwrap(), b',').unwrap();
+            let read: Vec<_> = read.iter().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect();
+            proptest::prop_assert_eq!(read, cells);
+        }
+
+        #[test]
+        fn any_line_is_cut_or_refused_without_harm(line: Vec<u8>) {
+            if let Ok(cells) = split(&line, b',') {
+                proptest::prop_assert!(!cells.is_empty() && cells.len() <= line.len() + 1);
+            }
+        }
+    }
+
     #[test]
     fn the_delimiter_is_found_by_the_columns_it_finds() {
         let known = |name: &str| ["age", "gender"].contains(&name);
