@@ -73,9 +73,11 @@ fn a_bad_line_stops_no_good_one() {
 #[test]
 fn batches_keep_their_bounds_and_lose_nothing() {
     let big = "OTHER|".repeat(39) + "OTHER";
-    let mut content = b"age,forms,means,acts,situations,sources,indicators\n".to_vec();
+    let places = ["EXPLOITATION:RO:RO4:2026-03-01"; limits::RECORD_PLACES].join("|");
+    let stages = ["DETECTED:2026-03-01"; limits::RECORD_STAGES].join("|");
+    let mut content = b"age,forms,means,acts,situations,sources,places,stages\n".to_vec();
     for n in 0..1000 {
-        writeln!(content, "{},{big},{big},{big},{big},{big},{big}", n % 20).unwrap();
+        writeln!(content, "{},{big},{big},{big},{big},{big},{places},{stages}", n % 20).unwrap();
     }
     let mut rows = rows(&content, Format::Varde);
     let (mut taken, mut refused) = (0, 0);
