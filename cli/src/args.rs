@@ -14,6 +14,9 @@ use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+/// Heads the options that every command takes, so that they stand apart from its own.
+const EVERYWHERE: &str = "With every command";
+
 /// Signed, minimised alerts and trend summaries between countries, with a log that an auditor can check.
 #[derive(Debug, Parser)]
 #[command(name = "varde", version, max_term_width = 100, subcommand_required = true, arg_required_else_help = true)]
@@ -21,10 +24,10 @@ use std::process::ExitCode;
     Data goes to stdout, everything else to stderr. NO_COLOR is honoured.")]
 pub(crate) struct Cli {
     /// Directory of the node this command belongs to
-    #[arg(long, global = true, env = "VARDE_DIR", value_name = "DIR")]
+    #[arg(long, global = true, env = "VARDE_DIR", value_name = "DIR", help_heading = EVERYWHERE)]
     pub(crate) dir: Option<PathBuf>,
     /// Print one JSON document instead of text
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub(crate) json: bool,
     #[command(subcommand)]
     pub(crate) noun: Noun,

@@ -5,6 +5,7 @@
 
 mod countries;
 mod records;
+mod trends;
 
 use crate::harness::{Country, Trouble};
 use std::path::{Path, PathBuf};
@@ -18,9 +19,11 @@ pub struct Step {
 }
 
 /// The whole story, in order.
-pub const STEPS: [Step; 2] = [
+pub const STEPS: [Step; 4] = [
     Step { title: "four countries start their nodes and pin each other", tell: countries::start },
     Step { title: "case records go in", tell: records::import },
+    Step { title: "each country releases its first trend edition to the others", tell: trends::release },
+    Step { title: "an analyst at EE asks about the corridor from LT to NO", tell: trends::corridor },
 ];
 
 /// What the steps share.
@@ -50,7 +53,6 @@ impl Story {
         self.countries.iter_mut().for_each(Country::let_go);
     }
 
-    #[allow(dead_code, reason = "for the steps to come")]
     fn country(&self, code: &str) -> Result<&Country, Trouble> {
         let found = self.countries.iter().find(|c| c.code() == code);
         found.ok_or_else(|| Trouble::new(format!("{code} has no node yet")))
