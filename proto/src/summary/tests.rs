@@ -151,6 +151,22 @@ fn only_what_stands_out_of_the_noise_is_reported() {
     assert!(none.display().tables.iter().flat_map(|t| &t.figures).all(|f| f.state == State::BelowNoise));
 }
 
+/// What a peer may send is anything: no byte of it may do more than be refused.
+#[test]
+fn a_summary_with_any_byte_changed_is_refused_or_reads_and_never_more() {
+    let bytes = summary().to_wire().encode_to_vec();
+    let mut refused = 0;
+    for place in (0..bytes.len()).filter(|place| *place < 160 || *place % 67 == 0) {
+        for change in [0x01, 0xff] {
+            let mut changed = bytes.clone();
+            changed[place] ^= change;
+            let read = peer::TrendSummary::decode(changed.as_slice()).ok().map(TrendSummary::from_wire);
+            refused += usize::from(!matches!(read, Some(Ok(_))));
+        }
+    }
+    assert!(refused > 150, "{refused} were refused");
+}
+
 /// The numbers of docs/disclosure.md, "What to expect".
 #[test]
 fn errors_and_thresholds_are_as_documented() {
