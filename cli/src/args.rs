@@ -9,7 +9,7 @@
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::render::Render;
-use crate::{audit, completions, init, peer, record, status, trend};
+use crate::{alert, audit, completions, init, peer, record, status, trend};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -42,6 +42,8 @@ pub(crate) enum Noun {
     Peer(peer::Args),
     /// Case records of this country: they never leave it
     Record(record::Args),
+    /// Alerts to other countries and from them: draft, preview, approve, release, read
+    Alert(alert::Args),
     /// Trend summaries: releasing a cohort's, and reading ours and our neighbours'
     Trend(trend::Args),
     /// Bundles and proofs, verified offline: no node, no network
@@ -58,6 +60,7 @@ pub(crate) async fn dispatch(noun: Noun, context: &Context) -> Result<Exit, Fail
         Noun::Init(args) => init::run(args, context),
         Noun::Peer(args) => peer::run(args, context),
         Noun::Record(args) => record::run(args, context).await,
+        Noun::Alert(args) => alert::run(args, context).await,
         Noun::Trend(args) => trend::run(args, context).await,
         Noun::Audit(args) => audit::run(args, context),
         Noun::Status(args) => status::run(args, context).await,

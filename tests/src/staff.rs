@@ -48,7 +48,7 @@ impl Staff {
     pub async fn release_route(&self, to: NodeId) -> Result<String, tonic::Status> {
         let mut alerts = AlertsClient::new(self.channel.clone());
         let file = template(AlertKind::ROUTE_CORRIDOR, SystemClock.now()).unwrap_or_default();
-        let mut draft = DraftRequest { file: file.into_bytes().into(), from: None, act: None };
+        let mut draft = DraftRequest { file: file.into_bytes().into(), from: None, act: None, kind: 0 };
         draft.act = Some(self.act(Verb::Draft, act::about_draft(&draft)));
         let DraftReply { id, digest } = alerts.draft(draft).await?.into_inner();
         let digest = Digest::from_bytes(&digest).unwrap_or_default();

@@ -16,14 +16,15 @@ pub struct FileDraft {
     pub decision: Decision,
 }
 
-/// Reads a whole draft. Every problem of the file is named at once: what cannot be read, and then what breaks a rule.
-pub fn read(text: &str, fresh: Fresh) -> Result<FileDraft, Vec<Problem>> {
+/// Reads a whole draft, of this kind if one is asked for. Every problem of the file is named at once: what cannot be read,
+/// and then what breaks a rule.
+pub fn read(text: &str, asked: Option<AlertKind>, fresh: Fresh) -> Result<FileDraft, Vec<Problem>> {
     let problems = Problems::default();
     let root = json::read(text, DRAFT_FILE_BYTES).map_err(|problem| vec![problem])?;
     let places = Places::of(&root);
     let mut fields = Fields::of(root, "", &problems);
-    let kind = fields.code::<AlertKind>("kind");
-    let kind = fields.need("kind", "the kind of alert", kind);
+    let stated = kind(&mut fields, asked);
+    let kind = fields.need("kind", "the kind of alert", stated);
     let terms = terms(&mut fields);
     let period = fields.parsed("observed_period", "a quarter such as 2026-Q3", |t| Period::parse(t).ok());
     let support = fields.code::<SupportBand>("support_count");
@@ -53,14 +54,23 @@ pub fn read_terms(text: &str, kind: AlertKind) -> Result<(Terms, Decision), Vec<
     let problems = Problems::default();
     let root = json::read(text, DRAFT_FILE_BYTES).map_err(|problem| vec![problem])?;
     let mut fields = Fields::of(root, "", &problems);
-    let stated = fields.code::<AlertKind>("kind");
-    if stated.is_some_and(|stated| stated != kind) {
-        fields.report("kind", None, &kind.to_string(), "another kind", "leave it out, or ask for that kind");
-    }
+    self::kind(&mut fields, Some(kind));
     let terms = terms(&mut fields);
     let decision = fields.object("decision").map_or_else(|| silent.clone(), |fields| silent.clone().read(fields));
     fields.finish();
     if problems.is_empty() { Ok((terms, decision)) } else { Err(problems.into_sorted()) }
+}
+
+/// The kind that the file states, which must be the one that is asked for; or that one.
+fn kind(fields: &mut Fields<'_>, asked: Option<AlertKind>) -> Option<AlertKind> {
+    let stated = fields.code::<AlertKind>("kind");
+    if let (Some(stated), Some(asked)) = (stated, asked)
+        && stated != asked
+    {
+        let next = "leave it out of the file, or ask for that kind";
+        fields.report("kind", None, asked.name().unwrap_or_default(), stated.name().unwrap_or_default(), next);
+    }
+    stated.or(asked)
 }
 
 fn terms(fields: &mut Fields<'_>) -> Terms {
@@ -119,6 +129,11 @@ fn set_by_the_node(fields: &mut Fields<'_>) {
             fields.report(name, Some(node.at), wanted, &node.value.describe(), "take it out");
         }
     }
+}
+
+/// What a content and its decision break; none for a draft that may be kept.
+pub fn check(content: &AlertContent, decision: &Decision) -> Vec<Problem> {
+    broken_rules(content, decision, &Places(Vec::new()))
 }
 
 fn broken_rules(content: &AlertContent, decision: &Decision, places: &Places) -> Vec<Problem> {

@@ -15,7 +15,7 @@ mod terms;
 mod vocabulary;
 
 pub use decision::Decision;
-pub use file::{FileDraft, read, read_terms};
+pub use file::{FileDraft, check, read, read_terms};
 pub use stored::{BadDraft, Draft, Explained};
 pub use template::template;
 pub use terms::{Fresh, Terms};

@@ -28,7 +28,7 @@ fn file(content: &crate::alert::AlertContent) -> String {
 }
 
 fn problems(text: &str) -> Vec<String> {
-    read(text, fresh()).unwrap_err().iter().map(ToString::to_string).collect()
+    read(text, None, fresh()).unwrap_err().iter().map(ToString::to_string).collect()
 }
 
 const KINDS: [AlertKind; 3] = [AlertKind::MODUS_OPERANDI, AlertKind::ROUTE_CORRIDOR, AlertKind::MISSING_CHILD_POINTER];
@@ -37,7 +37,7 @@ const KINDS: [AlertKind; 3] = [AlertKind::MODUS_OPERANDI, AlertKind::ROUTE_CORRI
 fn every_template_drafts_as_it_is_and_can_be_issued() {
     for kind in KINDS {
         let text = template(kind, sample::now()).unwrap();
-        let draft = read(&text, fresh()).unwrap();
+        let draft = read(&text, None, fresh()).unwrap();
         assert_eq!(draft.content.kind(), kind);
         sample::issue(draft.content).unwrap();
     }
@@ -48,7 +48,7 @@ fn every_template_drafts_as_it_is_and_can_be_issued() {
 fn what_is_shown_reads_back_as_the_same_content() {
     for content in sample::all() {
         let fresh = Fresh { id: content.id, contact_token: content.contact_token, ..fresh() };
-        assert_eq!(read(&file(&content), fresh).unwrap().content, content);
+        assert_eq!(read(&file(&content), None, fresh).unwrap().content, content);
     }
 }
 
@@ -56,15 +56,24 @@ fn what_is_shown_reads_back_as_the_same_content() {
 fn an_envelope_that_is_left_out_takes_the_kinds_defaults() {
     let text = r#"{"kind": "MISSING_CHILD_POINTER", "content": {"missing_type": "RUNAWAY",
         "elapsed_band": "UNDER_24_HOURS", "last_seen": {"country": "EE"}}}"#;
-    let draft = read(text, fresh()).unwrap();
+    let draft = read(text, None, fresh()).unwrap();
     let shown = show::show_content(&draft.content).to_string();
     assert!(shown.contains("\"tlp\": \"RED\"") && shown.contains("\"X4\"") && shown.contains("AGE_CHILD_NFS"));
     assert_eq!(draft.content.expires_at.to_string(), "2026-12-05T18:07:00Z");
     let text = r#"{"kind": "MODUS_OPERANDI", "observed_period": "2026-Q3", "support_count": "FROM_5_TO_9",
         "content": {"forms": ["FORCED_BEGGING"], "countries": [{"role": "EXPLOITATION", "country": "NO"}]}}"#;
-    let draft = read(text, fresh()).unwrap();
+    let draft = read(text, None, fresh()).unwrap();
     assert_eq!(draft.content.expires_at.to_string(), "2027-11-20T00:00:00Z");
     sample::issue(draft.content).unwrap();
+}
+
+#[test]
+fn a_file_may_leave_its_kind_to_who_asks_but_not_name_another() {
+    let text = template(AlertKind::MODUS_OPERANDI, sample::now()).unwrap();
+    let silent = text.replace("  \"kind\": \"MODUS_OPERANDI\",\n", "");
+    assert!(read(&silent, None, fresh()).is_err());
+    assert!(read(&silent, Some(AlertKind::MODUS_OPERANDI), fresh()).is_ok());
+    assert!(read(&text, Some(AlertKind::ROUTE_CORRIDOR), fresh()).is_err());
 }
 
 #[test]
@@ -120,7 +129,7 @@ fn broken_rules_are_named_at_their_field() {
 fn an_asylum_applicants_alert_forbids_the_country_of_origin() {
     let base = template(AlertKind::MISSING_CHILD_POINTER, sample::now()).unwrap();
     let asylum = base.replace("\"harms\": []", "\"harms\": [\"ASYLUM_APPLICANT\"]");
-    assert!(read(&asylum, fresh()).is_ok());
+    assert!(read(&asylum, None, fresh()).is_ok());
     let found = problems(&asylum.replace("\"X4\", ", ""));
     assert!(found.len() == 1 && found[0].contains("X4"), "{found:?}");
 }

@@ -1,8 +1,9 @@
 //! `varde.operator.v1.Alerts`: drafts, approval, release, and what lies here.
 
+use super::drawing;
 use super::stories::story;
 use crate::edge::status::{Class, Trouble};
-use crate::flow::alert::drafts::{self, Drafted, Refused, Signed};
+use crate::flow::alert::drafts::{self, Refused, Signed};
 use crate::flow::alert::held::{self, Received};
 use crate::flow::alert::release;
 use crate::flow::delivery::{self, State};
@@ -37,8 +38,10 @@ impl Alerts for Service {
     async fn draft(&self, request: Request<DraftRequest>) -> Result<Response<DraftReply>, Status> {
         let request = request.into_inner();
         let about = act::about_draft(&request);
-        let DraftRequest { file, from, act } = request;
-        let drafted = drafted(&self.node, &file, from).map_err(told)?;
+        let DraftRequest { file, from, act, kind } = request;
+        let node = self.node.clone();
+        let drawing = tokio::task::spawn_blocking(move || drawing::draw(&node, &file, kind, from));
+        let drafted = drawing.await.map_err(|e| Trouble::incident(&e).for_staff())?.map_err(told)?;
         let draft = drafts::keep(&self.node, drafted, &Signed { about, act }).await.map_err(told)?;
         let digest = draft.digest().0.to_vec().into();
         Ok(Response::new(DraftReply { id: draft.content.id.to_string(), digest }))
@@ -96,14 +99,6 @@ impl Alerts for Service {
         let alerts = held::inbox(&self.node.ledger, before, LISTED).map_err(ours)?;
         let alerts = alerts.iter().map(|received| received_reply(&self.node, received)).collect();
         Ok(Response::new(InboxReply { alerts }))
-    }
-}
-
-fn drafted(node: &Node, file: &[u8], from: Option<draft_request::From>) -> Result<Drafted, Refused> {
-    let text = std::str::from_utf8(file).map_err(|_| Refused::NotText)?;
-    match from {
-        None => drafts::from_file(node, text),
-        Some(draft_request::From::Query(_) | draft_request::From::Record(_)) => Err(Refused::NotText),
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::edge::status::{Class, Trouble};
 use crate::flow::alert::drafts::Refused;
 use crate::flow::outbox::NotSent;
+use crate::national::minimise::TooLittle;
 use varde_proto::draft::act::BadAct;
 
 /// The story of a refusal.
@@ -14,6 +15,14 @@ pub(super) fn story(refused: Refused) -> Trouble {
                 .means("nothing was drafted; every problem of the file is listed")
                 .next("mend the file and draft again; `varde alert draft --kind KIND --template` prints a valid one")
         }
+        Refused::TooLittle(too_little) => drawn(&too_little),
+        Refused::NoRecord => Trouble::new(Class::Absent, "no-such-record", refused.to_string())
+            .next("look at the reference as the agency wrote it, or draft from a file: --from FILE.json"),
+        Refused::SeveralRecords => Trouble::new(Class::Change, "several-records", refused.to_string())
+            .means("which child is meant is not known; nothing was drafted")
+            .next("draft from a file: --from FILE.json"),
+        Refused::NotACode(_) => Trouble::new(Class::Change, "not-a-code", refused.to_string())
+            .next("use the same version of `varde` and `varde-node`"),
         Refused::NotText => Trouble::new(Class::Change, "draft-file", "the file is not UTF-8 text")
             .next("save it as UTF-8 and draft again"),
         Refused::Act(bad) => act(bad),
@@ -33,6 +42,19 @@ pub(super) fn story(refused: Refused) -> Trouble {
         Refused::Stopped => Trouble::new(Class::Again, "stopped", "the node has stopped writing")
             .means("its store failed; whether this was written is known after a restart")
             .next("look at the node's log, put the disk right, start the node, then `varde alert list`"),
+    }
+}
+
+fn drawn(too_little: &TooLittle) -> Trouble {
+    let trouble = Trouble::new(Class::Ask, "too-little", too_little.to_string());
+    match too_little {
+        TooLittle::Children { .. } | TooLittle::Way { .. } | TooLittle::Country { .. } => trouble
+            .means("so few children could be recognised; nothing was drafted")
+            .next("widen the query (fewer forms or countries), or choose a stricter colour with a file of terms"),
+        TooLittle::NotAChild => trouble.next("record the age band first; an alert is about children"),
+        TooLittle::Nowhere => trouble.next("draft from a file and name the country: --from FILE.json"),
+        TooLittle::NotAQuarter(_) => trouble.next("ask for a quarter: --period 2026-Q3"),
+        TooLittle::Kind(_) => trouble.next("ask for MODUS_OPERANDI or ROUTE_CORRIDOR, or draft from a file"),
     }
 }
 

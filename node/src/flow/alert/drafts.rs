@@ -5,6 +5,7 @@ use crate::flow::Node;
 use crate::flow::desk::Desk;
 use crate::flow::ledger::{CommitError, Ledger};
 use crate::flow::outbox::NotSent;
+use crate::national::minimise::TooLittle;
 use crate::port::StoreError;
 use crate::rows;
 use varde_proto::alert::AlertContent;
@@ -14,6 +15,7 @@ use varde_proto::envelope::Envelope;
 use varde_proto::id::{AlertId, Digest};
 use varde_proto::identity::PublicKey;
 use varde_proto::json::Problem;
+use varde_proto::vocabulary::AlertKind;
 
 /// Why nothing was done about a draft.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +23,18 @@ pub enum Refused {
     /// The file, field by field.
     #[error("the file has {} problems", .0.len())]
     Problems(Vec<Problem>),
+    /// Too little to draw an alert from.
+    #[error(transparent)]
+    TooLittle(#[from] TooLittle),
+    /// No record of that name.
+    #[error("no record has that reference or id")]
+    NoRecord,
+    /// Several records of that name.
+    #[error("several records have that reference")]
+    SeveralRecords,
+    /// A number that is no code.
+    #[error("{0} holds a number that is no code of its list")]
+    NotACode(&'static str),
     /// The file is not text.
     #[error("the file is not UTF-8 text")]
     NotText,
@@ -89,9 +103,9 @@ pub struct Drafted {
     pub fields: Vec<Explained>,
 }
 
-/// Reads FILE.json; every problem at once.
-pub fn from_file(node: &Node, text: &str) -> Result<Drafted, Refused> {
-    let draft::FileDraft { content, decision } = draft::read(text, fresh(node)).map_err(Refused::Problems)?;
+/// Reads FILE.json, of this kind if one is asked for; every problem at once.
+pub fn from_file(node: &Node, text: &str, kind: Option<AlertKind>) -> Result<Drafted, Refused> {
+    let draft::FileDraft { content, decision } = draft::read(text, kind, fresh(node)).map_err(Refused::Problems)?;
     Ok(Drafted { content, decision, fields: Vec::new() })
 }
 

@@ -1,6 +1,7 @@
 //! An alert of ours on its way out, and the alerts of others as they lie here: [`drafts`] makes and approves what is to be
-//! shared, [`release`] signs, logs and owes it in one commit, [`held`] reads back what is ours and what came.
+//! shared, [`drawn`] draws it from case records, [`release`] signs, logs and owes it in one commit, [`held`] reads back what is ours and what came.
 
 pub mod drafts;
+pub mod drawn;
 pub mod held;
 pub mod release;

@@ -1,0 +1,109 @@
+//! `varde alert list` and `varde alert inbox`
+
+use super::{connect, kind_name, time};
+use crate::context::Context;
+use crate::failure::{Exit, Failure};
+use serde::Serialize;
+use varde_proto::vocabulary::{Tlp, Vocabulary};
+use varde_proto::wire::operator::{InboxRequest, ListRequest, OwnAlert, ReceivedAlert};
+
+/// No arguments of its own.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  varde alert list\n  varde alert list --json")]
+pub(crate) struct ListArgs {}
+
+/// No arguments of its own.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  varde alert inbox\n  varde alert inbox --json\n\n\
+    An expired alert is for nobody's use.")]
+pub(crate) struct InboxArgs {}
+
+/// Our drafts and released alerts, the newest first.
+pub(crate) async fn list(args: ListArgs, context: &Context) -> Result<Exit, Failure> {
+    let ListArgs {} = args;
+    let alerts = connect(context).await?.list(ListRequest {}).await?.into_inner().alerts;
+    let render = &context.render;
+    if render.is_json() {
+        render.document(&alerts.iter().map(own).collect::<Vec<_>>())?;
+    } else if alerts.is_empty() {
+        render.talk("No drafts yet: `varde alert draft` makes one.");
+    } else {
+        let row = |alert: OwnAlert| {
+            let state = alert.state.unwrap_or_default();
+            let to: Vec<_> = alert.deliveries.iter().map(|d| format!("{} {}", d.country, d.state)).collect();
+            let needs = state.needs_approval && state.approved_by.is_empty() && state.state == "draft";
+            let word = if needs { "draft, needs approval".to_owned() } else { state.state };
+            [alert.id, kind_name(alert.kind), word, to.join(", "), time(alert.expires_ms)]
+        };
+        render.table(["id", "kind", "state", "to", "expires"], alerts.into_iter().map(row));
+    }
+    Ok(Exit::Done)
+}
+
+/// One of ours as JSON.
+pub(super) fn own(alert: &OwnAlert) -> serde_json::Value {
+    let state = alert.state.clone().unwrap_or_default();
+    serde_json::json!({
+        "alert_id": alert.id,
+        "kind": kind_name(alert.kind),
+        "state": state.state,
+        "needs_approval": state.needs_approval,
+        "drafted_by": state.drafted_by,
+        "approved_by": state.approved_by,
+        "drafted_at": time(state.drafted_ms),
+        "issued_at": time(alert.issued_ms),
+        "expires_at": time(alert.expires_ms),
+        "deliveries": alert.deliveries.iter().map(super::release::delivery).collect::<Vec<_>>(),
+    })
+}
+
+/// An item of the inbox: the fields that scripts rely on.
+#[derive(Serialize)]
+struct Item {
+    alert_id: String,
+    kind: String,
+    from: String,
+    received_at: String,
+    state: String,
+}
+
+/// Page by page.
+async fn whole_inbox(context: &Context) -> Result<Vec<ReceivedAlert>, Failure> {
+    let mut node = connect(context).await?;
+    let mut all: Vec<ReceivedAlert> = Vec::new();
+    loop {
+        let before = all.last().map_or(0, |alert| alert.log_index);
+        let page = node.inbox(InboxRequest { before }).await?.into_inner().alerts;
+        if page.is_empty() {
+            return Ok(all);
+        }
+        all.extend(page);
+    }
+}
+
+/// Alerts from peers, the newest first.
+pub(crate) async fn inbox(args: InboxArgs, context: &Context) -> Result<Exit, Failure> {
+    let InboxArgs {} = args;
+    let alerts = whole_inbox(context).await?;
+    let render = &context.render;
+    if render.is_json() {
+        let item = |a: ReceivedAlert| Item {
+            alert_id: a.id,
+            kind: kind_name(a.kind),
+            from: a.from,
+            received_at: time(a.received_ms),
+            state: a.state,
+        };
+        render.document(&alerts.into_iter().map(item).collect::<Vec<_>>())?;
+    } else if alerts.is_empty() {
+        render.talk("No alert has come yet.");
+    } else {
+        let row = |a: ReceivedAlert| {
+            let tlp = Tlp::from_number(a.tlp).map(|tlp| tlp.to_string()).unwrap_or_default();
+            [a.id, kind_name(a.kind), a.from, tlp, time(a.received_ms), a.state]
+        };
+        render.table(["id", "kind", "from", "tlp", "received", "state"], alerts.into_iter().map(row));
+        render.talk("read one: varde alert show ID");
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,88 @@
+//! `varde alert`: drafts, approval, release, and the alerts that came. A person signs what they draft, approve and release
+//! with a credential of the node's staff (`--as`).
+
+mod approve;
+mod draft;
+mod lists;
+mod preview;
+mod release;
+mod show;
+mod staff;
+
+use crate::client;
+use crate::context::Context;
+use crate::failure::{Exit, Failure};
+use clap::Subcommand;
+use tonic::transport::Channel;
+use varde_proto::id::AlertId;
+use varde_proto::time::Timestamp;
+use varde_proto::vocabulary::{AlertKind, Vocabulary};
+use varde_proto::wire::operator::alerts_client::AlertsClient;
+
+/// Alerts to other countries and from them: draft, preview, approve, release, read.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Prepare an alert from a file, from a query over records, or from one record
+    Draft(draft::Args),
+    /// Show what stays in the country and what would leave, field by field
+    Preview(preview::Args),
+    /// Approve a draft that another person made
+    Approve(approve::Args),
+    /// Send a draft to the countries named, and to nobody else
+    Release(release::Args),
+    /// List our drafts and released alerts
+    List(lists::ListArgs),
+    /// Show one alert, ours or a peer's
+    Show(show::Args),
+    /// List the alerts that came from peers
+    Inbox(lists::InboxArgs),
+}
+
+/// Runs it.
+pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
+    match args.verb {
+        Verb::Draft(args) => draft::run(args, context).await,
+        Verb::Preview(args) => preview::run(args, context).await,
+        Verb::Approve(args) => approve::run(args, context).await,
+        Verb::Release(args) => release::run(args, context).await,
+        Verb::List(args) => lists::list(args, context).await,
+        Verb::Show(args) => show::run(args, context).await,
+        Verb::Inbox(args) => lists::inbox(args, context).await,
+    }
+}
+
+async fn connect(context: &Context) -> Result<AlertsClient<Channel>, Failure> {
+    Ok(AlertsClient::new(client::connect(context).await?))
+}
+
+/// An id on the command line.
+fn read_id(text: &str) -> Result<AlertId, String> {
+    AlertId::parse(text).map_err(|e| e.to_string())
+}
+
+/// A code on the command line: its name, in small letters and with hyphens too.
+fn read_code<V: Vocabulary>(text: &str) -> Result<V, String> {
+    V::parse(&text.to_ascii_uppercase().replace('-', "_")).map_err(|unknown| {
+        let names = || V::all().filter_map(V::name);
+        match varde_proto::json::nearest(text, names()) {
+            Some(near) => format!("{unknown}; did you mean {near}?"),
+            None => format!("{unknown}; it has {}", names().collect::<Vec<_>>().join(", ")),
+        }
+    })
+}
+
+fn kind_name(number: i32) -> String {
+    AlertKind::from_number(number).map_or_else(|| format!("kind {number}"), |kind| kind.to_string())
+}
+
+/// A time of the node; empty for none.
+fn time(ms: i64) -> String {
+    let time = Timestamp::from_ms(ms).ok().filter(|_| ms != 0);
+    time.map(|t| t.to_string()).unwrap_or_default()
+}

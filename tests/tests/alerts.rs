@@ -1,0 +1,124 @@
+//! `varde alert` with the real binaries: drafted from records, seen field by field, approved by a second person, released
+//! to one peer and to nobody else.
+#![allow(missing_docs, reason = "tests")]
+
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use varde_tests::harness::{Country, Outcome, Trouble, pin_all};
+
+fn sample(country: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("sample").join(format!("{country}.csv"))
+}
+
+/// NO with its sample records, LT beside it, EE pinned and not running.
+fn countries(home: &Path) -> Result<[Country; 3], Trouble> {
+    let mut no = Country::init(home, "NO")?;
+    let mut lt = Country::init(home, "LT")?;
+    let ee = Country::init(home, "EE")?;
+    no.start()?;
+    lt.start()?;
+    pin_all(&[&no, &lt, &ee])?;
+    no.varde(&["record", "import", &sample("no").to_string_lossy(), "--format", "varde"])?.ok()?;
+    Ok([no, lt, ee])
+}
+
+fn id(outcome: Outcome) -> Result<String, Trouble> {
+    let text = outcome.ok()?;
+    let id = text.trim_end().to_owned();
+    assert!(text == format!("{id}\n") && id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()), "{text:?}");
+    Ok(id)
+}
+
+fn names(list: &Value, field: &str) -> Vec<String> {
+    let items = list.as_array().cloned().unwrap_or_default();
+    items.iter().map(|item| item[field].as_str().unwrap_or_default().to_owned()).collect()
+}
+
+#[test]
+fn every_template_drafts_and_a_pattern_is_drawn_from_records_and_released() -> Result<(), Trouble> {
+    let home = tempfile::tempdir()?;
+    let [no, lt, ee] = countries(home.path())?;
+    for kind in ["MODUS_OPERANDI", "ROUTE_CORRIDOR", "MISSING_CHILD_POINTER"] {
+        let file = home.path().join(kind);
+        std::fs::write(&file, no.varde(&["alert", "draft", "--kind", kind, "--template"])?.ok()?)?;
+        id(no.varde(&["alert", "draft", "--kind", kind, "--from", &file.to_string_lossy()])?)?;
+    }
+    let query = ["--period", "2026-Q3", "--country", "EXPLOITATION=NO", "--country", "RECRUITMENT=LT"];
+    let draft = id(no.varde(&[&["alert", "draft", "--kind", "ROUTE_CORRIDOR"], &query[..]].concat())?)?;
+    let seen = no.varde(&["alert", "preview", &draft, "--json"])?.json(0)?;
+    assert_eq!((seen["state"].as_str(), seen["needs_approval"].as_bool()), (Some("draft"), Some(false)));
+    assert!(names(&seen["fields"], "field").contains(&"stops".to_owned()), "{seen}");
+    assert!(names(&seen["leaves"]["content"]["stops"], "country").contains(&"LT".to_owned()), "{seen}");
+    let text = no.varde(&["alert", "preview", &draft])?.ok()?;
+    assert!(text.lines().all(|l| l.chars().count() <= 140 || l.contains("source_type")), "{text}");
+
+    let to_both = ["alert", "release", &draft, "--to", "LT,EE", "--wait", "5s", "--json"];
+    let released = no.varde(&to_both)?.json(75)?;
+    assert_eq!(names(&released["deliveries"], "country"), ["EE", "LT"]);
+    assert_eq!(names(&released["deliveries"], "state"), ["owed", "receipted"]);
+    let inbox = lt.varde(&["alert", "inbox", "--json"])?.json(0)?;
+    assert_eq!(names(&inbox, "alert_id"), [draft.as_str()]);
+    assert_eq!((names(&inbox, "from"), names(&inbox, "kind")), (vec!["NO".into()], vec!["ROUTE_CORRIDOR".into()]));
+    assert_eq!(names(&inbox, "state"), ["held"]);
+    let shown = lt.varde(&["alert", "show", &draft, "--json"])?.json(0)?;
+    assert_eq!(shown["alert"]["content"], seen["leaves"]["content"]);
+    let again = no.varde(&["alert", "release", &draft, "--to", "LT", "--json"])?;
+    assert_eq!((again.code, again.stderr.contains("already-released")), (Some(3), true));
+    drop(ee);
+    Ok(())
+}
+
+#[test]
+fn a_pointer_to_a_child_leaves_only_after_a_second_person_approved_it() -> Result<(), Trouble> {
+    let home = tempfile::tempdir()?;
+    let [no, lt, _ee] = countries(home.path())?;
+    let of = ["--missing", "RUNAWAY", "--elapsed", "UNDER_24_HOURS", "--risk", "high"];
+    let draft = id(
+        no.varde(&[&["alert", "draft", "--kind", "MISSING_CHILD_POINTER", "--record", "NO-00001"], &of[..]].concat())?
+    )?;
+    let release = ["alert", "release", &draft, "--to", "LT", "--wait", "30s", "--json"];
+    let refused = no.varde(&release)?;
+    assert_eq!((refused.code, refused.stderr.contains("needs-approval")), (Some(3), true), "{}", refused.stderr);
+    let own = no.varde(&["alert", "approve", &draft, "--as", "a", "--json"])?;
+    assert_eq!((own.code, own.stderr.contains("own-draft")), (Some(3), true), "{}", own.stderr);
+    let second = no.dir().join("operators").join("b.key").to_string_lossy().into_owned();
+    let approved = no.varde(&["alert", "approve", &draft, "--as", &second, "--json"])?.json(0)?;
+    assert_eq!((approved["drafted_by"].as_str(), approved["approved_by"].as_str()), (Some("a"), Some("b")));
+    let released = no.varde(&release)?.json(0)?;
+    assert_eq!(names(&released["deliveries"], "state"), ["receipted"]);
+    let shown = lt.varde(&["alert", "show", &draft, "--json"])?.json(0)?;
+    assert_eq!(shown["alert"]["tlp"], "RED");
+    let text = shown.to_string();
+    assert!(!text.contains("NO-00001") && !text.contains("RO\""), "the record shows through: {text}");
+    Ok(())
+}
+
+#[test]
+fn what_is_refused_says_why_and_what_to_do() -> Result<(), Trouble> {
+    let home = tempfile::tempdir()?;
+    let [no, lt, _ee] = countries(home.path())?;
+    let reason = |outcome: Outcome| {
+        let error: Value = serde_json::from_str(&outcome.stderr).unwrap_or_default();
+        assert!(error["error"]["next"].is_string(), "no advice: {}", outcome.stderr);
+        (outcome.code, error["error"]["reason"].as_str().unwrap_or_default().to_owned())
+    };
+    let said = |args: &[&str]| -> Result<_, Trouble> { Ok(reason(no.varde(&[&["--json"], args].concat())?)) };
+    let bad = home.path().join("bad.json");
+    std::fs::write(&bad, "{\"kind\": \"MODUS_OPERANDI\", \"content\": {\"victim\": \"x\"}}")?;
+    let from = ["alert", "draft", "--kind", "MODUS_OPERANDI", "--from", &bad.to_string_lossy()];
+    assert_eq!(said(&from)?, (Some(2), "draft-file".into()));
+    let thin = ["alert", "draft", "--kind", "MODUS_OPERANDI", "--period", "2026-Q3", "--form", "ORGAN_REMOVAL"];
+    assert_eq!(said(&thin)?, (Some(3), "too-little".into()));
+    let nothing = ["alert", "draft", "--kind", "MODUS_OPERANDI"];
+    assert_eq!(said(&nothing)?, (Some(2), "nothing-to-draft".into()));
+    assert_eq!(said(&["alert", "show", &"0".repeat(32)])?, (Some(2), "no-such-alert".into()));
+    let file = home.path().join("mo.json");
+    std::fs::write(&file, no.varde(&["alert", "draft", "--kind", "MODUS_OPERANDI", "--template"])?.ok()?)?;
+    let draft = ["alert", "draft", "--kind", "MODUS_OPERANDI", "--from", &file.to_string_lossy()];
+    let kept = id(no.varde(&draft)?)?;
+    assert_eq!(said(&["alert", "release", &kept, "--to", "DK"])?, (Some(2), "unknown-peer".into()));
+    let stranger = lt.dir().join("operators").join("a.key").to_string_lossy().into_owned();
+    assert_eq!(said(&["alert", "approve", &kept, "--as", &stranger])?, (Some(3), "not-staff".into()));
+    assert_eq!(lt.varde(&["alert", "inbox", "--json"])?.json(0)?, Value::Array(Vec::new()));
+    Ok(())
+}
