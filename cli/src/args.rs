@@ -9,7 +9,7 @@
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::render::Render;
-use crate::{alert, audit, completions, init, peer, record, status, trend};
+use crate::{alert, audit, completions, init, log, peer, record, status, trend};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -46,6 +46,8 @@ pub(crate) enum Noun {
     Alert(alert::Args),
     /// Trend summaries: releasing a cohort's, and reading ours and our neighbours'
     Trend(trend::Args),
+    /// The exchange log: what it says, how it stands, and its bundle for auditors
+    Log(log::Args),
     /// Bundles and proofs, verified offline: no node, no network
     Audit(audit::Args),
     /// How the node is: its log, its records, its peers
@@ -62,6 +64,7 @@ pub(crate) async fn dispatch(noun: Noun, context: &Context) -> Result<Exit, Fail
         Noun::Record(args) => record::run(args, context).await,
         Noun::Alert(args) => alert::run(args, context).await,
         Noun::Trend(args) => trend::run(args, context).await,
+        Noun::Log(args) => log::run(args, context).await,
         Noun::Audit(args) => audit::run(args, context),
         Noun::Status(args) => status::run(args, context).await,
         Noun::Completions(args) => completions::run(args, context),

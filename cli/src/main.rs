@@ -17,6 +17,7 @@ mod failure;
 mod files;
 mod home;
 mod init;
+mod log;
 mod peer;
 mod record;
 mod render;

@@ -16,14 +16,14 @@ use varde_node::flow::receive::Me;
 use varde_node::flow::{Node, founding, journal::Journal};
 use varde_node::port::{Link, Peer, Peers, Store};
 use varde_proto::alert::*;
-use varde_proto::envelope::{self, Envelope};
+use varde_proto::envelope::Envelope;
 use varde_proto::exchange::Frame;
 use varde_proto::id::{AlertId, Digest, NodeId, Origin};
 use varde_proto::identity::agreement::default_agreement;
-use varde_proto::identity::{Acceptance, SecretKey};
+use varde_proto::identity::{Acceptance, Descriptor, Genesis, Role, RoleKeys, SecretKey};
 use varde_proto::time::{Period, Timestamp};
 use varde_proto::vocabulary::*;
-use varde_proto::wire::peer::{Genesis, Mode};
+use varde_proto::wire::peer::Mode;
 use zeroize::Zeroizing;
 
 /// A country of a test, with the keys that make its peers believe it.
@@ -45,6 +45,21 @@ fn key(country: &str, role: u8) -> SecretKey {
     SecretKey::from_seed(&Zeroizing::new([bytes[0] ^ role, bytes[1], role].repeat(11)[..32].try_into().expect("32")))
 }
 
+/// The genesis of a country's log; always the same.
+fn genesis(country: &str) -> Genesis {
+    let roles = [Role::Id, Role::Log, Role::Wit, Role::Msg, Role::Tls, Role::Staff];
+    let keys = [1, 2, 4, 3, 5, 6].map(|role| key(country, role));
+    let held: Vec<_> = roles.into_iter().zip(&keys).collect();
+    let keys = RoleKeys::prove(&origin(country), &held).expect("keys");
+    Genesis::found(origin(country), Mode::Test, keys, Timestamp::default(), [1; 32]).expect("a genesis")
+}
+
+/// What a country shows its peers, for two years from a day in 2026.
+fn descriptor(country: &str) -> Envelope {
+    let issued = Timestamp::from_ms(1_795_284_000_000).expect("a time");
+    Descriptor::issue(&genesis(country), None, issued, [2; 32]).sign(&key(country, 1)).expect("a descriptor")
+}
+
 impl Country {
     /// A country on this store; its keyring lies in `keyring`. Its keys follow from its name, so it can be opened again.
     pub async fn open(country: &str, store: Arc<dyn Store>, keyring: &Path) -> Self {
@@ -61,9 +76,8 @@ impl Country {
             origin: origin(country),
         });
         let ledger = ledger.expect("a ledger");
-        let genesis = Genesis { origin: origin(country).as_str().into(), ..Genesis::default() };
-        let genesis = envelope::sign("application/vnd.varde.genesis.v1+protobuf", &genesis, &key(country, 1));
-        founding::found(&ledger, &genesis, "quorum none\n").await.expect("founded");
+        let founding = genesis(country).sign(&key(country, 1)).expect("a genesis");
+        founding::found(&ledger, &founding, "quorum none\n").await.expect("founded");
         let (pins, peers) = watch::channel(Arc::default());
         let node = Node {
             ledger,
@@ -99,7 +113,7 @@ impl Country {
             log_keys: vec![other.keys[1].public()],
             message_keys: vec![other.keys[2].public()],
             agreement: default_agreement(),
-            descriptor: Envelope { payload: other.origin().as_str().to_owned().into(), ..Envelope::default() },
+            descriptor: descriptor(other.origin().node().as_str()),
             our_acceptance: ours.sign(&self.keys[0]).expect("an acceptance"),
         });
         self.pins.send_modify(|pins| {

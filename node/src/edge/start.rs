@@ -167,8 +167,9 @@ fn services(node: Arc<Node>, summarise: Arc<Summarise>, contacts: Arc<Contacts>,
     let records = operator::records_service(node.ledger.clone());
     let alerts = operator::alerts_service(node.clone());
     let trends = operator::trends_service(node.clone(), summarise);
+    let log = operator::log_service(node.clone());
     let look = operator::node_service(move || vitals(&node, &contacts, &listening));
-    Routes::new(look).add_service(records).add_service(alerts).add_service(trends)
+    Routes::new(look).add_service(records).add_service(alerts).add_service(trends).add_service(log)
 }
 
 fn vitals(

@@ -14,7 +14,8 @@ use varde_proto::identity::Acceptance;
 use varde_proto::log::event::{Direction, Event, Kind};
 use varde_proto::time::Timestamp;
 
-/// Checks the peer's yes to the agreement in force between us; the first time, it enters the log together with ours.
+/// Checks the peer's yes to the agreement in force between us; the first time, it enters the log together with ours, after
+/// the pin by which we know the peer. So nothing is ever taken from a peer of which the log does not know the keys.
 pub async fn keep_acceptance(node: &Node, peer: &Arc<Peer>, theirs: &Envelope) -> Result<(), Ended> {
     let acceptance = Acceptance::open(theirs, &peer.id_key).map_err(|_| Ended::Greeting("acceptance-unsigned"))?;
     if acceptance.agreement != peer.agreement {
@@ -25,6 +26,7 @@ pub async fn keep_acceptance(node: &Node, peer: &Arc<Peer>, theirs: &Envelope) -
     }
     let (peer, theirs) = (peer.clone(), theirs.clone());
     let landed = node.ledger.commit(move |desk| {
+        log_once(desk, Kind::ROSTER, Direction::None, &peer.origin, Digest::NONE, Some(&peer.descriptor))?;
         for (direction, envelope) in [(Direction::Out, &peer.our_acceptance), (Direction::In, &theirs)] {
             log_once(desk, Kind::AGREEMENT, direction, &peer.origin, peer.agreement, Some(envelope))?;
         }

@@ -12,7 +12,7 @@ use crate::state::Book;
 use crate::vault::{Unsealer, Vault};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use tokio::sync::{mpsc, oneshot, watch};
-use varde_proto::id::Origin;
+use varde_proto::id::{Origin, TreeSize};
 use varde_proto::identity::SecretKey;
 use varde_proto::limits;
 use varde_proto::log::head::Head;
@@ -57,6 +57,7 @@ struct Shared {
     store: Arc<dyn Store>,
     keyring: Arc<dyn Keyring>,
     unsealer: Unsealer,
+    log_key: Arc<SecretKey>,
     book: RwLock<Book>,
 }
 
@@ -95,8 +96,8 @@ impl Ledger {
         let unsealer = vault.unsealer();
         let book = super::reopen::book(&*parts.store, &unsealer, &parts.origin)?;
         let first = sign(&parts, &book)?;
-        let (store, keyring) = (parts.store.clone(), parts.keyring.clone());
-        let shared = Arc::new(Shared { store, keyring, unsealer, book: book.into() });
+        let (store, keyring, log_key) = (parts.store.clone(), parts.keyring.clone(), parts.log_key.clone());
+        let shared = Arc::new(Shared { store, keyring, unsealer, log_key, book: book.into() });
         let (jobs, queue) = mpsc::channel(QUEUE);
         let (head_sender, head) = watch::channel(Arc::new(first));
         let (stop_sender, stopped) = watch::channel(false);
@@ -141,6 +142,15 @@ impl Ledger {
         self.head.borrow().clone()
     }
 
+    /// The head of an earlier commit. Ed25519 is deterministic: signing it again gives the note of then.
+    pub fn head_at(&self, size: u64) -> Result<Head, StoreError> {
+        let book = self.book();
+        let root = book.tree.root_at(TreeSize(size)).filter(|_| size <= self.head.borrow().size().0);
+        let root = root.ok_or_else(|| StoreError::Damaged(format!("there was never a head of {size} leaves")))?;
+        Head::sign(&book.origin, TreeSize(size), root, &self.shared.log_key)
+            .map_err(|bad| StoreError::Damaged(format!("the head could not be signed: {bad}")))
+    }
+
     /// Changes with every new head.
     pub fn heads(&self) -> watch::Receiver<Arc<Head>> {
         self.head.clone()
@@ -171,6 +181,13 @@ impl Ledger {
         let bytes = self.read(&rows::numbered(rows::OPENING, index))?;
         let opening = bytes.and_then(|bytes| Opening::parse(&bytes).ok());
         opening.ok_or_else(|| StoreError::Damaged(format!("the opening of leaf {index} cannot be read")))
+    }
+
+    /// The opening of one of our leaves, unless it was erased.
+    pub fn opening_if_kept(&self, index: u64) -> Result<Option<Opening>, StoreError> {
+        let unreadable = |_| StoreError::Damaged(format!("the opening of leaf {index} cannot be read"));
+        let bytes = self.read(&rows::numbered(rows::OPENING, index))?;
+        bytes.map(|bytes| Opening::parse(&bytes).map_err(unreadable)).transpose()
     }
 
     /// Unseals a value that a scan returned.

@@ -7,6 +7,7 @@
 
 pub mod agreement;
 pub mod alert;
+pub mod bundle;
 pub mod connection;
 pub mod deliver;
 pub mod delivery;
@@ -17,6 +18,7 @@ pub mod intake;
 pub mod journal;
 pub mod kept;
 pub mod ledger;
+pub mod logbook;
 pub mod outbox;
 pub mod query;
 pub mod receive;

@@ -50,7 +50,7 @@ fn read_last_time(store: &dyn Store, unsealer: &Unsealer, book: &mut Book) -> Re
 }
 
 /// The peer's origin from a row's country and generation, and what follows them.
-fn peer_of<'a>(origin: &Origin, parts: &'a [u8]) -> Option<(Origin, &'a [u8])> {
+pub(super) fn peer_of<'a>(origin: &Origin, parts: &'a [u8]) -> Option<(Origin, &'a [u8])> {
     let (country, rest) = parts.split_first_chunk::<2>()?;
     let (generation, rest) = rest.split_first_chunk::<4>()?;
     let node = NodeId::parse(std::str::from_utf8(country).ok()?).ok()?;

@@ -98,12 +98,12 @@ impl<S: BundleSink> Writer<S> {
         self.file(&format!("{}/{}", layout::AGREEMENTS, Digest::of(text.as_bytes())), text.as_bytes())
     }
 
-    /// The newest verified head of another log, if the scope is about it.
-    pub fn witnessed(&mut self, head: &Head) -> Written<S> {
-        if !self.scope.concerns(head.origin()) {
+    /// The newest verified head of another log, as a note, if the scope is about it.
+    pub fn witnessed(&mut self, origin: &Origin, note: &[u8]) -> Written<S> {
+        if !self.scope.concerns(origin) {
             return Ok(());
         }
-        self.file(&format!("{}/{}", layout::WITNESSED, head.origin()), head.write().as_bytes())
+        self.file(&format!("{}/{origin}", layout::WITNESSED), note)
     }
 
     /// The next leaf, with what is still there of it: its opening, and the envelope that is kept under its index. Both are

@@ -6,12 +6,14 @@
 
 mod alerts;
 mod drawing;
+mod log;
 mod node;
 mod records;
 mod stories;
 mod trends;
 
 pub use alerts::alerts_service;
+pub use log::log_service;
 pub use node::{PeerVitals, Vitals, node_service};
 pub use records::records_service;
 pub use trends::trends_service;

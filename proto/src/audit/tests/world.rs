@@ -301,8 +301,8 @@ impl Country {
         for ((peer, class, seq), proof) in &self.receipts {
             writer.receipt(peer, *class, *seq, proof).unwrap();
         }
-        for head in self.witnessed.values() {
-            writer.witnessed(head).unwrap();
+        for (origin, head) in &self.witnessed {
+            writer.witnessed(origin, head.write().as_bytes()).unwrap();
         }
         writer.finish(&self.message_key()).unwrap()
     }

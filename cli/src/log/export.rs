@@ -1,0 +1,129 @@
+//! `varde log export --out DIR`: the bundle for auditors, in a folder that did not exist before. It holds what was exchanged,
+//! so it is for its owner alone.
+
+use crate::client;
+use crate::context::Context;
+use crate::failure::{Exit, Failure};
+use crate::files;
+use serde::Serialize;
+use std::fs::File;
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use varde_proto::id::NodeId;
+use varde_proto::wire::operator::{LogExportRequest, LogFilePart, log_client::LogClient};
+
+/// Where to, and for whom.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  varde log export --dir ./no --out no.bundle\n  \
+    varde log export --out for-ee.bundle --for EE\n\n\
+    The folder holds what was exchanged: keep it as you keep the node. With --for CC it holds what concerns that peer, and\n\
+    withholds the rest; the tree still shows that nothing was left out.")]
+pub(crate) struct Args {
+    /// The folder to make
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Only what concerns this peer
+    #[arg(long = "for", value_name = "CC")]
+    country: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Written {
+    out: String,
+    files: u64,
+    bytes: u64,
+}
+
+/// Asks for the bundle and writes it.
+pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
+    let Args { out, country } = args;
+    if let Some(country) = &country {
+        NodeId::parse(country).map_err(|bad| Failure::usage(format!("--for: {bad}")).reason("bad-country"))?;
+    }
+    let channel = client::connect(context).await?;
+    let request = LogExportRequest { for_country: country.unwrap_or_default() };
+    let mut parts = LogClient::new(channel).export(request).await?.into_inner();
+    let mut folder = Folder::make(&out)?;
+    let bar = context.render.progress(0, "files");
+    while let Some(part) = parts.message().await? {
+        bar.set_length(bar.length().unwrap_or(0) + u64::from(part.last));
+        bar.inc(u64::from(part.last));
+        folder.write(part)?;
+    }
+    bar.finish_and_clear();
+    let (files, bytes) = folder.finish()?;
+    if context.render.is_json() {
+        context.render.document(&Written { out: out.display().to_string(), files, bytes })?;
+    } else {
+        context.render.line(format!("{}: {files} files, {bytes} bytes", out.display()));
+        context.render.talk(&format!("Check it with `varde audit verify {}`.", out.display()));
+    }
+    Ok(Exit::Done)
+}
+
+/// The folder being written.
+struct Folder {
+    root: PathBuf,
+    open: Option<(String, File)>,
+    files: u64,
+    bytes: u64,
+    whole: bool,
+}
+
+impl Folder {
+    fn make(root: &Path) -> Result<Self, Failure> {
+        files::make_dir(root).map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => Failure::usage(format!("{} exists already", root.display()))
+                .means("a bundle is written into a new folder, so that nothing old is taken for part of it")
+                .next("give another name with --out")
+                .reason("exists"),
+            _ => Failure::usage(format!("cannot make {}: {error}", root.display()))
+                .next("look at the path given with --out")
+                .reason("unwritten"),
+        })?;
+        Ok(Self { root: root.to_owned(), open: None, files: 0, bytes: 0, whole: false })
+    }
+
+    fn write(&mut self, part: LogFilePart) -> Result<(), Failure> {
+        let LogFilePart { path, bytes, last } = part;
+        let plain = |name: &str| !name.is_empty() && !name.starts_with('.');
+        if !path.split('/').all(plain) {
+            return Err(
+                Failure::ours(format!("the node sent a file with the name {path:?}")).next("tell who wrote Varde")
+            );
+        }
+        let full = self.root.join(&path);
+        let failed = |error: std::io::Error| files::unwritten(&full, &error);
+        let mut file = match self.open.take() {
+            Some((same, file)) if same == path => file,
+            _ => create(&full).map_err(failed)?,
+        };
+        file.write_all(&bytes).map_err(failed)?;
+        self.bytes += bytes.len() as u64;
+        if last {
+            self.files += 1;
+            self.whole = path == "MANIFEST";
+        } else {
+            self.open = Some((path, file));
+        }
+        Ok(())
+    }
+
+    /// How many files and bytes; the manifest is the last file of a whole bundle.
+    fn finish(self) -> Result<(u64, u64), Failure> {
+        if self.whole {
+            return Ok((self.files, self.bytes));
+        }
+        Err(Failure::not_ready("the node broke off before the bundle was whole")
+            .means(format!("what lies in {} is no bundle", self.root.display()))
+            .next("remove it, see whether the node still runs (`varde status`), then try again"))
+    }
+}
+
+fn create(path: &Path) -> std::io::Result<File> {
+    if let Some(folder) = path.parent() {
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    }
+    File::options().create_new(true).write(true).mode(0o600).open(path)
+}

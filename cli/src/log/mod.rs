@@ -1,0 +1,36 @@
+//! `varde log`: the own node's exchange log. What an auditor does with its bundle is `varde audit`.
+
+mod export;
+mod show;
+mod status;
+
+use crate::context::Context;
+use crate::failure::{Exit, Failure};
+use clap::Subcommand;
+
+/// What to do with the log.
+#[derive(Debug, clap::Args)]
+#[command(arg_required_else_help = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Shows the newest leaves, and what was refused without a place in the log
+    Show(show::Args),
+    /// Shows the newest signed head, and how far each channel has come
+    Status(status::Args),
+    /// Writes a bundle for auditors into a new folder
+    Export(export::Args),
+}
+
+/// Hands the arguments to their verb.
+pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
+    match args.verb {
+        Verb::Show(args) => show::run(args, context).await,
+        Verb::Status(args) => status::run(args, context).await,
+        Verb::Export(args) => export::run(args, context).await,
+    }
+}

@@ -1,0 +1,135 @@
+//! The bundle for auditors: the whole log as it stands at one signed head, leaf by leaf, with what is still there of each.
+//!
+//! Reads go on beside the writer. What is below the head never changes; what came later is left out, so that the bundle is of
+//! one moment.
+
+use super::Node;
+use super::reopen::peer_of;
+use crate::port::StoreError;
+use crate::rows;
+use prost::Message;
+use std::collections::BTreeMap;
+use varde_proto::audit::{BundleSink, NotWritten, Scope, Writer};
+use varde_proto::envelope::Envelope;
+use varde_proto::id::Origin;
+use varde_proto::identity::agreement::DEFAULT_TEXT;
+use varde_proto::log::event::{Direction, Event, Kind};
+use varde_proto::log::leaf::Entry;
+
+/// Why there is no bundle.
+#[derive(Debug, thiserror::Error)]
+pub enum NotExported<E> {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The bundle could not be written.
+    #[error(transparent)]
+    Written(#[from] NotWritten<E>),
+}
+
+type Exported<S> = Result<(), NotExported<<S as BundleSink>::Error>>;
+
+/// Writes the bundle of this moment; returns the sink and the number of leaves.
+pub fn write<S: BundleSink>(node: &Node, scope: Scope, sink: S) -> Result<(S, u64), NotExported<S::Error>> {
+    let size = node.ledger.head().size().0;
+    let genesis = node.ledger.opening(0)?;
+    let genesis = Envelope::decode(genesis.event().body.as_slice()).map_err(|_| damaged("the genesis in leaf 0"))?;
+    let mut writer = Writer::new(sink, scope, &genesis, &node.me.origin)?;
+    writer.agreement(DEFAULT_TEXT)?;
+    let mut told = Told::default();
+    for index in 0..size {
+        leaf(node, index, &mut told, &mut writer)?;
+    }
+    writer.policy(&told.policy)?;
+    heads(node, size, &mut writer)?;
+    receipts(node, &told, &mut writer)?;
+    witnessed(node, &mut writer)?;
+    Ok((writer.finish(&node.message_key)?, size))
+}
+
+/// What the leaves below the head say that is needed for the rest.
+#[derive(Default)]
+struct Told {
+    policy: String,
+    /// Newest number sent, by peer and class.
+    sent: BTreeMap<(Origin, u8), u64>,
+}
+
+impl Told {
+    fn take(&mut self, event: &Event) {
+        match (&event.peer, event.direction, event.kind) {
+            (_, _, Kind::POLICY) => self.policy = String::from_utf8_lossy(&event.body).into_owned(),
+            (Some(peer), Direction::Out, Kind::SENT | Kind::ABANDONED) => {
+                let newest = self.sent.entry((peer.clone(), event.class)).or_default();
+                *newest = event.seq.max(*newest);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn damaged(what: &str) -> StoreError {
+    StoreError::Damaged(format!("{what} cannot be read"))
+}
+
+fn leaf<S: BundleSink>(node: &Node, index: u64, told: &mut Told, writer: &mut Writer<S>) -> Exported<S> {
+    let ledger = &node.ledger;
+    let entry = ledger.get(&rows::numbered(rows::LEAF, index))?.as_deref().and_then(Entry::parse);
+    let entry = entry.ok_or_else(|| damaged(&format!("leaf {index}")))?;
+    let opening = ledger.opening_if_kept(index)?;
+    let envelope = match ledger.read(&rows::numbered(rows::ENVELOPE, index))? {
+        Some(bytes) => Some(Envelope::decode(bytes.as_slice()).map_err(|_| damaged("an envelope"))?),
+        None => None,
+    };
+    if let Some(opening) = &opening {
+        told.take(opening.event());
+    }
+    Ok(writer.leaf(&entry, opening.as_ref(), envelope.as_ref())?)
+}
+
+fn heads<S: BundleSink>(node: &Node, size: u64, writer: &mut Writer<S>) -> Exported<S> {
+    let (from, to) = (rows::numbered(rows::HEAD, 0), rows::numbered(rows::HEAD, size + 1));
+    for row in node.ledger.scan(&from, &to, false) {
+        let (name, _) = row?;
+        let size = name.get(1..).and_then(|bytes| bytes.try_into().ok()).map(u64::from_be_bytes);
+        let size = size.ok_or_else(|| damaged("the row of a head"))?;
+        writer.head(&node.ledger.head_at(size)?)?;
+    }
+    Ok(())
+}
+
+/// Receipts of what was sent below the head; of later items there is nothing else in the bundle.
+fn receipts<S: BundleSink>(node: &Node, told: &Told, writer: &mut Writer<S>) -> Exported<S> {
+    for row in node.ledger.scan(&[rows::RECEIPT], &[rows::RECEIPT + 1], false) {
+        let (name, value) = row?;
+        let Some((peer, rest)) = peer_of(&node.me.origin, name.get(1..).unwrap_or_default()) else {
+            return Err(damaged("the row of a receipt").into());
+        };
+        let (class, seq) = match rest.split_first_chunk::<1>() {
+            Some(([class], seq)) => (*class, seq.try_into().map(u64::from_be_bytes)),
+            None => return Err(damaged("the row of a receipt").into()),
+        };
+        let seq = seq.map_err(|_| damaged("the row of a receipt"))?;
+        let sent = told.sent.get(&(peer.clone(), class)).copied().unwrap_or_default();
+        if seq <= sent {
+            writer.receipt(&peer, class, seq, &node.ledger.unseal(&name, &value)?)?;
+        }
+    }
+    Ok(())
+}
+
+/// The newest verified head of each peer's log; rows are in order of peer and size.
+fn witnessed<S: BundleSink>(node: &Node, writer: &mut Writer<S>) -> Exported<S> {
+    let mut newest: BTreeMap<Origin, Vec<u8>> = BTreeMap::new();
+    for row in node.ledger.scan(&[rows::PEER_HEAD], &[rows::PEER_HEAD + 1], false) {
+        let (name, mut value) = row?;
+        let (peer, _) = peer_of(&node.me.origin, name.get(1..).unwrap_or_default())
+            .filter(|_| value.len() > 32)
+            .ok_or_else(|| damaged("the row of a peer's head"))?;
+        newest.insert(peer, value.split_off(32));
+    }
+    for (origin, note) in &newest {
+        writer.witnessed(origin, note)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,197 @@
+//! What real nodes write for auditors: honest bundles verify and reconcile clean, and what was changed is named, also by the
+//! command line.
+#![allow(missing_docs, reason = "tests")]
+
+use serde_json::Value;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+use varde_node::edge::store::memory::MemoryStore;
+use varde_node::flow::bundle;
+use varde_node::flow::delivery;
+use varde_proto::audit::{Given, MemoryBundle, Scope, reconcile, verify};
+use varde_proto::id::{Digest, NodeId};
+use varde_tests::harness::{Country as Process, Outcome, binaries, pin_all, run, until};
+use varde_tests::pair::{Country, connect, release, route};
+
+const SOON: Duration = Duration::from_secs(120);
+
+fn id(n: u8) -> [u8; 16] {
+    *Digest::of(&[n]).0.first_chunk().unwrap()
+}
+
+/// NO sent three alerts to EE and one to LT; EE sent one back.
+async fn exchanged(dir: &Path) -> [Country; 3] {
+    let open =
+        |code: &'static str| Country::open(code, Arc::new(MemoryStore::default()), Box::leak(dir.join(code).into()));
+    let (no, ee, lt) = (open("NO").await, open("EE").await, open("LT").await);
+    let _links = (connect(&no, &ee), connect(&no, &lt));
+    let mut kept = Vec::new();
+    for n in 0..3 {
+        kept.push((&no, release(&no, route(id(n)), &[&ee]).await));
+    }
+    kept.push((&no, release(&no, route(id(3)), &[&ee, &lt]).await));
+    kept.push((&ee, release(&ee, route(id(4)), &[&no]).await));
+    for (country, kept) in kept {
+        let deliveries = delivery::wait(&country.node.ledger, kept, SOON).await.unwrap();
+        assert!(deliveries.iter().all(|d| matches!(d.state, delivery::State::Received { .. })), "{deliveries:?}");
+    }
+    [no, ee, lt]
+}
+
+fn national(country: &Country) -> MemoryBundle {
+    bundle::write(&country.node, Scope::National, MemoryBundle::new()).unwrap().0
+}
+
+fn given(country: &Country) -> Given {
+    Given { trusted: vec![country.keys[0].public().fingerprint()], views: Vec::new() }
+}
+
+fn on_disk(bundle: &MemoryBundle, root: &Path) {
+    for (path, bytes) in bundle {
+        let full = root.join(path);
+        std::fs::create_dir_all(full.parent().unwrap()).unwrap();
+        std::fs::write(full, bytes).unwrap();
+    }
+}
+
+fn varde(args: &[&str]) -> Outcome {
+    run(Command::new(&binaries().unwrap().varde).env_remove("VARDE_DIR").args(args)).unwrap()
+}
+
+fn codes(document: &Value) -> Vec<&str> {
+    document.as_array().unwrap().iter().map(|finding| finding["code"].as_str().unwrap()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bundles_of_honest_nodes_verify_and_reconcile_clean() {
+    let dir = tempfile::tempdir().unwrap();
+    let countries = exchanged(dir.path()).await;
+    let [no, ee, lt] = &countries;
+    let mut audits = Vec::new();
+    for country in &countries {
+        let audit = verify(&national(country), &given(country)).unwrap();
+        assert!(audit.findings.is_empty(), "{:?}", audit.findings);
+        audits.push(audit);
+    }
+    for (a, b) in [(0, 1), (0, 2), (1, 0)] {
+        assert_eq!(reconcile(&audits[a], &audits[b]), []);
+    }
+    let counts = audits[0].log.as_ref().unwrap().counts;
+    assert_eq!((counts.envelopes, counts.receipts), (5, 5));
+    let for_lt = Scope::For(NodeId::parse("LT").unwrap());
+    let (shown, _) = bundle::write(&no.node, for_lt, MemoryBundle::new()).unwrap();
+    let audit = verify(&shown, &given(no)).unwrap();
+    assert_eq!(audit.findings.iter().map(|f| f.code.name).collect::<Vec<_>>(), ["withheld"]);
+    assert_eq!(audit.log.as_ref().unwrap().counts.envelopes, 1);
+    assert_eq!(reconcile(&audit, &audits[2]), []);
+    let contains = |name: &str| shown.values().any(|bytes| bytes.windows(name.len()).any(|w| w == name.as_bytes()));
+    assert!(contains(lt.origin().as_str()));
+    assert!(!shown.keys().any(|path| path.contains(&format!("/{}/", ee.origin().node().lower()))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_says_clean_with_0_and_names_a_changed_byte_with_3() {
+    let dir = tempfile::tempdir().unwrap();
+    let [no, ee, _] = &exchanged(dir.path()).await;
+    let (at_no, at_ee) = (dir.path().join("no.bundle"), dir.path().join("ee.bundle"));
+    on_disk(&national(no), &at_no);
+    on_disk(&national(ee), &at_ee);
+    let (no_path, ee_path) = (at_no.to_str().unwrap(), at_ee.to_str().unwrap());
+    let trust = given(no).trusted[0].to_string();
+
+    let clean = varde(&["audit", "verify", no_path, "--trust", &trust, "--json"]).json(0).unwrap();
+    assert_eq!(codes(&clean), Vec::<&str>::new());
+    let unpinned = varde(&["audit", "verify", no_path, "--json"]).json(0).unwrap();
+    assert_eq!(codes(&unpinned), ["unpinned-identity"]);
+    assert!(unpinned[0]["text"].as_str().unwrap().contains(&trust));
+    assert_eq!(
+        (unpinned[0]["severity"].as_str(), unpinned[0]["origin"].as_str()),
+        (Some("note"), Some("varde.example/no/1"))
+    );
+    let both = varde(&["audit", "reconcile", no_path, ee_path, "--json"]).json(0).unwrap();
+    assert_eq!(codes(&both), ["unpinned-identity", "unpinned-identity"]);
+
+    let victim = at_no.join("openings/000");
+    let mut bytes = std::fs::read(&victim).unwrap();
+    bytes[100] ^= 1;
+    std::fs::write(&victim, bytes).unwrap();
+    let changed = varde(&["audit", "verify", no_path, "--trust", &trust, "--json"]).json(3).unwrap();
+    assert_eq!(codes(&changed), ["file-changed"]);
+    let text = varde(&["audit", "verify", no_path]);
+    assert_eq!(text.code, Some(3));
+    assert!(text.stdout.contains("openings/000") && text.stderr.contains("ask for the bundle again"), "{text:?}");
+    assert_eq!(varde(&["audit", "verify", no_path, "--trust", "12"]).code, Some(2));
+    assert_eq!(varde(&["audit", "verify", dir.path().to_str().unwrap()]).code, Some(2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receipt_in_a_bundle_is_a_proof_that_stands_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let [no, ee, _] = &exchanged(dir.path()).await;
+    let bundle = national(no);
+    let packed = &bundle["receipts/varde.example/ee/1/2/000"];
+    let receipts = varde_proto::log::tiles::read_bundle(packed).unwrap();
+    assert_eq!(receipts.len(), 4);
+    let (file, policy) = (dir.path().join("a.tlog-proof"), dir.path().join("policy"));
+    std::fs::write(&file, receipts[0]).unwrap();
+    let vkey = varde_proto::log::head::log_vkey(ee.origin(), &ee.keys[1].public()).unwrap();
+    std::fs::write(&policy, format!("log {}\nquorum none\n", vkey.text())).unwrap();
+    let paths = [file.to_str().unwrap(), policy.to_str().unwrap()];
+    let proof = varde(&["audit", "proof", paths[0], "--policy", paths[1], "--json"]).json(0).unwrap();
+    assert_eq!((proof["verified"].as_bool(), proof["event"]["kind"].as_str()), (Some(true), Some("received")));
+    assert_eq!(proof["origin"].as_str(), Some(ee.origin().as_str()));
+
+    let other = varde_proto::log::head::log_vkey(no.origin(), &no.keys[1].public()).unwrap();
+    std::fs::write(&policy, format!("log {}\nquorum none\n", other.text())).unwrap();
+    let refused = varde(&["audit", "proof", paths[0], "--policy", paths[1], "--json"]).json(3).unwrap();
+    assert_eq!(refused["findings"][0]["code"].as_str(), Some("proof-untrusted"));
+}
+
+#[test]
+fn a_running_node_shows_its_log_and_exports_what_an_auditor_verifies() {
+    let home = tempfile::tempdir().unwrap();
+    let mut no = Process::init(home.path(), "NO").unwrap();
+    let mut ee = Process::init(home.path(), "EE").unwrap();
+    pin_all(&[&no, &ee]).unwrap();
+    no.start().unwrap();
+    ee.start().unwrap();
+    let kinds = |country: &Process| {
+        let shown = country.varde(&["log", "show", "--json"]).unwrap().json(0).unwrap();
+        let leaves = shown.as_array().unwrap().iter().filter(|line| line["journal"] == false);
+        leaves.map(|line| line["what"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let met = ["genesis", "policy", "roster", "agreement", "agreement"];
+    for country in [&no, &ee] {
+        until("both to accept the agreement", SOON, || (kinds(country) == met).then_some(())).unwrap();
+    }
+    let standing = no.varde(&["log", "status", "--json"]).unwrap().json(0).unwrap();
+    assert_eq!(standing["size"].as_u64(), Some(5));
+    let head = no.varde(&["log", "status", "--head"]).unwrap().ok().unwrap();
+    assert!(head.starts_with("varde.example/no/1\n5\n"), "{head}");
+    let view = home.path().join("no.head");
+    std::fs::write(&view, head).unwrap();
+
+    let mut bundles = Vec::new();
+    let mut trusted = Vec::new();
+    for country in [&no, &ee] {
+        let out = home.path().join(format!("{}.bundle", country.code()));
+        let out = out.to_str().unwrap().to_owned();
+        let written = country.varde(&["log", "export", "--out", &out, "--json"]).unwrap().json(0).unwrap();
+        assert!(written["files"].as_u64() > Some(8));
+        let again = country.varde(&["log", "export", "--out", &out]).unwrap();
+        assert_eq!(again.code, Some(2), "an existing folder was written over");
+        trusted.push(country.varde(&["peer", "fingerprint"]).unwrap().ok().unwrap().trim().to_owned());
+        bundles.push(out);
+    }
+    let by = [&trusted[0], &trusted[1]];
+    let verified =
+        varde(&["audit", "verify", &bundles[0], "--trust", by[0], "--view", view.to_str().unwrap(), "--json"]);
+    assert_eq!(codes(&verified.json(0).unwrap()), Vec::<&str>::new());
+    let reconciled =
+        varde(&["audit", "reconcile", &bundles[0], &bundles[1], "--trust", by[0], "--trust", by[1], "--json"]);
+    assert_eq!(codes(&reconciled.json(0).unwrap()), Vec::<&str>::new());
+    no.stop().unwrap();
+    ee.stop().unwrap();
+}
