@@ -39,7 +39,8 @@ pub const INBOX: u8 = b'm';
 pub const BUDGET: u8 = b'b';
 /// Trend summary held, by issuer's country, cohort and edition: index and digest. Plain.
 pub const SUMMARY: u8 = b's';
-/// Salt and signed act of staff behind a trend summary, by the index under which that is kept. Sealed.
+/// Key of the commitment to the signed act of staff behind a trend summary, and the act, by the index under which the
+/// summary is kept. Sealed.
 pub const ACT: u8 = b'w';
 /// Journal of refused connections and unproven frames, by number; bounded. Sealed.
 pub const JOURNAL: u8 = b'j';

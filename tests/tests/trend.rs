@@ -187,6 +187,19 @@ async fn each_line_of_the_budget_is_a_leaf_of_the_log_and_reaches_the_recipients
     assert_eq!([ours[0].1.act.name(), ours[1].1.act.name()], ["RESERVE", "COMMIT"]);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_act_of_whoever_released_it_stays_here_and_the_log_commits_to_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (no, lt) = (country("NO", memory(), dir.path()).await, country("LT", memory(), dir.path()).await);
+    no.pin(&lt);
+    let released = publish(&no, &[&lt]).await.unwrap();
+    let ledger = &no.node.ledger;
+    let kept = ledger.read(&rows::numbered(rows::ACT, released.kept)).unwrap().unwrap();
+    assert_eq!(&kept[32..], b"a signed act");
+    let restricted = ledger.opening(released.kept).unwrap().event().restricted;
+    assert!(restricted != Digest::NONE && restricted != Digest::of(b"a signed act"));
+}
+
 /// Records in what order the budget was written and the records read, and dies on demand.
 struct Spy {
     inner: Arc<MemoryStore>,

@@ -17,6 +17,7 @@ use crate::national::disclosure::{Plan, disclose};
 use crate::port::{Peer, StoreError};
 use crate::rows;
 use chance::Chance;
+use hmac::{Hmac, KeyInit, Mac};
 pub use spend::lines;
 use std::sync::Arc;
 use tokio::sync::Mutex;
@@ -231,9 +232,9 @@ impl Summarise {
             if let Some(line) = &settles {
                 spend::write(desk, line)?;
             }
-            let salted = [&desk.random::<32>()[..], &act].concat();
-            let kept = outbox::owe(desk, &signed, Digest::of(&[b"varde/act-commitment/v1\n", &salted[..]].concat()))?;
-            desk.seal(rows::numbered(rows::ACT, kept), &salted)?;
+            let key = desk.random::<32>();
+            let kept = outbox::owe(desk, &signed, commitment(&key, &act))?;
+            desk.seal(rows::numbered(rows::ACT, kept), &[&key[..], &act].concat())?;
             let row = filing::summary_row(desk.origin().node(), place.0, place.1);
             desk.put(row, filing::filed(kept, digest));
             Ok(kept)
@@ -261,6 +262,16 @@ impl Summarise {
     ) -> Result<T, NotReleased> {
         Ok(self.node.ledger.commit(decide).await?.into_value())
     }
+}
+
+/// What the log says of details that stay in the country (docs/protocol.md, "Leaf"): HMAC-SHA-256 under a fresh key.
+fn commitment(key: &[u8; 32], details: &[u8]) -> Digest {
+    // RFC 2104: a key shorter than the block of 64 bytes is filled with zeros.
+    let mut block = [0; 64];
+    block[..32].copy_from_slice(key);
+    let mut mac = Hmac::<sha2::Sha256>::new((&block).into());
+    mac.update(details);
+    Digest(mac.finalize().into_bytes().into())
 }
 
 /// Counts the cohort and puts noise on every cell. The exact counts end with this function.
