@@ -1,12 +1,15 @@
 //! The federation as one program: what the demonstration, the scenarios, the fault tests and the benchmarks share.
 
 pub mod bench;
+#[path = "../fuzz/src/decoders.rs"]
+pub mod decoders;
 pub mod harness;
 pub mod pair;
 pub mod party;
 pub mod powercut;
 pub mod rogue;
 pub mod sample;
+pub mod seeds;
 pub mod staff;
 pub mod story;
 pub mod tidy;
