@@ -3,6 +3,7 @@
 //! In: the steps, each checking what it claims before it says it. Out: how they are shown (`src/bin/demo.rs`). Everyone and
 //! everything in it is invented.
 
+mod alert;
 mod countries;
 mod records;
 mod trends;
@@ -19,9 +20,11 @@ pub struct Step {
 }
 
 /// The whole story, in order.
-pub const STEPS: [Step; 4] = [
+pub const STEPS: [Step; 6] = [
     Step { title: "four countries start their nodes and pin each other", tell: countries::start },
     Step { title: "case records go in", tell: records::import },
+    Step { title: "NO drafts an alert from its records, and looks at what would leave", tell: alert::draft },
+    Step { title: "it is released to LT and EE, and to nobody else", tell: alert::release },
     Step { title: "each country releases its first trend edition to the others", tell: trends::release },
     Step { title: "an analyst at EE asks about the corridor from LT to NO", tell: trends::corridor },
 ];
@@ -30,12 +33,13 @@ pub const STEPS: [Step; 4] = [
 pub struct Story {
     home: PathBuf,
     countries: Vec<Country>,
+    alert: Option<String>,
 }
 
 impl Story {
     /// A story that plays in `home`, an empty folder.
     pub fn new(home: &Path) -> Self {
-        Self { home: home.to_owned(), countries: Vec::new() }
+        Self { home: home.to_owned(), countries: Vec::new(), alert: None }
     }
 
     /// Where everything lies.
@@ -56,5 +60,9 @@ impl Story {
     fn country(&self, code: &str) -> Result<&Country, Trouble> {
         let found = self.countries.iter().find(|c| c.code() == code);
         found.ok_or_else(|| Trouble::new(format!("{code} has no node yet")))
+    }
+
+    fn alert(&self) -> Result<&str, Trouble> {
+        self.alert.as_deref().ok_or_else(|| Trouble::new("no alert was drafted yet"))
     }
 }
