@@ -28,3 +28,8 @@ fn the_story_ends_well_and_the_guides_that_build_on_it_tell_the_truth() -> Resul
     }
     play("analyst.md", home.path(), 6)
 }
+
+#[test]
+fn the_coordinators_guide_works_from_an_empty_folder() -> Result<(), Trouble> {
+    play("coordinator.md", tempfile::tempdir()?.path(), 20)
+}
