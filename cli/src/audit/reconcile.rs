@@ -29,6 +29,7 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     let given = Given { trusted: trust::fingerprints(&trust)?, views: Vec::new() };
     let (a, b) = (verify::one(&first, &given, context)?, verify::one(&second, &given, context)?);
     let between = audit::reconcile(&a, &b);
+    show::between(&a, &b, &between, context);
     let findings = [a.findings, b.findings, between].concat();
     show::findings(&findings, context)
 }

@@ -3,8 +3,10 @@
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use serde::Serialize;
-use varde_proto::audit::{Finding, Log, Severity};
+use std::path::Path;
+use varde_proto::audit::{Audit, Counts, Finding, Log, Severity};
 use varde_proto::id::Origin;
+use varde_proto::log::Direction;
 
 /// A finding as scripts get it.
 #[derive(Debug, Serialize)]
@@ -98,28 +100,42 @@ fn advise(findings: &[Finding], context: &Context) {
     }
 }
 
-/// How much of a bundle was checked, on stderr.
-pub(super) fn checked(root: &std::path::Path, log: Option<&Log>, context: &Context) {
+/// The verdict on one bundle and how much was checked, on stdout.
+pub(super) fn verdict(root: &Path, audit: &Audit, context: &Context) {
     if context.render.is_json() {
         return;
     }
-    let text = match log {
-        None => format!("{}: could not be read as a bundle", root.display()),
+    let verdict = if audit.is_clean() { "clean" } else { "NOT CLEAN" };
+    let what = match &audit.log {
+        None => "it could not be read as a bundle".to_owned(),
         Some(log) => {
-            let counts = log.counts;
-            let until = counts.until.map(|time| format!(", newest of {time}")).unwrap_or_default();
+            let Counts { opened, heads, envelopes, receipts, decisions, until } = log.counts;
+            let until = until.map(|time| format!(" until {time}")).unwrap_or_default();
             format!(
-                "{}: {} ({}), {} leaves{until}: {} openings, {} heads, {} envelopes, {} receipts checked",
-                root.display(),
+                "{} ({}), {} leaves{until}; checked {opened} openings, {heads} heads, {envelopes} envelopes, \
+                 {receipts} receipts, {decisions} sharing decisions",
                 log.origin,
                 log.scope,
-                log.size().0,
-                counts.opened,
-                counts.heads,
-                counts.envelopes,
-                counts.receipts
+                log.size().0
             )
         }
     };
-    context.render.talk(&text);
+    context.render.line(format!("{}: {verdict}: {what}", root.display()));
+}
+
+/// The verdict on two bundles side by side, on stdout.
+pub(super) fn between(a: &Audit, b: &Audit, findings: &[Finding], context: &Context) {
+    if context.render.is_json() {
+        return;
+    }
+    if let (Some(a), Some(b)) = (&a.log, &b.log) {
+        let items = |log: &Log, other: &Log| {
+            let channels = log.channels().filter(|(c, _)| c.peer == other.origin && c.direction == Direction::Out);
+            channels.map(|(_, items)| items.len()).sum::<usize>()
+        };
+        let verdict = if exit(findings) == Exit::Done { "agree" } else { "DO NOT AGREE" };
+        let (there, back) = (items(a, b), items(b, a));
+        let (a, b) = (a.origin.node(), b.origin.node());
+        context.render.line(format!("{a} and {b} {verdict}: {there} items from {a} to {b}, {back} from {b} to {a}"));
+    }
 }

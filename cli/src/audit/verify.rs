@@ -45,12 +45,12 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     show::findings(&findings, context)
 }
 
-/// Verifies one, and says on stderr how much there was to check.
+/// Verifies one, and says how much there was to check.
 pub(super) fn one(root: &Path, given: &Given, context: &Context) -> Result<Audit, Failure> {
     let folder = Folder::open(root, context)?;
     let audit = audit::verify(&folder, given);
     folder.done();
     let audit = audit.map_err(|error| folder::unreadable(folder.root(), &error))?;
-    show::checked(root, audit.log.as_ref(), context);
+    show::verdict(root, &audit, context);
     Ok(audit)
 }

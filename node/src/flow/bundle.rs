@@ -4,6 +4,7 @@
 //! one moment.
 
 use super::Node;
+use super::alert::drafts;
 use super::reopen::peer_of;
 use crate::port::StoreError;
 use crate::rows;
@@ -41,6 +42,7 @@ pub fn write<S: BundleSink>(node: &Node, scope: Scope, sink: S) -> Result<(S, u6
         leaf(node, index, &mut told, &mut writer)?;
     }
     writer.policy(&told.policy)?;
+    decisions(node, size, &mut writer)?;
     heads(node, size, &mut writer)?;
     receipts(node, &told, &mut writer)?;
     witnessed(node, &mut writer)?;
@@ -85,6 +87,19 @@ fn leaf<S: BundleSink>(node: &Node, index: u64, told: &mut Told, writer: &mut Wr
         told.take(opening.event());
     }
     Ok(writer.leaf(&entry, opening.as_ref(), envelope.as_ref())?)
+}
+
+/// The sharing decision of each released alert, at its first `sent` leaf.
+fn decisions<S: BundleSink>(node: &Node, size: u64, writer: &mut Writer<S>) -> Exported<S> {
+    for (index, id) in drafts::released(&node.ledger)?.into_iter().filter(|(index, _)| *index < size) {
+        match drafts::find(&node.ledger, id) {
+            Ok(draft) => writer.decision(index, &draft.decision.opening(&draft.salt))?,
+            Err(drafts::Refused::Store(failure)) => return Err(failure.into()),
+            // Erased since.
+            Err(_) => {}
+        }
+    }
+    Ok(())
 }
 
 fn heads<S: BundleSink>(node: &Node, size: u64, writer: &mut Writer<S>) -> Exported<S> {

@@ -104,6 +104,8 @@ codes! {
     ENVELOPE_UNSIGNED = Finding "envelope-unsigned" "L6" "do not rely on its content; ask the issuer whether it is theirs";
     /// The payload breaks a rule that both ends check.
     AGAINST_RULES = Finding "against-rules" "L4" "both ends should have refused it; tell both coordinators";
+    /// A sharing decision that is not the one that the leaf names.
+    DECISION_ALTERED = Finding "decision-altered" "L4" "ask the coordinator for the decision as it was signed";
     /// A payload of a type that this version does not read.
     UNKNOWN_PAYLOAD = Note "unknown-payload" "" "its signature is good; verify again with a newer version of this program";
     /// A line of the privacy budget does not follow from those before it.

@@ -135,7 +135,15 @@ impl Leaves<'_> {
             class: event.class,
         };
         match payload::check(envelope, &expected) {
-            Ok(Checked::Known) => {}
+            Ok(Checked::Alert(decision)) if out && decision != event.restricted => {
+                self.say(
+                    index,
+                    event,
+                    codes::DECISION_ALTERED,
+                    "the alert names another sharing decision than the leaf",
+                );
+            }
+            Ok(Checked::Alert(_) | Checked::Known) => {}
             Ok(Checked::Unknown) => {
                 let kind: String = envelope.payload_type.chars().take(80).collect();
                 self.say(index, event, codes::UNKNOWN_PAYLOAD, format!("this version does not read {kind}"));

@@ -5,6 +5,7 @@
 //! tile/L/N  tile/entries/N                              tlog-tiles
 //! checkpoints/N                                         every signed head, packed in order of size
 //! openings/N  envelopes/N                               packed by leaf index
+//! decisions/N                                           national only: sharing decisions, packed by leaf index
 //! receipts/<origin>/<class>/N                           packed by sequence number, the first in place 0
 //! witnessed/<origin>                                    newest verified head of each other log
 //! agreements/<sha256>                                   texts
@@ -27,6 +28,7 @@ pub(super) const GENESIS: &str = "keys/genesis";
 pub(super) const CHECKPOINTS: &str = "checkpoints";
 pub(super) const OPENINGS: &str = "openings";
 pub(super) const ENVELOPES: &str = "envelopes";
+pub(super) const DECISIONS: &str = "decisions";
 pub(super) const RECEIPTS: &str = "receipts";
 pub(super) const WITNESSED: &str = "witnessed";
 pub(super) const AGREEMENTS: &str = "agreements";

@@ -13,7 +13,7 @@ use crate::envelope::Envelope;
 use crate::id::{Digest, LogIndex};
 use crate::identity::Genesis;
 use crate::log::event::{Direction, Event, Kind};
-use crate::log::leaf::Opening;
+use crate::log::leaf::{DECISION, Opening};
 use crate::log::tree::Tree;
 use crate::time::Timestamp;
 use prost::Message;
@@ -47,6 +47,8 @@ pub(super) struct Leaves<'a> {
     pub(super) withheld: u64,
     /// Leaves that were opened.
     pub(super) opened: u64,
+    /// Sharing decisions that open what their leaf names.
+    pub(super) decisions: u64,
     last_time: Option<Timestamp>,
     unclosed: Vec<usize>,
 }
@@ -74,6 +76,7 @@ impl<'a> Leaves<'a> {
             unknown: Vec::new(),
             withheld: 0,
             opened: 0,
+            decisions: 0,
             last_time: None,
             unclosed: Vec::new(),
         };
@@ -93,6 +96,7 @@ impl<'a> Leaves<'a> {
         }
         let envelopes = files.take_packed(&packed(layout::ENVELOPES, block), self.out)?;
         let envelopes = envelopes.unwrap_or_default();
+        let decisions = files.take_packed(&packed(layout::DECISIONS, block), self.out)?.unwrap_or_default();
         let readable = !files.lost(&path);
         for place in 0..width {
             let index = LogIndex(block * layout::PACK + place);
@@ -111,6 +115,9 @@ impl<'a> Leaves<'a> {
             if let Some(event) = &event {
                 self.take(index, event);
             }
+            if let (Some(event), Some(bytes)) = (&event, at(&decisions)) {
+                self.decision(index, event, &bytes);
+            }
             if let Some(envelope) = envelope {
                 self.judge(index, event.as_ref(), envelope);
             } else if let Some(event) = &event {
@@ -118,6 +125,15 @@ impl<'a> Leaves<'a> {
             }
         }
         Ok(())
+    }
+
+    fn decision(&mut self, index: LogIndex, event: &Event, opening: &[u8]) {
+        if event.kind != Kind::SENT || Digest::of(&[DECISION, opening].concat()) != event.restricted {
+            let text = format!("the sharing decision at leaf {} is not the one that the leaf names", index.0);
+            self.say(index, event, codes::DECISION_ALTERED, text);
+            return;
+        }
+        self.decisions += 1;
     }
 
     fn lose(&mut self, index: LogIndex) -> Option<Event> {

@@ -108,6 +108,8 @@ pub struct Counts {
     pub envelopes: u64,
     /// Receipts that verify.
     pub receipts: u64,
+    /// Sharing decisions that are the ones the leaves name; a bundle need not show them.
+    pub decisions: u64,
     /// Time of the newest leaf.
     pub until: Option<Timestamp>,
 }
@@ -133,6 +135,7 @@ fn read(source: &dyn BundleSource, given: &Given, out: &mut Findings) -> Result<
         heads: read.signed.len() as u64,
         envelopes: leaves.items.envelopes,
         receipts: receipts.by_channel.values().map(|receipts| receipts.len() as u64).sum(),
+        decisions: leaves.decisions,
         until: leaves.last_time(),
     };
     let (scope, channels) = (leaves.scope, leaves.channels.into_inner());

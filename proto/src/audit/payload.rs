@@ -9,6 +9,8 @@ use crate::summary::{LedgerEntry, TrendSummary};
 
 /// How far a payload that passed could be checked.
 pub(super) enum Checked {
+    /// Whole; an alert names a sharing decision.
+    Alert(Digest),
     /// Whole.
     Known,
     /// Of a type that this version does not read; only its signature was checked.
@@ -18,7 +20,7 @@ pub(super) enum Checked {
 /// Checks an item's envelope as sender and receiver do.
 pub(super) fn check(envelope: &Envelope, expected: &Expected<'_>) -> Result<Checked, Rejection> {
     if envelope.payload_type == Alert::TYPE {
-        envelope::verify::<Alert>(envelope, expected).map(|_| Checked::Known)
+        envelope::verify::<Alert>(envelope, expected).map(|alert| Checked::Alert(alert.payload().decision()))
     } else if envelope.payload_type == TrendSummary::TYPE {
         envelope::verify::<TrendSummary>(envelope, expected).map(|_| Checked::Known)
     } else if envelope.payload_type == LedgerEntry::TYPE {

@@ -40,6 +40,14 @@ struct Pack {
     things: Vec<Vec<u8>>,
 }
 
+impl Pack {
+    /// Puts a thing into its place; what was skipped is empty.
+    fn place(&mut self, slot: u64, thing: Vec<u8>) {
+        self.things.resize((slot % layout::PACK) as usize, Vec::new());
+        self.things.push(thing);
+    }
+}
+
 /// A bundle being written.
 #[derive(Debug)]
 pub struct Writer<S> {
@@ -50,6 +58,7 @@ pub struct Writer<S> {
     entries: Vec<Vec<u8>>,
     openings: Vec<Vec<u8>>,
     envelopes: Pack,
+    decisions: Pack,
     levels: Vec<Vec<Digest>>,
     tiles: Vec<u64>,
     tree: Frontier,
@@ -72,6 +81,7 @@ impl<S: BundleSink> Writer<S> {
             entries: Vec::new(),
             openings: Vec::new(),
             envelopes: Pack::default(),
+            decisions: Pack::default(),
             levels: Vec::new(),
             tiles: Vec::new(),
             tree: Frontier::default(),
@@ -155,9 +165,21 @@ impl<S: BundleSink> Writer<S> {
         }
         if let Some((_, last, pack)) = &mut self.receipts {
             *last = seq;
-            pack.things.resize((slot % layout::PACK) as usize, Vec::new());
-            pack.things.push(proof.to_vec());
+            pack.place(slot, proof.to_vec());
         }
+        Ok(())
+    }
+
+    /// What opens the sharing decision that a `sent` leaf names; by ascending index. Only a national bundle shows it.
+    pub fn decision(&mut self, index: u64, opening: &[u8]) -> Written<S> {
+        if self.scope != Scope::National {
+            return Ok(());
+        }
+        if index / layout::PACK != self.decisions.number {
+            self.flush_decisions()?;
+            self.decisions.number = index / layout::PACK;
+        }
+        self.decisions.place(index, opening.to_vec());
         Ok(())
     }
 
@@ -177,6 +199,7 @@ impl<S: BundleSink> Writer<S> {
             }
         }
         self.flush_envelopes()?;
+        self.flush_decisions()?;
         self.flush_heads()?;
         self.flush_receipts()?;
         self.seal(newest.size(), message_key)?;
@@ -229,9 +252,16 @@ impl<S: BundleSink> Writer<S> {
             self.flush_envelopes()?;
             self.envelopes.number = index / layout::PACK;
         }
-        self.envelopes.things.resize((index % layout::PACK) as usize, Vec::new());
-        self.envelopes.things.push(bytes);
+        self.envelopes.place(index, bytes);
         Ok(())
+    }
+
+    fn flush_decisions(&mut self) -> Written<S> {
+        let Pack { number, things } = std::mem::take(&mut self.decisions);
+        if things.is_empty() {
+            return Ok(());
+        }
+        self.packed(&packed(layout::DECISIONS, number), &things, "decision")
     }
 
     fn flush_envelopes(&mut self) -> Written<S> {

@@ -4,6 +4,7 @@
 use super::{ChildHeard, GuardianInformed, Harm, Necessity};
 use crate::id::Digest;
 use crate::json::{Fields, Out};
+use crate::log::leaf::DECISION;
 use crate::vocabulary::{DeskRole, Vocabulary};
 use crate::wire::{operator, peer};
 use prost::Message;
@@ -83,10 +84,12 @@ impl Decision {
 
     /// What leaves of it: SHA-256 over a fixed prefix, 32 random bytes, and its bytes.
     pub fn commitment(&self, salt: &[u8; 32]) -> Digest {
-        let mut bytes = b"varde/decision/v1\n".to_vec();
-        bytes.extend_from_slice(salt);
-        bytes.extend(self.to_wire().encode_to_vec());
-        Digest::of(&bytes)
+        Digest::of(&[DECISION, &self.opening(salt)].concat())
+    }
+
+    /// What opens the commitment for the country's own auditors: the 32 random bytes, and its bytes.
+    pub fn opening(&self, salt: &[u8; 32]) -> Vec<u8> {
+        [&salt[..], &self.to_wire().encode_to_vec()].concat()
     }
 
     /// What a person wrote about it.

@@ -96,6 +96,10 @@ pub fn restricted(salt: &[u8; SALT_BYTES], details: &[u8]) -> Digest {
     keyed(salt, details)
 }
 
+/// What a sharing decision's commitment begins with: SHA-256 over this, 32 random bytes and the decision's bytes. It stands in
+/// the alert and, as `restricted`, in the `sent` leaves.
+pub const DECISION: &[u8] = b"varde/decision/v1\n";
+
 fn keyed(key: &[u8], message: &[u8]) -> Digest {
     // HMAC takes a key of any length, so `new_from_slice` cannot fail; a failure would show as the empty commitment.
     Hmac::<Sha256>::new_from_slice(key)

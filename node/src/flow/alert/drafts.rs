@@ -164,6 +164,19 @@ pub fn all(ledger: &Ledger) -> Result<Vec<Draft>, StoreError> {
     Ok(drafts)
 }
 
+/// Released drafts by the index of their first `sent` leaf.
+pub fn released(ledger: &Ledger) -> Result<Vec<(u64, AlertId)>, StoreError> {
+    let mut released = Vec::new();
+    for found in ledger.scan(&[rows::DRAFT], &[rows::DRAFT + 1], false) {
+        let (name, value) = found?;
+        let draft = Draft::from_bytes(&ledger.unseal(&name, &value)?);
+        let draft = draft.map_err(|_| StoreError::Damaged("a draft cannot be read".into()))?;
+        released.extend(draft.sent.first().map(|index| (*index, draft.content.id)));
+    }
+    released.sort_unstable();
+    Ok(released)
+}
+
 /// Approves a draft in the name of another person than who drafted it. Approving twice changes nothing.
 pub async fn approve(node: &Node, id: AlertId, act: Option<Envelope>) -> Result<Draft, Refused> {
     let about = find(&node.ledger, id)?.digest();

@@ -169,6 +169,47 @@ fn an_envelope_that_is_gone_changed_or_signed_by_another_is_found() {
     assert_eq!(names(&findings), ["envelope-unlogged"], "{findings:?}");
 }
 
+#[test]
+fn a_sharing_decision_that_was_changed_afterwards_is_found() {
+    let (no, ee) = two();
+    let index = place(&no, Kind::SENT, 0);
+    let findings = found(&no, &no.with("decisions/000", |bytes| repack(bytes, index, |old| old[35] ^= 1)));
+    assert_eq!(names(&findings), ["decision-altered"], "{findings:?}");
+    let other = logged(|no, _| {
+        let envelope = no.alert(content(9), &[&ee]);
+        let leaf = no.item(Kind::SENT, Direction::Out, &ee, envelope::digest(&envelope));
+        let index = no.log(Event { restricted: Digest([9; 32]), ..leaf });
+        no.envelopes.insert(index, envelope);
+    });
+    // The leaf neither names the decision that is shown nor the one in the alert.
+    assert_eq!(other, ["decision-altered", "decision-altered", "undelivered"]);
+}
+
+/// Whatever byte its own operator changes and signs again, the bundle is not clean, unless the byte decides nothing.
+#[test]
+fn no_byte_can_be_changed_by_the_operator_without_a_finding() {
+    let (no, _) = two();
+    let honest = no.national();
+    let mut chance = Digest::of(b"chance");
+    for _ in 0..250 {
+        chance = Digest::of(&chance.0);
+        let number = |from: usize| chance.0[from..from + 4].iter().fold(0, |n, b| n << 8 | usize::from(*b));
+        let paths: Vec<&String> = honest.keys().filter(|path| path.contains('/') && *path != "keys/genesis").collect();
+        let path = paths[number(0) % paths.len()];
+        let byte = number(4) % honest[path].len();
+        let bundle = no.with(path, |bytes| bytes[byte] ^= 1 << (chance.0[8] % 8));
+        // The key hint of an envelope is no part of what is signed, and never a decision.
+        let hint = |envelope: &Envelope| envelope.signatures[0].key_id.clone().into_bytes();
+        let nearby = &honest[path][byte.saturating_sub(8)..(byte + 8).min(honest[path].len())];
+        let in_hint = path.starts_with("envelopes/")
+            && no
+                .envelopes
+                .values()
+                .any(|e| hint(e).windows(nearby.len().min(4)).any(|w| nearby.windows(w.len()).any(|n| n == w)));
+        assert!(in_hint || !found(&no, &bundle).is_empty(), "{path} byte {byte}");
+    }
+}
+
 /// The node logs what an honest one would not; what a reader finds besides.
 fn logged(change: impl FnOnce(&mut Country, &mut Country)) -> Vec<&'static str> {
     let (mut no, mut ee) = two();

@@ -33,6 +33,7 @@ fn honest_bundles_are_clean_and_say_how_much_was_checked() {
         assert_eq!(counts.heads, country.heads.len() as u64);
         assert_eq!(counts.receipts, country.receipts.len() as u64);
         assert_eq!(counts.envelopes, country.envelopes.len() as u64);
+        assert!(counts.decisions > 0);
     }
     let notes = verify(&no.national(), &no.given()).unwrap().findings;
     assert_eq!(names(&notes), ["rejected"]);
@@ -89,6 +90,7 @@ fn a_bundle_for_one_peer_shows_what_concerns_it_and_no_more() {
     let packed = crate::log::tiles::read_bundle(&for_ee["envelopes/000"]).unwrap();
     let given = packed.iter().filter(|envelope| !envelope.is_empty()).count();
     assert_eq!((lts, given), (0, ours - 1));
+    assert!(!for_ee.keys().any(|path| path.starts_with("decisions/")), "a sharing decision left the country");
     let both_sides =
         super::reconcile(&verify(&for_ee, &no.given()).unwrap(), &verify(&ee.national(), &ee.given()).unwrap());
     assert_eq!(names(&both_sides), Vec::<&str>::new());

@@ -11,7 +11,7 @@ use crate::identity::{Acceptance, Genesis, SecretKey};
 use crate::log::chain;
 use crate::log::event::{Direction, Event, Kind};
 use crate::log::head::{Head, log_vkey};
-use crate::log::leaf::Opening;
+use crate::log::leaf::{DECISION, Opening};
 use crate::log::note::Note;
 use crate::log::proof::TlogProof;
 use crate::log::tree::Tree;
@@ -177,7 +177,7 @@ impl Country {
             agreement: Bytes::copy_from_slice(&default_agreement().0),
             salt: Bytes::copy_from_slice(&Digest::of(&content.id.0).0),
         };
-        let alert = Alert::issue(content, header, sample::now(), Digest::of(b"decision")).unwrap();
+        let alert = Alert::issue(content, header, sample::now(), decision()).unwrap();
         envelope::sign(Alert::TYPE, &alert.to_wire(), &self.message_key())
     }
 
@@ -200,6 +200,7 @@ impl Country {
             object,
             chain: chain::next(&before, seq + 1, &object),
             agreement: default_agreement(),
+            restricted: if kind == Kind::SENT { decision() } else { Digest::NONE },
             ..Event::local(kind, now())
         }
     }
@@ -208,6 +209,13 @@ impl Country {
 /// A key that nobody knows.
 pub(super) fn stranger() -> SecretKey {
     key(240)
+}
+
+/// What opens the sharing decision behind every alert here: 32 random bytes, and a decision.
+pub(super) const DECISION_OPENING: [u8; 40] = [7; 40];
+
+fn decision() -> Digest {
+    Digest::of(&[DECISION, &DECISION_OPENING].concat())
 }
 
 /// An alert that differs from others by its number.
@@ -294,6 +302,9 @@ impl Country {
         for index in 0..self.events.len() {
             let opening = self.opening(index);
             writer.leaf(&opening.entry(), Some(&opening), self.envelopes.get(&index)).unwrap();
+        }
+        for (index, _) in self.envelopes.iter().filter(|(index, _)| self.events[**index].kind == Kind::SENT) {
+            writer.decision(*index as u64, &DECISION_OPENING).unwrap();
         }
         for size in &self.heads {
             writer.head(&self.head(*size)).unwrap();
