@@ -286,3 +286,15 @@ proptest! {
         prop_assert_eq!(&read.content, c);
     }
 }
+
+/// The page on alerts lists every rule in the order in which it is checked.
+#[test]
+fn the_page_on_alerts_lists_every_rule_with_what_it_wants() {
+    let page = include_str!("../../docs/alerts.md");
+    let content = varde_proto::alert::rules::all().map(|r| format!("| `{}` | `{}` | {} |", r.code, r.field, r.wanted));
+    let issue = varde_proto::alert::rules::all_at_issue().map(|r| format!("| `{}` | {} |", r.code, r.wanted));
+    for lines in [content.collect::<Vec<_>>(), issue.collect()] {
+        let wanted = lines.join("\n");
+        assert!(page.contains(&wanted), "docs/alerts.md lacks this table:\n{wanted}");
+    }
+}
