@@ -6,6 +6,7 @@
 #![allow(missing_docs, reason = "tests")]
 
 mod differential_notes;
+mod differential_proofs;
 mod differential_tree;
 mod golden;
 mod published_keys;
