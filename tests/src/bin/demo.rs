@@ -54,12 +54,19 @@ fn farewell(story: &mut Story, keep: bool) {
         say(&format!("\nTo try more:\n   export PATH=\"{}:$PATH\"\n   cd {home}\n", bin.display()));
     }
     if keep {
+        say("   varde status --dir ee\n   varde alert inbox --dir ee\n   varde trend show LT --dir ee\n");
+    } else {
+        say("   varde-node --dir ee &\n   varde alert inbox --dir ee\n");
+    }
+    say(
+        "   varde audit verify no.bundle ee.bundle\nA page each for the coordinator, the analyst and the auditor is in docs/guides.\n",
+    );
+    if keep {
         let pids: Vec<String> = story.countries().iter().filter_map(Country::pid).map(|p| p.to_string()).collect();
-        say("   varde status --dir ee\n");
-        say(&format!("The four nodes go on running. To stop them:\n   kill {}\n", pids.join(" ")));
+        say(&format!("\nThe four nodes go on running. To stop them:\n   kill {}\n", pids.join(" ")));
         story.let_go();
     } else {
-        say("The nodes are stopped; `cargo demo -- --keep` leaves them running.\n");
+        say("\nThe nodes are stopped; `cargo demo -- --keep` leaves them running.\n");
     }
 }
 

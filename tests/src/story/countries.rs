@@ -13,13 +13,9 @@ pub(super) fn start(story: &mut Story) -> Result<Vec<String>, Trouble> {
     for code in CODES {
         let mut country = Country::init_with(&story.home, code, &["--mode", "test"])?;
         country.start()?;
-        let (address, pid) = (country.address(), country.pid());
-        let address = address.map(|a| a.to_string()).unwrap_or_default();
-        lines.push(format!(
-            "{code}  varde-node --dir {}  {address}  process {}",
-            country.dir().display(),
-            pid.unwrap_or(0)
-        ));
+        let address = country.address().map(|a| a.to_string()).unwrap_or_default();
+        let (dir, pid) = (code.to_lowercase(), country.pid().unwrap_or(0));
+        lines.push(format!("{code}  varde-node --dir {dir}  ready {address}  process {pid}"));
         story.countries.push(country);
     }
     pin_all(&story.countries.iter().collect::<Vec<_>>())?;

@@ -4,6 +4,7 @@
 //! everything in it is invented.
 
 mod alert;
+mod audit;
 mod countries;
 mod records;
 mod trends;
@@ -20,13 +21,15 @@ pub struct Step {
 }
 
 /// The whole story, in order.
-pub const STEPS: [Step; 6] = [
+pub const STEPS: [Step; 8] = [
     Step { title: "four countries start their nodes and pin each other", tell: countries::start },
     Step { title: "case records go in", tell: records::import },
     Step { title: "NO drafts an alert from its records, and looks at what would leave", tell: alert::draft },
     Step { title: "it is released to LT and EE, and to nobody else", tell: alert::release },
     Step { title: "each country releases its first trend edition to the others", tell: trends::release },
     Step { title: "an analyst at EE asks about the corridor from LT to NO", tell: trends::corridor },
+    Step { title: "an auditor checks the logs of NO and EE, without a node or a network", tell: audit::prove },
+    Step { title: "one byte of a bundle is changed, and the verifier names it", tell: audit::tamper },
 ];
 
 /// What the steps share.
