@@ -19,6 +19,8 @@ pub const CHANNEL: u8 = b'c';
 pub const OWED: u8 = b'q';
 /// Item taken from a peer: country, class, sequence number. Plain (log index, E).
 pub const TAKEN: u8 = b't';
+/// The sender's proof of an item taken from a peer: country, class, sequence number. Sealed.
+pub const SENT_PROOF: u8 = b'p';
 /// Receipt held: country, class, sequence number. Sealed.
 pub const RECEIPT: u8 = b'r';
 /// Sealed item's wrapped key, by item number. Wrapped.
@@ -42,7 +44,7 @@ pub const SUMMARY: u8 = b's';
 /// Key of the commitment to the signed act of staff behind a trend summary, and the act, by the index under which the
 /// summary is kept. Sealed.
 pub const ACT: u8 = b'w';
-/// Journal of refused connections and unproven frames, by number; bounded. Sealed.
+/// Journal of refused connections and unproven frames: 0 strangers' or 1 pinned peers', then the number; bounded. Sealed.
 pub const JOURNAL: u8 = b'j';
 
 /// A row's name from its prefix and parts.

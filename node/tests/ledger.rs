@@ -58,16 +58,16 @@ async fn a_refused_decision_leaves_nothing_behind() {
     let ledger = bench.open().unwrap();
     let landed = ledger.commit(|desk| {
         desk.append(leaf())?;
-        desk.put(rows::numbered(rows::DRAFT, 1), b"first".to_vec());
+        desk.put(rows::numbered(rows::DRAFT, 1), b"first".to_vec())?;
         Ok::<(), StoreError>(())
     });
     landed.await.unwrap();
     let refused = ledger.commit(|desk| {
         desk.append(leaf()).unwrap();
-        desk.put(rows::numbered(rows::DRAFT, 1), b"second".to_vec());
+        desk.put(rows::numbered(rows::DRAFT, 1), b"second".to_vec()).unwrap();
         let mut state = desk.channel(&channel());
         state.seq = 9;
-        desk.set_channel(channel(), state);
+        desk.set_channel(channel(), state).unwrap();
         Err::<(), &str>("no")
     });
     assert!(matches!(refused.await, Err(CommitError::Refused("no"))));
@@ -87,7 +87,7 @@ async fn what_waits_lands_in_order_and_survives_reopening() {
                     let landed = ledger.commit(move |desk| {
                         let mut state = desk.channel(&channel());
                         state.seq += 1;
-                        desk.set_channel(channel(), state);
+                        desk.set_channel(channel(), state)?;
                         desk.seal(rows::numbered(rows::RECORD, n), &n.to_be_bytes())?;
                         desk.append(leaf()).map(|(index, _)| index.0)
                     });

@@ -117,7 +117,12 @@ pub fn sign<M: Message>(payload_type: &str, message: &M, key: &SecretKey) -> Env
 /// Checks the signature (any one of the envelope's, by any one of `keys`) and that the bytes are canonical; returns the
 /// message. For payloads that name no recipients (genesis, descriptor, acceptance); all else goes through [`verify`].
 pub fn open<M: Message + Default>(envelope: &Envelope, payload_type: &str, keys: &[PublicKey]) -> Result<M, Rejection> {
-    if envelope.payload.len() > limits::PAYLOAD_BYTES || envelope.signatures.len() > limits::ENVELOPE_SIGNATURES {
+    let signed_bytes: usize = envelope.signatures.iter().map(|s| s.signature.len() + s.key_id.len()).sum();
+    if envelope.payload.len() > limits::PAYLOAD_BYTES
+        || envelope.payload_type.len() > limits::KEY_NAME_BYTES
+        || envelope.signatures.len() > limits::ENVELOPE_SIGNATURES
+        || signed_bytes > limits::ENVELOPE_SIGNATURE_BYTES
+    {
         return Err(Rejection::Oversized);
     }
     if envelope.payload_type != payload_type {

@@ -4,6 +4,9 @@
 pub const PAYLOAD_BYTES: usize = 12 * 1024;
 /// Signatures on one envelope: one is used; the second place is for a post-quantum signature.
 pub const ENVELOPE_SIGNATURES: usize = 2;
+/// Bytes of all signatures of one envelope with their hints: an Ed25519 and an ML-DSA-44 signature (64 and 2,420), so that an
+/// envelope always fits a stored row and a descriptor always fits a leaf.
+pub const ENVELOPE_SIGNATURE_BYTES: usize = 2_600;
 /// Recipients of one payload: more than there are countries.
 pub const RECIPIENTS: usize = 256;
 /// Items (or receipts) in one frame.

@@ -11,6 +11,7 @@ pub mod rogue;
 pub mod sample;
 pub mod seeds;
 pub mod staff;
+pub mod stage;
 pub mod story;
 pub mod tidy;
 pub mod transcript;

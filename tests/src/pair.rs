@@ -98,7 +98,7 @@ impl Country {
     }
 
     /// Pins another country, under the default agreement.
-    pub fn pin(&self, other: &Country) -> Arc<Peer> {
+    pub async fn pin(&self, other: &Country) -> Arc<Peer> {
         let ours = Acceptance {
             from: self.origin().clone(),
             with: other.origin().clone(),
@@ -121,6 +121,8 @@ impl Country {
             more.insert(other.origin().node(), peer.clone());
             *pins = Arc::new(more);
         });
+        let pinned = self.pins.borrow().clone();
+        varde_node::flow::agreement::log_roster(&self.node, &pinned).await.expect("a roster");
         peer
     }
 }
@@ -129,8 +131,8 @@ impl Country {
 pub type Sides = (JoinHandle<Ended>, JoinHandle<Ended>);
 
 /// Connects two countries that pinned each other. Frames pass through their wire form both ways.
-pub fn connect(a: &Country, b: &Country) -> Sides {
-    let (b_seen_by_a, a_seen_by_b) = (a.pin(b), b.pin(a));
+pub async fn connect(a: &Country, b: &Country) -> Sides {
+    let (b_seen_by_a, a_seen_by_b) = (a.pin(b).await, b.pin(a).await);
     let (to_b, from_a) = pipe();
     let (to_a, from_b) = pipe();
     let at_a = connection::run(a.node.clone(), b_seen_by_a, Link { outgoing: to_b, incoming: from_b });
@@ -203,8 +205,8 @@ pub fn route(id: [u8; 16]) -> AlertContent {
 }
 
 /// Releases an alert to these countries; returns the index under which it is kept.
-pub async fn release(country: &Country, content: AlertContent, to: &[&Country]) -> u64 {
-    let to: Vec<NodeId> = to.iter().map(|c| c.origin().node()).collect();
+pub async fn release(country: &Country, content: AlertContent, to: &[&str]) -> u64 {
+    let to: Vec<NodeId> = to.iter().map(|c| NodeId::parse(c).expect("a country")).collect();
     let decision = Digest::of(b"decision");
     let signed = varde_node::flow::alert::release::issue(&country.node, content.clone(), decision, &to);
     let signed = signed.expect("issued");

@@ -149,10 +149,15 @@ pub enum Answer {
 }
 
 impl Wire {
-    /// Greets honestly, as one that has seen nothing of the node's log.
-    pub async fn greet(&mut self, rogue: &Rogue) {
+    /// Greets honestly, as one that has seen nothing of the node's log, and goes on from what the node says it has seen.
+    pub async fn greet(&mut self, rogue: &mut Rogue) {
         let nothing = KnownHead { size: 0, root: Digest::of(b"") };
         self.to.send(Frame::Hello(Box::new(rogue.hello(nothing)))).await.expect("a listening node");
+        let hello = tokio::time::timeout(Duration::from_secs(20), self.from.recv()).await;
+        match hello {
+            Ok(Some(Ok(Frame::Hello(hello)))) => rogue.shown = hello.your_log.size,
+            other => panic!("no hello but {other:?}"),
+        }
     }
 
     /// Sends a frame and waits for what becomes of it.

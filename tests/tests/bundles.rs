@@ -26,13 +26,13 @@ async fn exchanged(dir: &Path) -> [Country; 3] {
     let open =
         |code: &'static str| Country::open(code, Arc::new(MemoryStore::default()), Box::leak(dir.join(code).into()));
     let (no, ee, lt) = (open("NO").await, open("EE").await, open("LT").await);
-    let _links = (connect(&no, &ee), connect(&no, &lt));
+    let _links = (connect(&no, &ee).await, connect(&no, &lt).await);
     let mut kept = Vec::new();
     for n in 0..3 {
-        kept.push((&no, release(&no, route(id(n)), &[&ee]).await));
+        kept.push((&no, release(&no, route(id(n)), &["EE"]).await));
     }
-    kept.push((&no, release(&no, route(id(3)), &[&ee, &lt]).await));
-    kept.push((&ee, release(&ee, route(id(4)), &[&no]).await));
+    kept.push((&no, release(&no, route(id(3)), &["EE", "LT"]).await));
+    kept.push((&ee, release(&ee, route(id(4)), &["NO"]).await));
     for (country, kept) in kept {
         let deliveries = delivery::wait(&country.node.ledger, kept, SOON).await.unwrap();
         assert!(deliveries.iter().all(|d| matches!(d.state, delivery::State::Received { .. })), "{deliveries:?}");

@@ -27,8 +27,8 @@ const SOON: Duration = Duration::from_secs(120);
 async fn an_alert_is_delivered_and_receipted() {
     let dir = tempfile::tempdir().unwrap();
     let (no, lt) = two(&dir).await;
-    let _sides = connect(&no, &lt);
-    let kept = release(&no, route(id(1)), &[&lt]).await;
+    let _sides = connect(&no, &lt).await;
+    let kept = release(&no, route(id(1)), &["LT"]).await;
     let deliveries = delivery::wait(&no.node.ledger, kept, SOON).await.unwrap();
     assert!(matches!(deliveries[0].state, State::Received { .. }), "{deliveries:?}");
     let inbox: Vec<_> = lt.node.ledger.scan(&[rows::INBOX], &[rows::INBOX + 1], false).collect();
@@ -41,20 +41,20 @@ async fn an_alert_is_delivered_and_receipted() {
 async fn many_alerts_arrive_once_each_and_in_order_over_connections_that_break() {
     let dir = tempfile::tempdir().unwrap();
     let (no, lt) = two(&dir).await;
-    no.pin(&lt);
+    no.pin(&lt).await;
     let mut last = 0;
     for n in 0..600 {
-        last = release(&no, route(id(n)), &[&lt]).await;
+        last = release(&no, route(id(n)), &["LT"]).await;
     }
     for _ in 0..2 {
-        let sides = connect(&no, &lt);
+        let sides = connect(&no, &lt).await;
         let mut heads = lt.node.ledger.heads();
         heads.borrow_and_update();
         tokio::time::timeout(SOON, heads.changed()).await.expect("something lands").unwrap();
         sides.0.abort();
         sides.1.abort();
     }
-    let _sides = connect(&no, &lt);
+    let _sides = connect(&no, &lt).await;
     let deliveries = delivery::wait(&no.node.ledger, last, SOON).await.unwrap();
     assert!(matches!(deliveries[0].state, State::Received { .. }), "{deliveries:?}");
     let inbox = lt.node.ledger.scan(&[rows::INBOX], &[rows::INBOX + 1], false).count();
@@ -66,10 +66,10 @@ async fn many_alerts_arrive_once_each_and_in_order_over_connections_that_break()
 async fn the_same_id_again_is_rejected_and_the_next_alert_still_passes() {
     let dir = tempfile::tempdir().unwrap();
     let (no, lt) = two(&dir).await;
-    let _sides = connect(&no, &lt);
-    release(&no, route(id(1)), &[&lt]).await;
-    let again = release(&no, route(id(1)), &[&lt]).await;
-    let next = release(&no, route(id(2)), &[&lt]).await;
+    let _sides = connect(&no, &lt).await;
+    release(&no, route(id(1)), &["LT"]).await;
+    let again = release(&no, route(id(1)), &["LT"]).await;
+    let next = release(&no, route(id(2)), &["LT"]).await;
     let deliveries = delivery::wait(&no.node.ledger, again, SOON).await.unwrap();
     assert!(matches!(&deliveries[0].state, State::Rejected { reason, .. } if reason == "content:alert-id-reused"));
     let deliveries = delivery::wait(&no.node.ledger, next, SOON).await.unwrap();

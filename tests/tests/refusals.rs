@@ -40,13 +40,13 @@ impl Stage {
         let dir = tempfile::tempdir().unwrap();
         let lt = Country::open("LT", Arc::new(MemoryStore::default()), &dir.path().join("LT")).await;
         let no = Country::open("NO", Arc::new(MemoryStore::default()), &dir.path().join("NO")).await;
-        let pinned = lt.pin(&no);
-        let rogue = Rogue::new(origin("NO"), origin("LT"), Mode::Test, no.keys);
+        let pinned = lt.pin(&no).await;
+        let mut rogue = Rogue::new(origin("NO"), origin("LT"), Mode::Test, no.keys);
         let (to, incoming) = pipe();
         let (outgoing, from) = pipe();
         let ended = tokio::spawn(connection::run(lt.node.clone(), pinned, Link { outgoing, incoming }));
         let mut wire = Wire { to, from };
-        wire.greet(&rogue).await;
+        wire.greet(&mut rogue).await;
         Self { lt, rogue, wire, ended, _dir: dir }
     }
 
@@ -264,4 +264,60 @@ async fn a_log_that_is_rewritten_or_rolled_back_is_refused() {
         let answer = stage.wire.ask(frame).await;
         stage.closed_with(answer, code).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_envelope_under_a_second_number_is_a_duplicate() {
+    let mut stage = Stage::set().await;
+    let envelope = stage.alert(1, |_| ());
+    assert_eq!(stage.tell(envelope.clone()).await, Answer::Received);
+    assert_eq!(stage.tell(envelope).await, rejected("content:duplicate"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn foreign_lines_on_a_head_and_padded_signatures_cost_nothing() {
+    let mut stage = Stage::set().await;
+    let envelope = stage.alert(1, |_| ());
+    let mut frame = stage.rogue.item(envelope, 2);
+    let padding = peer::NoteSignature { name: "junk".into(), key_id: 1, signature: vec![0; 15_000].into() };
+    parts(&mut frame).0.checkpoint.signatures.push(padding);
+    assert_eq!(stage.wire.ask(frame).await, Answer::Received);
+    let mut padded = stage.alert(2, |_| ());
+    padded.signatures.push(peer::EnvelopeSignature { key_id: String::new(), signature: vec![0; 9_000].into() });
+    assert_eq!(stage.tell(padded).await, rejected("oversized"));
+    let envelope = stage.alert(3, |_| ());
+    assert_eq!(stage.tell(envelope).await, Answer::Received);
+    assert!(!*stage.lt.node.ledger.stopped().borrow(), "the node stopped writing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_cannot_call_what_it_read_abandoned() {
+    let mut stage = Stage::set().await;
+    let kept =
+        varde_tests::pair::release(&stage.lt, route(*Digest::of(b"ours").0.first_chunk().unwrap()), &["NO"]).await;
+    let sent = stage.lt.node.ledger.opening(kept).unwrap().event().clone();
+    let event = Event {
+        kind: Kind::ABANDONED,
+        peer: Some(origin("LT")),
+        direction: varde_proto::log::event::Direction::In,
+        ..sent
+    };
+    let (index, opening) = stage.rogue.append(event);
+    let shown = vec![stage.rogue.show(index, opening)];
+    let frame = Frame::Receipts(stage.rogue.proven(), shown);
+    let answer = stage.wire.ask(frame).await;
+    assert_eq!(answer, Answer::Closed("abandoned-by-the-receiver".into()));
+    assert_eq!(stage.lt.node.ledger.book().owed(origin("NO").node()), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_item_with_the_number_zero_is_out_of_turn() {
+    let mut stage = Stage::set().await;
+    let envelope = stage.alert(1, |_| ());
+    let event = stage.rogue.event(envelope::digest(&envelope), 2, 0, Digest::NONE);
+    let (index, opening) = stage.rogue.append(event);
+    let item = Item { sent: stage.rogue.show(index, opening), envelope: Some(envelope) };
+    let frame = Frame::Items(stage.rogue.proven(), vec![item]);
+    let answer = stage.wire.ask(frame).await;
+    stage.closed_with(answer, "sequence-gap").await;
 }

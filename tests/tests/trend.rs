@@ -97,7 +97,7 @@ async fn a_release_is_read_alike_at_home_and_at_a_neighbours_and_nobody_else_has
     );
     register(&no, 120, "LT", "NO").await;
     register(&lt, 90, "LT", "NO").await;
-    let _sides = (connect(&no, &lt), connect(&no, &ee));
+    let _sides = (connect(&no, &lt).await, connect(&no, &ee).await);
     let released = publish(&no, &[&lt]).await.unwrap();
     let deliveries = delivery::wait(&no.node.ledger, released.kept, SOON).await.unwrap();
     assert!(matches!(deliveries[..], [ref one] if matches!(one.state, State::Received { .. })), "{deliveries:?}");
@@ -123,8 +123,8 @@ async fn whoever_asks_again_gets_the_release_of_then() {
     let (lt, ee) = (country("LT", memory(), dir.path()).await, country("EE", memory(), dir.path()).await);
     let no = country("NO", store.clone(), dir.path()).await;
     register(&no, 50, "LT", "NO").await;
-    no.pin(&lt);
-    no.pin(&ee);
+    no.pin(&lt).await;
+    no.pin(&ee).await;
     let first = publish(&no, &[&lt, &ee]).await.unwrap();
     assert!(first.first);
     let bytes = envelope_of(&no, &first);
@@ -135,7 +135,7 @@ async fn whoever_asks_again_gets_the_release_of_then() {
     }
     assert_eq!(budget(&no).len(), 2, "one RESERVE, one COMMIT");
     let restarted = country("NO", store, dir.path()).await;
-    restarted.pin(&lt);
+    restarted.pin(&lt).await;
     let again = publish(&restarted, &[&lt]).await.unwrap();
     assert_eq!((again.first, envelope_of(&restarted, &again)), (false, bytes));
 }
@@ -149,7 +149,7 @@ async fn a_country_that_asks_later_gets_the_same_release_and_all_see_the_longer_
         country("EE", memory(), dir.path()).await,
     );
     register(&no, 50, "LT", "NO").await;
-    let _sides = (connect(&no, &lt), connect(&no, &ee));
+    let _sides = (connect(&no, &lt).await, connect(&no, &ee).await);
     let first = publish(&no, &[&lt]).await.unwrap();
     let more = publish(&no, &[&ee]).await.unwrap();
     assert!(!more.first);
@@ -169,7 +169,7 @@ async fn a_country_that_asks_later_gets_the_same_release_and_all_see_the_longer_
 async fn each_line_of_the_budget_is_a_leaf_of_the_log_and_reaches_the_recipients() {
     let dir = tempfile::tempdir().unwrap();
     let (no, lt) = (country("NO", memory(), dir.path()).await, country("LT", memory(), dir.path()).await);
-    let _sides = connect(&no, &lt);
+    let _sides = connect(&no, &lt).await;
     let released = publish(&no, &[&lt]).await.unwrap();
     delivery::wait(&no.node.ledger, released.kept, SOON).await.unwrap();
     let lines = |country: &Country| -> Vec<(Digest, LedgerEntry)> {
@@ -191,7 +191,7 @@ async fn each_line_of_the_budget_is_a_leaf_of_the_log_and_reaches_the_recipients
 async fn the_act_of_whoever_released_it_stays_here_and_the_log_commits_to_it() {
     let dir = tempfile::tempdir().unwrap();
     let (no, lt) = (country("NO", memory(), dir.path()).await, country("LT", memory(), dir.path()).await);
-    no.pin(&lt);
+    no.pin(&lt).await;
     let released = publish(&no, &[&lt]).await.unwrap();
     let ledger = &no.node.ledger;
     let kept = ledger.read(&rows::numbered(rows::ACT, released.kept)).unwrap().unwrap();
@@ -247,7 +247,7 @@ async fn a_release_is_paid_for_before_the_first_record_is_read() {
     let store = spy();
     let (no, lt) = (country("NO", store.clone(), dir.path()).await, country("LT", memory(), dir.path()).await);
     register(&no, 5, "LT", "NO").await;
-    no.pin(&lt);
+    no.pin(&lt).await;
     publish(&no, &[&lt]).await.unwrap();
     assert_eq!(*store.seen.lock().unwrap(), ["budget", "records", "budget"]);
 }
@@ -258,13 +258,13 @@ async fn a_node_that_dies_between_paying_and_publishing_never_publishes_that_edi
     let store = spy();
     let (no, lt) = (country("NO", store.clone(), dir.path()).await, country("LT", memory(), dir.path()).await);
     register(&no, 5, "LT", "NO").await;
-    no.pin(&lt);
+    no.pin(&lt).await;
     store.seen.lock().unwrap().push("die");
     assert!(matches!(publish(&no, &[&lt]).await, Err(NotReleased::BrokenOff(_))));
     drop(no);
 
     let no = country("NO", store.inner.clone(), dir.path()).await;
-    let _sides = connect(&no, &lt);
+    let _sides = connect(&no, &lt).await;
     let summarise = Summarise::new(no.node.clone());
     summarise.recover().await.unwrap();
     summarise.recover().await.unwrap();
@@ -285,7 +285,7 @@ async fn a_node_that_dies_between_paying_and_publishing_never_publishes_that_edi
 async fn a_release_runs_to_its_end_although_whoever_asked_has_gone() {
     let dir = tempfile::tempdir().unwrap();
     let (no, lt) = (country("NO", memory(), dir.path()).await, country("LT", memory(), dir.path()).await);
-    no.pin(&lt);
+    no.pin(&lt).await;
     let summarise = Summarise::new(no.node.clone());
     let mut heads = no.node.ledger.heads();
     heads.borrow_and_update();
@@ -301,7 +301,7 @@ async fn nothing_is_spent_on_a_release_that_cannot_go_out() {
     let (no, lt) = (country("NO", memory(), dir.path()).await, country("LT", memory(), dir.path()).await);
     assert!(matches!(publish(&no, &[]).await, Err(NotReleased::NotSent(outbox::NotSent::Nobody))));
     assert!(matches!(publish(&no, &[&lt]).await, Err(NotReleased::NotSent(outbox::NotSent::Unknown(_)))));
-    no.pin(&lt);
+    no.pin(&lt).await;
     let early = Request { place: Place { cohort: Period::Year(2199), ..request(&[]).place }, ..request(&[&lt]) };
     let refused = Summarise::new(no.node.clone()).release(early).await;
     assert!(matches!(refused, Err(NotReleased::Refused(Refused::NotBegun(_)))));
@@ -313,7 +313,7 @@ async fn nothing_is_spent_on_a_release_that_cannot_go_out() {
 async fn a_second_release_of_one_edition_is_refused_by_its_receiver() {
     let dir = tempfile::tempdir().unwrap();
     let (no, lt) = (country("NO", memory(), dir.path()).await, country("LT", memory(), dir.path()).await);
-    let _sides = connect(&no, &lt);
+    let _sides = connect(&no, &lt).await;
     let first = publish(&no, &[&lt]).await.unwrap();
     let release = first.summary.release();
     let other = Release::new(ReleaseDraft {

@@ -18,6 +18,8 @@ use varde_proto::time::Timestamp;
 
 /// Frames that wait between the wire and `flow`.
 const WAITING: usize = 4;
+/// How long a new pin may take until the log names it.
+const TAKEN_UP: Duration = Duration::from_secs(10);
 /// How long the last frames have to leave.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -89,7 +91,7 @@ pub async fn keep_journal(node: Arc<Node>, contacts: Arc<Contacts>, mut refused:
             None => refused.remote.map_or_else(|| "unknown".to_owned(), |remote| remote.to_string()),
         };
         if refused.code.is_notable() {
-            node.journal.note(&node.ledger, node.clock.now(), code, &who).await;
+            node.journal.note(&node.ledger, node.clock.now(), code, &who, refused.peer.is_some()).await;
         }
     }
 }
@@ -109,11 +111,17 @@ pub async fn run_links(node: Arc<Node>, contacts: Arc<Contacts>, mut links: mpsc
     while running.join_next().await.is_some() {}
 }
 
+/// The peer of a country, once the log names it.
+async fn pinned(node: &Node, country: NodeId) -> Option<Arc<Peer>> {
+    let mut peers = node.peers.clone();
+    let known = peers.wait_for(|peers| peers.contains_key(&country)).await.ok()?;
+    known.get(&country).cloned()
+}
+
 async fn run_link(node: Arc<Node>, contacts: Arc<Contacts>, link: Link) {
     let country = link.peer.node();
-    let Some(peer) = node.peers.borrow().get(&country).cloned().or_else(|| as_flow_sees(&link.peer)) else {
-        return;
-    };
+    // Nothing is exchanged under a pin that the log does not name yet.
+    let Ok(Some(peer)) = tokio::time::timeout(TAKEN_UP, pinned(&node, country)).await else { return };
     contacts.change(country, |contact| contact.connections += 1);
     let Link { outgoing: to_wire, incoming: mut from_wire, fate: _fate, .. } = link;
     let (outgoing, mut frames) = mpsc::channel::<Frame>(WAITING);
@@ -148,6 +156,6 @@ async fn run_link(node: Arc<Node>, contacts: Arc<Contacts>, link: Link) {
     });
     tracing::info!(peer = country.as_str(), why = %ended, "connection ended");
     if ended.is_suspicious() || matches!(ended, Ended::Refused(_)) {
-        node.journal.note(&node.ledger, node.clock.now(), &ended.to_string(), country.as_str()).await;
+        node.journal.note(&node.ledger, node.clock.now(), &ended.to_string(), country.as_str(), true).await;
     }
 }

@@ -26,14 +26,19 @@ pub async fn keep_acceptance(node: &Node, peer: &Arc<Peer>, theirs: &Envelope) -
     }
     let (peer, theirs) = (peer.clone(), theirs.clone());
     let landed = node.ledger.commit(move |desk| {
-        log_once(desk, Kind::ROSTER, Direction::None, &peer.origin, Digest::NONE, Some(&peer.descriptor))?;
-        for (direction, envelope) in [(Direction::Out, &peer.our_acceptance), (Direction::In, &theirs)] {
-            log_once(desk, Kind::AGREEMENT, direction, &peer.origin, peer.agreement, Some(envelope))?;
+        if !is_in_roster(desk, &peer)? {
+            return Ok(false);
         }
-        Ok::<(), StoreError>(())
+        for (direction, envelope) in [(Direction::Out, &peer.our_acceptance), (Direction::In, &theirs)] {
+            // Once for an agreement and a descriptor: a peer that salts its yes anew at every hello adds nothing.
+            let said = Digest::of(&[&peer.agreement.0[..], &envelope::digest(&peer.descriptor).0].concat());
+            log_once(desk, Kind::AGREEMENT, direction, (&peer.origin, said), peer.agreement, Some(envelope))?;
+        }
+        Ok::<bool, StoreError>(true)
     });
-    match landed.await {
-        Ok(_) => Ok(()),
+    match landed.await.map(super::ledger::Committed::into_value) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Ended::Greeting("pin-changed")),
         Err(CommitError::Refused(failure)) => Err(failure.into()),
         Err(CommitError::Stopped) => Err(Ended::Stopped),
     }
@@ -45,12 +50,14 @@ pub async fn log_roster(node: &Node, peers: &Arc<Peers>) -> Result<(), CommitErr
     let peers = peers.clone();
     let landed = node.ledger.commit(move |desk| {
         for peer in peers.values() {
-            log_once(desk, Kind::ROSTER, Direction::None, &peer.origin, Digest::NONE, Some(&peer.descriptor))?;
+            let said = envelope::digest(&peer.descriptor);
+            log_once(desk, Kind::ROSTER, Direction::None, (&peer.origin, said), Digest::NONE, Some(&peer.descriptor))?;
         }
         for (country, generation) in desk.facts_named(&fact_prefix(Kind::ROSTER, Direction::None))? {
             let gone = NodeId::parse(&country).ok().filter(|country| !peers.contains_key(country));
             if let Some(Ok(origin)) = gone.map(|c| Origin::new(desk.origin().network(), c, generation)) {
-                log_once(desk, Kind::ROSTER, Direction::None, &origin, Digest::NONE, None)?;
+                let gone = (&origin, Digest::NONE);
+                log_once(desk, Kind::ROSTER, Direction::None, gone, Digest::NONE, None)?;
             }
         }
         Ok::<(), StoreError>(())
@@ -58,23 +65,30 @@ pub async fn log_roster(node: &Node, peers: &Arc<Peers>) -> Result<(), CommitErr
     landed.await.map(drop)
 }
 
+/// Whether the log's newest word about a peer is the descriptor under which this connection runs. Checked in every commit
+/// that takes something, so that nothing is admitted by a key that the log says is gone.
+pub fn is_in_roster(desk: &Desk<'_>, peer: &Peer) -> Result<bool, StoreError> {
+    let fact = FactName::new(&fact_prefix(Kind::ROSTER, Direction::None), &peer.origin);
+    Ok(desk.fact(&fact)?.as_deref() == Some(&envelope::digest(&peer.descriptor).0[..]))
+}
+
 fn fact_prefix(kind: Kind, direction: Direction) -> String {
     format!("logged/{:02x}/{}/", kind.0, direction.number())
 }
 
-/// Appends the leaf unless the newest one of its kind, direction and peer says the same.
+/// Appends the leaf unless the newest one of its kind, direction and peer said the same.
 fn log_once(
     desk: &mut Desk<'_>,
     kind: Kind,
     direction: Direction,
-    peer: &Origin,
+    (peer, said): (&Origin, Digest),
     agreement: Digest,
     envelope: Option<&Envelope>,
 ) -> Result<(), StoreError> {
     let object = envelope.map_or(Digest::NONE, envelope::digest);
     let fact = FactName::new(&fact_prefix(kind, direction), peer);
     let before = desk.fact(&fact)?;
-    if before.as_deref() == Some(&object.0[..]) || (before.is_none() && envelope.is_none()) {
+    if before.as_deref() == Some(&said.0[..]) || (before.is_none() && envelope.is_none()) {
         return Ok(());
     }
     desk.append(Event {
@@ -85,6 +99,5 @@ fn log_once(
         body: envelope.map(Message::encode_to_vec).unwrap_or_default(),
         ..Event::local(kind, Timestamp::default())
     })?;
-    desk.set_fact(&fact, object.0.to_vec());
-    Ok(())
+    desk.set_fact(&fact, said.0.to_vec())
 }

@@ -3,26 +3,23 @@
 //! of the one before.
 
 use super::deliver::{self, Broken, CheckedReceipt};
-use super::ledger::{CommitError, Ledger};
+use super::desk::Desk;
+use super::ledger::CommitError;
 use super::receive::{self, Answer, CheckedItem, Positions};
-use super::{Node, agreement};
+use super::{Node, greeting};
 use crate::port::{Link, Peer, StoreError};
-use crate::state::outgoing::{Event, Outgoing};
-use crate::state::{ChannelKey, Direction};
+use crate::state::Direction;
+use crate::state::outgoing::{Event, Outgoing, WINDOW};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
-use varde_proto::exchange::{
-    self, BadFrame, BadProof, Frame, Hello, KnownHead, Position, Proven, Shown, check_head, check_signature,
-};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use varde_proto::exchange::{BadFrame, Frame, KnownHead, Proven, Shown, check_head};
 use varde_proto::limits;
 use varde_proto::log::head::Head;
 
-/// How long the other side has for its `hello`.
-const GREETING: Duration = Duration::from_secs(10);
-/// Receipts and settlements that may wait for the writing loop. An honest peer never has more under way than two windows of
-/// items, so its receipts always find room; another one is held back here.
-const ANSWERS: usize = 4096;
+/// Receipts that may wait for the writing loop, one a permit. An honest peer never has more under way than two windows of items,
+/// so its receipts always find room and reading never waits for writing; another one is held back here.
+const ANSWERS: u64 = 2 * WINDOW + limits::FRAME_ITEMS as u64;
 /// Checked frames that may wait for their commit.
 const CHECKED: usize = 4;
 
@@ -76,6 +73,9 @@ pub async fn run(node: Arc<Node>, peer: Arc<Peer>, link: Link) -> Ended {
         Ok(never) => match never {},
         Err(ended) => ended,
     };
+    if let Ended::Broken(Broken::Store(failure)) = &ended {
+        tracing::error!(peer = peer.origin.node().as_str(), %failure, "a connection ended by a failure of our own store");
+    }
     if ended.is_suspicious() || matches!(ended, Ended::Broken(_)) {
         let _ = tokio::time::timeout(Duration::from_secs(1), outgoing.send(Frame::Refusal(ended.to_string()))).await;
     }
@@ -85,112 +85,17 @@ pub async fn run(node: Arc<Node>, peer: Arc<Peer>, link: Link) -> Ended {
 enum Never {}
 
 async fn connect(node: &Arc<Node>, peer: &Arc<Peer>, mut link: Link) -> Result<Never, Ended> {
-    let greeted = greet(node, peer, &mut link).await?;
-    let (answer, answers) = mpsc::channel(ANSWERS);
+    let greeted = greeting::greet(node, peer, &mut link).await?;
+    let (answer, answers) = mpsc::channel(ANSWERS as usize);
     let (checked, work) = mpsc::channel(CHECKED);
     let Link { outgoing, incoming } = link;
     let reader = Reader { node: node.clone(), peer: peer.clone(), known: greeted.known, positions: greeted.positions };
     let writer = Writer { node: node.clone(), peer: peer.clone(), shown: greeted.shown, outgoing: greeted.outgoing };
     tokio::select! {
         ended = reader.run(incoming, checked) => ended,
-        ended = land(node.clone(), peer.clone(), work, answer) => ended,
+        ended = land(node.clone(), peer.clone(), greeted.known, work, answer) => ended,
         ended = writer.run(outgoing, answers) => ended,
     }
-}
-
-struct Greeted {
-    /// The peer's newest head that we verified.
-    known: KnownHead,
-    /// Size of our log that the peer verified.
-    shown: u64,
-    positions: Positions,
-    outgoing: Outgoing,
-}
-
-async fn greet(node: &Arc<Node>, peer: &Arc<Peer>, link: &mut Link) -> Result<Greeted, Ended> {
-    let (hello, positions, known) = our_hello(node, peer);
-    link.outgoing.send(Frame::Hello(Box::new(hello))).await.map_err(|_| Ended::Closed)?;
-    let first = tokio::time::timeout(GREETING, link.incoming.recv()).await.map_err(|_| Ended::Greeting("no-hello"))?;
-    let theirs = match first.ok_or(Ended::Closed)?? {
-        Frame::Hello(hello) => hello,
-        Frame::Refusal(code) => return Err(Ended::Refused(code)),
-        Frame::Goodbye(_, after) => return Err(Ended::Goodbye(after)),
-        Frame::Items(..) | Frame::Receipts(..) | Frame::Heads(..) => return Err(Ended::Greeting("no-hello")),
-    };
-    if !(theirs.versions.0..=theirs.versions.1).contains(&exchange::VERSION) {
-        return Err(Ended::Greeting("no-common-version"));
-    }
-    if theirs.origin != peer.origin {
-        return Err(Ended::Greeting("another-origin"));
-    }
-    check_their_head(&theirs, known, peer)?;
-    check_our_log(&node.ledger, &theirs)?;
-    agreement::keep_acceptance(node, peer, &theirs.acceptance).await?;
-    let outgoing = resume(&node.ledger, peer, &theirs)?;
-    Ok(Greeted { known, shown: theirs.your_log.size, positions, outgoing })
-}
-
-fn our_hello(node: &Node, peer: &Peer) -> (Hello, Positions, KnownHead) {
-    let book = node.ledger.book();
-    let known = book.head_of(&peer.origin);
-    let known = KnownHead { size: known.size, root: known.root };
-    let state = |class| book.channel(&ChannelKey { direction: Direction::In, peer: peer.origin.clone(), class });
-    let positions: Positions = (1..limits::CLASSES).map(|class| (class, state(class))).collect();
-    let received = positions.iter().filter(|(_, state)| state.seq > 0);
-    let received = received.map(|(class, state)| Position { class: *class, seq: state.seq, chain: state.chain });
-    let hello = Hello {
-        versions: (exchange::VERSION, exchange::VERSION),
-        origin: node.me.origin.clone(),
-        reads: receive::READS.iter().map(|name| (*name).to_owned()).collect(),
-        head: node.ledger.head().to_wire(),
-        your_log: known,
-        received: received.collect(),
-        acceptance: peer.our_acceptance.clone(),
-    };
-    (hello, positions, known)
-}
-
-/// Their head must be signed and not behind what we verified; that it extends it is proven with the first items.
-fn check_their_head(theirs: &Hello, known: KnownHead, peer: &Peer) -> Result<(), Ended> {
-    let head = check_signature(&theirs.head, &peer.origin, &peer.log_keys).map_err(Broken::Proof)?;
-    let KnownHead { size, root } = KnownHead::of(&head);
-    if size < known.size {
-        return Err(Broken::Proof(BadProof::Rollback).into());
-    }
-    if size == known.size && root != known.root {
-        return Err(Broken::Proof(BadProof::Fork).into());
-    }
-    Ok(())
-}
-
-/// What they verified of our log must be a prefix of it; otherwise it is we who lost or changed something.
-fn check_our_log(ledger: &Ledger, theirs: &Hello) -> Result<(), Ended> {
-    let KnownHead { size, root } = theirs.your_log;
-    match ledger.book().tree.root_at(varde_proto::id::TreeSize(size)) {
-        Some(ours) if ours == root => Ok(()),
-        Some(_) => Err(Ended::Greeting("our-log-differs-at-peer")),
-        None => Err(Ended::Greeting("our-log-is-behind-peer")),
-    }
-}
-
-/// Where to resume: everything not receipted goes again; what they claim to hold must be what we sent.
-fn resume(ledger: &Ledger, peer: &Peer, theirs: &Hello) -> Result<Outgoing, Ended> {
-    let book = ledger.book();
-    let mut outgoing = Outgoing::new();
-    for class in 1..limits::CLASSES {
-        let state = book.channel(&ChannelKey { direction: Direction::Out, peer: peer.origin.clone(), class });
-        let claimed = theirs.received.iter().find(|p| p.class == class);
-        let claimed_seq = claimed.map_or(0, |p| p.seq);
-        if claimed_seq < state.settled {
-            return Err(Ended::Greeting("peer-lost-items"));
-        }
-        if claimed_seq > state.seq || claimed.is_some_and(|p| p.seq == state.seq && p.chain != state.chain) {
-            return Err(Ended::Greeting("peer-holds-what-we-did-not-send"));
-        }
-        outgoing.handle(Event::Settled { class, through: state.settled });
-        outgoing.handle(Event::Owed { class, through: state.seq });
-    }
-    Ok(outgoing)
 }
 
 /// A frame whose proofs hold, waiting for its commit.
@@ -257,30 +162,56 @@ impl Reader {
 
 /// What the writing loop is told.
 enum Told {
-    Answers(Vec<Answer>),
+    Answers(Vec<Answer>, OwnedSemaphorePermit),
     Settled(Vec<(u8, u64)>),
 }
 
+/// Makes checked frames durable, one after the other. `newest` is the peer's head as this connection last made it durable: if
+/// the store holds another one, another connection has gone on from it, and what was proven here was proven from the past.
 async fn land(
     node: Arc<Node>,
     peer: Arc<Peer>,
+    mut newest: KnownHead,
     mut work: mpsc::Receiver<Work>,
     told: mpsc::Sender<Told>,
 ) -> Result<Never, Ended> {
+    let room = Arc::new(Semaphore::new(ANSWERS as usize));
     loop {
         let peer = peer.clone();
         let done = match work.recv().await.ok_or(Ended::Closed)? {
             Work::Take(head, items) => {
-                let landed = node.ledger.commit(move |desk| receive::take(desk, &peer, &head, items)).await;
-                Told::Answers(landed.map_err(ended)?.into_value())
+                let permits = room.clone().acquire_many_owned(items.len() as u32).await.map_err(|_| Ended::Closed)?;
+                let landed = node.ledger.commit(move |desk| {
+                    is_newest(desk, &peer, newest)?;
+                    let answers = receive::take(desk, &peer, &head, items)?;
+                    Ok((answers, desk.head_of(&peer.origin)))
+                });
+                let (answers, head) = landed.await.map_err(ended)?.into_value();
+                newest = KnownHead { size: head.size, root: head.root };
+                Told::Answers(answers, permits)
             }
             Work::Settle(head, receipts) => {
-                let landed = node.ledger.commit(move |desk| deliver::settle(desk, &peer, &head, receipts)).await;
-                Told::Settled(landed.map_err(ended)?.into_value())
+                let landed = node.ledger.commit(move |desk| {
+                    is_newest(desk, &peer, newest)?;
+                    let settled = deliver::settle(desk, &peer, &head, receipts)?;
+                    Ok((settled, desk.head_of(&peer.origin)))
+                });
+                let (settled, head) = landed.await.map_err(ended)?.into_value();
+                newest = KnownHead { size: head.size, root: head.root };
+                if settled.is_empty() {
+                    continue;
+                }
+                Told::Settled(settled)
             }
         };
         told.send(done).await.map_err(|_| Ended::Closed)?;
     }
+}
+
+fn is_newest(desk: &Desk<'_>, peer: &Peer, newest: KnownHead) -> Result<(), Broken> {
+    let held = desk.head_of(&peer.origin);
+    let same = held.size == newest.size && held.root == newest.root;
+    if same { Ok(()) } else { Err(Broken::Leaf("superseded")) }
 }
 
 fn ended(error: CommitError<Broken>) -> Ended {
@@ -338,11 +269,14 @@ impl Writer {
         told: &mut mpsc::Receiver<Told>,
         out: &mpsc::Sender<Frame>,
     ) -> Result<(), Ended> {
-        let mut answers = Vec::new();
+        let (mut answers, mut permits) = (Vec::new(), Vec::new());
         let mut next = Some(news);
         while let Some(news) = next {
             match news {
-                Told::Answers(more) => answers.extend(more),
+                Told::Answers(more, permit) => {
+                    answers.extend(more);
+                    permits.push(permit);
+                }
                 Told::Settled(through) => {
                     for (class, through) in through {
                         self.outgoing.handle(Event::Settled { class, through });

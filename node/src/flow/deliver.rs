@@ -1,6 +1,7 @@
 //! The sending half of a connection: owed items become frames, and receipts settle them. A receipt is checked like any
 //! proof before anything is settled; it says `received` or `rejected`, and either way the item's turn is over.
 
+use super::agreement;
 use super::desk::Desk;
 use super::ledger::Ledger;
 use super::outbox::{Owed, item_row};
@@ -16,6 +17,7 @@ use varde_proto::id::{Digest, LogIndex, TreeSize};
 use varde_proto::limits;
 use varde_proto::log::event::{Direction as LeafDirection, Event, Kind};
 use varde_proto::log::head::Head;
+use varde_proto::log::leaf::Opening;
 use varde_proto::log::proof::TlogProof;
 use varde_proto::time::Timestamp;
 
@@ -88,6 +90,7 @@ pub struct CheckedReceipt {
     seq: u64,
     object: Digest,
     chain: Digest,
+    abandoned: bool,
     proof: Vec<u8>,
 }
 
@@ -113,6 +116,7 @@ pub fn check_receipts(
                 seq: event.seq,
                 object: event.object,
                 chain: event.chain,
+                abandoned: event.kind == Kind::ABANDONED,
                 proof: proof.into_bytes(),
             })
         })
@@ -127,6 +131,9 @@ pub fn settle(
     head: &Head,
     receipts: Vec<CheckedReceipt>,
 ) -> Result<Vec<(u8, u64)>, Broken> {
+    if !agreement::is_in_roster(desk, peer)? {
+        return Err(Broken::Leaf("pin-changed"));
+    }
     let mut newest: BTreeMap<u8, (u64, Digest, Digest)> = BTreeMap::new();
     for receipt in receipts {
         let key = ChannelKey { direction: Direction::Out, peer: peer.origin.clone(), class: receipt.class };
@@ -143,16 +150,19 @@ pub fn settle(
         if owed.object != receipt.object || owed.chain != receipt.chain {
             return Err(Broken::Leaf("receipt-for-another-item"));
         }
+        if receipt.abandoned && !is_abandoned_here(desk, &owed)? {
+            return Err(Broken::Leaf("abandoned-by-the-receiver"));
+        }
         desk.seal(item_row(rows::RECEIPT, &peer.origin, receipt.class, receipt.seq), &receipt.proof)?;
         desk.delete(row);
         state.settled = receipt.seq;
-        desk.set_channel(key, state);
+        desk.set_channel(key, state)?;
         newest.insert(receipt.class, (receipt.seq, Digest::of(&receipt.proof), receipt.chain));
     }
     if newest.is_empty() {
         return Ok(Vec::new());
     }
-    desk.set_head(&peer.origin, head);
+    desk.set_head(&peer.origin, head)?;
     for (class, (seq, object, chain)) in &newest {
         desk.append(Event {
             kind: Kind::RECEIPT_HELD,
@@ -169,4 +179,11 @@ pub fn settle(
         })?;
     }
     Ok(newest.into_iter().map(|(class, (seq, ..))| (class, seq)).collect())
+}
+
+/// Only the sender abandons an item: a receiver that read it cannot say that it was never delivered.
+fn is_abandoned_here(desk: &Desk<'_>, owed: &Owed) -> Result<bool, StoreError> {
+    let opening = desk.open(&rows::numbered(rows::OPENING, owed.leaf))?;
+    let opening = opening.and_then(|bytes| Opening::parse(&bytes).ok());
+    Ok(opening.is_some_and(|opening| opening.event().kind == Kind::ABANDONED))
 }

@@ -7,6 +7,7 @@ use crate::state::{Book, ChannelKey, ChannelState, PeerHead};
 use crate::vault::Vault;
 use std::collections::BTreeMap;
 use varde_proto::id::{Digest, LogIndex, Origin};
+use varde_proto::limits;
 use varde_proto::log::event::Event;
 use varde_proto::log::head::Head;
 use varde_proto::log::leaf::Opening;
@@ -147,9 +148,14 @@ impl<'a> Desk<'a> {
         self.store.scan(from, to, false)
     }
 
-    /// Writes a plain row.
-    pub fn put(&mut self, row: Vec<u8>, value: Vec<u8>) {
+    /// Writes a plain row. A value over the bound refuses the decision; it must never reach the store, where it would stop
+    /// the writer.
+    pub fn put(&mut self, row: Vec<u8>, value: Vec<u8>) -> Result<(), StoreError> {
+        if value.len() > limits::STORED_VALUE_BYTES {
+            return Err(StoreError::TooLarge(value.len()));
+        }
         self.write(row, Some(value));
+        Ok(())
     }
 
     /// Deletes a plain row.
@@ -186,7 +192,7 @@ impl<'a> Desk<'a> {
     pub fn next_number(&mut self, name: &str) -> Result<u64, StoreError> {
         let row = rows::row(rows::FACT, &[name.as_bytes()]);
         let number = read_number(self.get(&row)?.as_deref(), name)?;
-        self.put(row, (number + 1).to_be_bytes().to_vec());
+        self.put(row, (number + 1).to_be_bytes().to_vec())?;
         Ok(number)
     }
 
@@ -196,8 +202,8 @@ impl<'a> Desk<'a> {
     }
 
     /// Sets a fact.
-    pub fn set_fact(&mut self, name: &FactName, value: Vec<u8>) {
-        self.put(name.0.clone(), value);
+    pub fn set_fact(&mut self, name: &FactName, value: Vec<u8>) -> Result<(), StoreError> {
+        self.put(name.0.clone(), value)
     }
 
     /// Countries and generations of which a durable fact with this prefix is kept.
@@ -230,7 +236,7 @@ impl<'a> Desk<'a> {
         let opening = Opening::new(&self.random(), event)
             .map_err(|bad| StoreError::Damaged(format!("a leaf could not be written: {bad}")))?;
         let entry = opening.entry();
-        self.put(rows::numbered(rows::LEAF, index.0), entry.bytes().to_vec());
+        self.put(rows::numbered(rows::LEAF, index.0), entry.bytes().to_vec())?;
         self.seal(rows::numbered(rows::OPENING, index.0), opening.bytes())?;
         self.staged.leaves.push(Leaf { hash: entry.leaf_hash(), time });
         Ok((index, opening))
@@ -242,14 +248,15 @@ impl<'a> Desk<'a> {
     }
 
     /// Moves a channel on.
-    pub fn set_channel(&mut self, key: ChannelKey, state: ChannelState) {
+    pub fn set_channel(&mut self, key: ChannelKey, state: ChannelState) -> Result<(), StoreError> {
         let direction = match key.direction {
             crate::state::Direction::Out => b'>',
             crate::state::Direction::In => b'<',
         };
-        self.put(rows::row(rows::CHANNEL, &[&[direction], &key.row_parts()]), state.encode());
+        self.put(rows::row(rows::CHANNEL, &[&[direction], &key.row_parts()]), state.encode())?;
         let before = self.staged.channels.insert(key.clone(), state);
         self.undo.channels.push((key, before));
+        Ok(())
     }
 
     /// A peer's newest verified head, as this commit will leave it.
@@ -258,15 +265,16 @@ impl<'a> Desk<'a> {
     }
 
     /// Keeps a peer's verified head, with the note that proves it.
-    pub fn set_head(&mut self, peer: &Origin, head: &Head) {
+    pub fn set_head(&mut self, peer: &Origin, head: &Head) -> Result<(), StoreError> {
         let (size, root) = (head.size().0, head.root());
         let mut parts = peer.node().as_str().as_bytes().to_vec();
         parts.extend_from_slice(&peer.generation().to_be_bytes());
         let value = [&root.0[..], head.write().as_bytes()].concat();
-        self.put(rows::row(rows::PEER_HEAD, &[&parts, &size.to_be_bytes()]), value);
+        self.put(rows::row(rows::PEER_HEAD, &[&parts, &size.to_be_bytes()]), value)?;
         let head = PeerHead { size, root };
         let before = self.staged.heads.insert(peer.clone(), head);
         self.undo.heads.push((peer.clone(), before));
+        Ok(())
     }
 }
 

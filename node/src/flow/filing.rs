@@ -6,6 +6,7 @@ use crate::port::StoreError;
 use crate::rows;
 use varde_proto::envelope::{Rejection, Verified};
 use varde_proto::id::{AlertId, Digest, NodeId};
+use varde_proto::log::leaf::Opening;
 use varde_proto::summary::{LedgerEntry, TrendSummary};
 use varde_proto::time::Period;
 
@@ -39,14 +40,15 @@ pub fn read_filed(value: &[u8]) -> Result<(u64, Digest), StoreError> {
     Ok((u64::from_be_bytes(index), digest))
 }
 
-/// Files by a row of its own; the same digest again is the same thing, another one is refused with `code`.
+/// Files by a row of its own. The same digest again is a duplicate: a payload is admitted once, whatever number it comes
+/// under. Another digest is refused with `code`.
 fn file(desk: &mut Desk<'_>, row: Vec<u8>, index: u64, digest: Digest, code: &'static str) -> Filed {
     match desk.get(&row)? {
         None => {
-            desk.put(row, filed(index, digest));
+            desk.put(row, filed(index, digest))?;
             Ok(Ok(()))
         }
-        Some(value) if read_filed(&value)?.1 == digest => Ok(Ok(())),
+        Some(value) if read_filed(&value)?.1 == digest => Ok(Err(Rejection::Content("duplicate"))),
         Some(_) => Ok(Err(Rejection::Content(code))),
     }
 }
@@ -55,15 +57,24 @@ fn file(desk: &mut Desk<'_>, row: Vec<u8>, index: u64, digest: Digest, code: &'s
 pub fn file_alert(desk: &mut Desk<'_>, issuer: NodeId, id: AlertId, object: Digest, index: u64) -> Filed {
     let filed = file(desk, alert_row(issuer, id), index, object, "alert-id-reused")?;
     if filed.is_ok() {
-        desk.put(rows::numbered(rows::INBOX, index), issuer.as_str().as_bytes().to_vec());
+        desk.put(rows::numbered(rows::INBOX, index), issuer.as_str().as_bytes().to_vec())?;
     }
     Ok(filed)
 }
 
-/// Files a trend summary, ours or a peer's. Two different releases of one edition are proof of misconduct.
-pub fn file_summary(desk: &mut Desk<'_>, issuer: NodeId, summary: &TrendSummary, index: u64) -> Filed {
-    let release = summary.release();
+/// Files a trend summary that came from a peer. Two different releases of one edition are proof of misconduct; the same
+/// release addressed anew, to more recipients, is another envelope around the same bytes.
+pub fn file_summary(desk: &mut Desk<'_>, issuer: NodeId, summary: &Verified<TrendSummary>, index: u64) -> Filed {
+    let release = summary.payload().release();
     let row = summary_row(issuer, release.cohort(), release.edition().name());
+    if let Some(value) = desk.get(&row)? {
+        let (kept, digest) = read_filed(&value)?;
+        let opening = desk.open(&rows::numbered(rows::OPENING, kept))?;
+        let opening = opening.and_then(|bytes| Opening::parse(&bytes).ok());
+        if digest == release.digest() && opening.is_some_and(|o| o.event().object != summary.digest()) {
+            return Ok(Ok(()));
+        }
+    }
     file(desk, row, index, release.digest(), "edition-released-twice")
 }
 

@@ -112,9 +112,9 @@ fn admit(desk: &mut Desk<'_>, names: &Names, row: Row, keep: Keep) -> Result<Adm
         Err(refusal) => return Ok(Admitted::Refused(refusal)),
     };
     let number = keep(desk, &record)?;
-    desk.put(index, [&number.to_be_bytes()[..], &content].concat());
+    desk.put(index, [&number.to_be_bytes()[..], &content].concat())?;
     if let Some(name) = new_child {
-        desk.put(name, child.0.to_vec());
+        desk.put(name, child.0.to_vec())?;
     }
     Ok(Admitted::Added)
 }

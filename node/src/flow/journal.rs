@@ -7,9 +7,9 @@ use crate::rows;
 use std::sync::{Mutex, PoisonError};
 use varde_proto::time::Timestamp;
 
-/// Entries kept; the oldest gives way.
+/// Entries kept of pinned peers, and of strangers; the oldest gives way.
 pub const KEPT: u64 = 10_000;
-/// Entries written at once after a quiet time, and again each minute after.
+/// Entries of pinned peers, and of strangers, written in one minute.
 const BURST: u32 = 60;
 
 /// One entry. No personal data: codes, countries and network addresses of machines.
@@ -56,23 +56,25 @@ struct Rate {
 /// The journal's rate limit; its entries lie in the store.
 #[derive(Debug, Default)]
 pub struct Journal {
-    rate: Mutex<Rate>,
+    /// Of strangers and of pinned peers: a flood of strangers must not hide what a peer does.
+    rates: [Mutex<Rate>; 2],
 }
 
 impl Journal {
     /// Keeps an entry, unless there were too many this minute; then it is counted into the next one kept.
-    pub async fn note(&self, ledger: &Ledger, now: Timestamp, code: &str, who: &str) {
-        let Some(left_out) = self.admit(now) else { return };
+    pub async fn note(&self, ledger: &Ledger, now: Timestamp, code: &str, who: &str, pinned: bool) {
+        let Some(left_out) = self.admit(now, pinned) else { return };
         let cut = |text: &str| text.chars().filter(|c| !c.is_control()).take(80).collect::<String>();
         let entry = Entry { time: now, code: cut(code), who: cut(who), left_out };
         tracing::warn!(code = entry.code, who = entry.who, "refused");
         let landed = ledger
             .commit(move |desk| {
-                let number = desk.next_number("journal")?;
+                let number = desk.next_number(if pinned { "journal-of-peers" } else { "journal-of-strangers" })?;
+                let row = |number: u64| rows::row(rows::JOURNAL, &[&[u8::from(pinned)], &number.to_be_bytes()]);
                 if let Some(oldest) = number.checked_sub(KEPT) {
-                    desk.erase(rows::numbered(rows::JOURNAL, oldest))?;
+                    desk.erase(row(oldest))?;
                 }
-                desk.seal(rows::numbered(rows::JOURNAL, number), &entry.encode())
+                desk.seal(row(number), &entry.encode())
             })
             .await;
         if let Err(CommitError::Refused(failure)) = landed {
@@ -81,8 +83,8 @@ impl Journal {
         }
     }
 
-    fn admit(&self, now: Timestamp) -> Option<u32> {
-        let mut rate = self.rate.lock().unwrap_or_else(PoisonError::into_inner);
+    fn admit(&self, now: Timestamp, pinned: bool) -> Option<u32> {
+        let mut rate = self.rates[usize::from(pinned)].lock().unwrap_or_else(PoisonError::into_inner);
         let minute = now.seconds() / 60;
         if rate.minute != minute {
             rate.minute = minute;
@@ -99,13 +101,18 @@ impl Journal {
 
 /// The newest entries, newest first.
 pub fn newest(ledger: &Ledger, most: usize) -> Result<Vec<Entry>, StoreError> {
-    let rows = ledger.scan(&[rows::JOURNAL], &[rows::JOURNAL + 1], true).take(most);
-    rows.map(|row| {
-        let (name, value) = row?;
-        let bytes = ledger.unseal(&name, &value)?;
-        Entry::decode(&bytes).ok_or_else(|| StoreError::Damaged("a journal entry cannot be read".into()))
-    })
-    .collect()
+    let mut entries = Vec::new();
+    for pinned in [0, 1] {
+        let (from, to) = ([rows::JOURNAL, pinned], [rows::JOURNAL, pinned + 1]);
+        for row in ledger.scan(&from, &to, true).take(most) {
+            let (name, value) = row?;
+            let entry = Entry::decode(&ledger.unseal(&name, &value)?);
+            entries.push(entry.ok_or_else(|| StoreError::Damaged("a journal entry cannot be read".into()))?);
+        }
+    }
+    entries.sort_by_key(|entry| std::cmp::Reverse(entry.time));
+    entries.truncate(most);
+    Ok(entries)
 }
 
 #[cfg(test)]
@@ -116,10 +123,11 @@ mod tests {
     fn a_flood_is_counted_and_not_written() {
         let journal = Journal::default();
         let at = |seconds: i64| Timestamp::from_ms(seconds * 1000).unwrap_or_default();
-        let written = (0..1000).filter(|_| journal.admit(at(30)).is_some()).count();
+        let written = (0..1000).filter(|_| journal.admit(at(30), false).is_some()).count();
         assert_eq!(written, BURST as usize);
-        assert_eq!(journal.admit(at(90)), Some(1000 - BURST));
-        assert_eq!(journal.admit(at(91)), Some(0));
+        assert_eq!(journal.admit(at(31), true), Some(0), "a flood of strangers hid a peer");
+        assert_eq!(journal.admit(at(90), false), Some(1000 - BURST));
+        assert_eq!(journal.admit(at(91), false), Some(0));
     }
 
     #[test]

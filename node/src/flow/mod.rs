@@ -14,6 +14,7 @@ pub mod delivery;
 pub mod desk;
 pub mod filing;
 pub mod founding;
+mod greeting;
 pub mod intake;
 pub mod journal;
 pub mod kept;

@@ -169,8 +169,8 @@ pub fn owe(desk: &mut Desk<'_>, signed: &Signed, restricted: Digest) -> Result<u
             body: Vec::new(),
         })?;
         let owed = Owed { leaf: leaf.0, envelope: kept, object, chain: state.chain };
-        desk.put(item_row(rows::OWED, &peer.origin, class, state.seq), owed.encode());
-        desk.set_channel(key, state);
+        desk.put(item_row(rows::OWED, &peer.origin, class, state.seq), owed.encode())?;
+        desk.set_channel(key, state)?;
     }
     Ok(kept)
 }

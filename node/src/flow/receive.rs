@@ -4,8 +4,8 @@
 
 use super::deliver::Broken;
 use super::desk::Desk;
-use super::filing;
 use super::outbox::item_row;
+use super::{agreement, filing};
 use crate::port::{Peer, StoreError};
 use crate::rows;
 use crate::state::{ChannelKey, ChannelState, Direction};
@@ -14,12 +14,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use varde_proto::alert::{self, Alert};
 use varde_proto::envelope::{self, Envelope, Expected, Payload, Rejection, Verified};
-use varde_proto::exchange::{Item, KnownHead, check_shown};
-use varde_proto::id::{Digest, Origin};
+use varde_proto::exchange::{Item, KnownHead, Shown, check_shown};
+use varde_proto::id::{Digest, LogIndex, Origin};
 use varde_proto::log::chain;
 use varde_proto::log::event::{Direction as LeafDirection, Event, Kind};
 use varde_proto::log::head::Head;
 use varde_proto::log::leaf::Opening;
+use varde_proto::log::proof::TlogProof;
 use varde_proto::summary::{LedgerEntry, TrendSummary};
 use varde_proto::time::Timestamp;
 use varde_proto::wire::peer::Mode;
@@ -67,6 +68,8 @@ pub struct CheckedItem {
     seq: u64,
     object: Digest,
     chain: Digest,
+    /// The sender's leaf with its path: what shows that it was sent.
+    sent: Shown,
     verdict: Verdict,
 }
 
@@ -108,7 +111,10 @@ fn check_item(
     }
     let position = positions.get_mut(&event.class).ok_or(Broken::Leaf("class-unknown"))?;
     let (class, seq, object, chain) = (event.class, event.seq, event.object, event.chain);
-    let checked = |verdict| Ok(CheckedItem { class, seq, object, chain, verdict });
+    let checked = |verdict| Ok(CheckedItem { class, seq, object, chain, sent: item.sent.clone(), verdict });
+    if seq == 0 {
+        return Err(Broken::Leaf("sequence-gap"));
+    }
     if seq <= position.seq {
         return checked(Verdict::Repeat);
     }
@@ -151,20 +157,28 @@ fn judge(me: &Me, peer: &Peer, event: &Event, envelope: &Envelope, now: Timestam
 /// Our leaf about an item, to be shown as its receipt.
 pub type Answer = (u64, Opening);
 
-/// Takes checked items: verdict logged, content kept if admitted, channel moved on, all in the commit that also keeps the
-/// sender's head. Returns the leaves that are the receipts.
+/// Takes checked items: verdict logged, content and the sender's proof kept, channel moved on, all in the commit that also
+/// keeps the sender's head. Returns the leaves that are the receipts.
 pub fn take(
     desk: &mut Desk<'_>,
     peer: &Arc<Peer>,
     head: &Head,
     items: Vec<CheckedItem>,
 ) -> Result<Vec<Answer>, Broken> {
-    let answers = items.into_iter().map(|item| take_item(desk, peer, item)).collect::<Result<_, _>>()?;
-    desk.set_head(&peer.origin, head);
+    if !agreement::is_in_roster(desk, peer)? {
+        return Err(Broken::Leaf("pin-changed"));
+    }
+    let before = desk.next_index();
+    let taken = items.into_iter().map(|item| take_item(desk, peer, head, item));
+    let answers = taken.collect::<Result<_, _>>()?;
+    // Repetitions alone leave no trace: otherwise a peer could make this store grow without sending anything.
+    if desk.next_index() > before {
+        desk.set_head(&peer.origin, head)?;
+    }
     Ok(answers)
 }
 
-fn take_item(desk: &mut Desk<'_>, peer: &Arc<Peer>, item: CheckedItem) -> Result<Answer, Broken> {
+fn take_item(desk: &mut Desk<'_>, peer: &Arc<Peer>, head: &Head, item: CheckedItem) -> Result<Answer, Broken> {
     let key = ChannelKey { direction: Direction::In, peer: peer.origin.clone(), class: item.class };
     let mut state = desk.channel(&key);
     let row = item_row(rows::TAKEN, &peer.origin, item.class, item.seq);
@@ -198,10 +212,13 @@ fn take_item(desk: &mut Desk<'_>, peer: &Arc<Peer>, item: CheckedItem) -> Result
         agreement: peer.agreement,
         body,
     })?;
-    desk.put(row, [&index.0.to_be_bytes()[..], &item.object.0].concat());
+    desk.put(row, [&index.0.to_be_bytes()[..], &item.object.0].concat())?;
+    let Shown { index: sent, opening: shown, path } = item.sent;
+    let proof = TlogProof::of_leaf(&shown, LogIndex(sent), path, head.note().clone()).write();
+    desk.seal(item_row(rows::SENT_PROOF, &peer.origin, item.class, item.seq), proof.as_bytes())?;
     state.seq = item.seq;
     state.chain = item.chain;
-    desk.set_channel(key, state);
+    desk.set_channel(key, state)?;
     Ok((index.0, opening))
 }
 
@@ -230,9 +247,7 @@ fn keep(desk: &mut Desk<'_>, peer: &Peer, admitted: &Admitted, index: u64) -> fi
             let id = verified.payload().content().id;
             (filing::file_alert(desk, issuer, id, verified.digest(), index)?, verified.envelope())
         }
-        Admitted::Summary(verified) => {
-            (filing::file_summary(desk, issuer, verified.payload(), index)?, verified.envelope())
-        }
+        Admitted::Summary(verified) => (filing::file_summary(desk, issuer, verified, index)?, verified.envelope()),
         Admitted::Budget(verified) => (filing::file_budget(desk, issuer, verified, index)?, verified.envelope()),
     };
     if filed.is_err() {

@@ -59,7 +59,9 @@ impl Head {
         if wire.signatures.len() > limits::NOTE_SIGNATURES {
             return Err(BadNote::Oversized.into());
         }
-        for peer::NoteSignature { name, key_id, signature } in &wire.signatures {
+        // Lines by others than the log say nothing here, and would be kept with every receipt: they are left out.
+        let own = |line: &&peer::NoteSignature| line.name == origin.as_str() && line.signature.len() == 64;
+        for peer::NoteSignature { name, key_id, signature } in wire.signatures.iter().filter(own) {
             let line = SignatureLine::new(name, *key_id, signature).ok_or(BadHead::Form("signature line"))?;
             note.add(line)?;
         }

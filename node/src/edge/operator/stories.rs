@@ -34,6 +34,12 @@ pub(super) fn story(refused: Refused) -> Trouble {
         Refused::OwnDraft => Trouble::new(Class::Ask, "own-draft", refused.to_string())
             .means("four eyes: two people answer for what is shared about a child")
             .next("another member of staff runs: varde alert approve ID --as THEIR-KEY-FILE"),
+        Refused::DrafterGone => Trouble::new(Class::Ask, "drafter-gone", refused.to_string())
+            .means("so nobody can be shown to be the second person")
+            .next("draft it anew"),
+        Refused::Changed => Trouble::new(Class::Again, "draft-changed", refused.to_string())
+            .means("nothing was sent")
+            .next("look at it with `varde alert preview ID`, then release it again"),
         Refused::Released => Trouble::new(Class::Ask, "already-released", refused.to_string())
             .means("it was sent once; nothing was sent now")
             .next("`varde alert show ID` says to whom; for other recipients draft it anew"),

@@ -50,6 +50,12 @@ pub enum Refused {
     /// The second person is the first.
     #[error("the one who drafted it cannot approve it")]
     OwnDraft,
+    /// Nobody of today's staff drafted it.
+    #[error("the credential that drafted it is no longer listed")]
+    DrafterGone,
+    /// Somebody acted on it meanwhile.
+    #[error("somebody acted on this draft at the same time")]
+    Changed,
     /// It was released before.
     #[error("this draft was released before")]
     Released,
@@ -184,8 +190,10 @@ pub async fn approve(node: &Node, id: AlertId, act: Option<Envelope>) -> Result<
     let credentials = credentials(node);
     let landed = node.ledger.commit(move |desk| {
         let mut draft = at_desk(desk, id)?;
-        if drafter(&draft, &credentials) == Some(who) {
-            return Err(Refused::OwnDraft);
+        match drafter(&draft, &credentials) {
+            None => return Err(Refused::DrafterGone),
+            Some(drafter) if drafter == who => return Err(Refused::OwnDraft),
+            Some(_) => {}
         }
         if !draft.sent.is_empty() {
             return Err(Refused::Released);
@@ -206,8 +214,9 @@ fn drafter(draft: &Draft, credentials: &[PublicKey]) -> Option<usize> {
 
 /// Whether a person of today's staff, other than the drafter, approved it.
 pub fn is_approved(draft: &Draft, credentials: &[PublicKey]) -> bool {
-    let drafter = drafter(draft, credentials);
-    draft.decision.approvals.iter().any(|a| act::signer(a, credentials).is_some_and(|who| Some(who) != drafter))
+    // Whoever cannot be named today cannot be told apart from the approver.
+    let Some(drafter) = drafter(draft, credentials) else { return false };
+    draft.decision.approvals.iter().any(|a| act::signer(a, credentials).is_some_and(|who| who != drafter))
 }
 
 /// The names of who drafted, and of the first who approved.

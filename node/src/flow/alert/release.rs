@@ -23,12 +23,17 @@ pub async fn release(node: &Node, id: AlertId, countries: &[NodeId], act: Option
     if draft.needs_approval() && !drafts::is_approved(&draft, &credentials) {
         return Err(Refused::Unapproved);
     }
+    let decided = draft.decision.clone();
     draft.decision.released = Some(act);
     let decision = draft.decision.commitment(&draft.salt);
     let signed = issue(node, draft.content.clone(), decision, countries)?;
     let landed = node.ledger.commit(move |desk| {
-        if !drafts::at_desk(desk, id)?.sent.is_empty() {
+        let now = drafts::at_desk(desk, id)?;
+        if !now.sent.is_empty() {
             return Err(Refused::Released);
+        }
+        if now.decision != decided {
+            return Err(Refused::Changed);
         }
         let kept = owe(desk, &signed, &draft.content, decision)?;
         draft.sent = (kept..desk.next_index().0).collect();
@@ -52,6 +57,6 @@ pub fn owe(desk: &mut Desk<'_>, signed: &Signed, content: &AlertContent, decisio
     let kept = outbox::owe(desk, signed, decision)?;
     let row = filing::alert_row(desk.origin().node(), content.id);
     let object = envelope::digest(signed.envelope());
-    desk.put(row, [&kept.to_be_bytes()[..], &object.0].concat());
+    desk.put(row, [&kept.to_be_bytes()[..], &object.0].concat())?;
     Ok(kept)
 }

@@ -236,7 +236,7 @@ impl Summarise {
             let kept = outbox::owe(desk, &signed, commitment(&key, &act))?;
             desk.seal(rows::numbered(rows::ACT, kept), &[&key[..], &act].concat())?;
             let row = filing::summary_row(desk.origin().node(), place.0, place.1);
-            desk.put(row, filing::filed(kept, digest));
+            desk.put(row, filing::filed(kept, digest))?;
             Ok(kept)
         });
         Ok(Released { kept: landed.await?, summary, first })

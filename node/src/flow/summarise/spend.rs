@@ -105,6 +105,6 @@ pub(super) fn write(desk: &mut Desk<'_>, written: &Written) -> Result<(), StoreE
     } else {
         outbox::owe(desk, signed, Digest::NONE)?
     };
-    desk.put(row, filing::filed(index, *digest));
+    desk.put(row, filing::filed(index, *digest))?;
     Ok(())
 }

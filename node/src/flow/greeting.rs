@@ -1,0 +1,117 @@
+//! The first frame of either side: versions, heads, positions and the agreement. A difference from what one's own log says is
+//! an alarm, not a resumption.
+
+use super::connection::Ended;
+use super::deliver::Broken;
+use super::ledger::Ledger;
+use super::receive::{self, Positions};
+use super::{Node, agreement};
+use crate::port::{Link, Peer};
+use crate::state::outgoing::{Event, Outgoing};
+use crate::state::{ChannelKey, Direction};
+use std::sync::Arc;
+use std::time::Duration;
+use varde_proto::exchange::{self, BadProof, Frame, Hello, KnownHead, Position, check_signature};
+use varde_proto::limits;
+
+/// How long the other side has for its `hello`.
+const GREETING: Duration = Duration::from_secs(10);
+
+/// What both sides know when the greetings are over.
+pub(super) struct Greeted {
+    /// The peer's newest head that we verified.
+    pub(super) known: KnownHead,
+    /// Size of our log that the peer verified.
+    pub(super) shown: u64,
+    /// How far each class has come.
+    pub(super) positions: Positions,
+    /// What is to be sent.
+    pub(super) outgoing: Outgoing,
+}
+
+/// Exchanges greetings, and checks that neither side has lost what the other one holds.
+pub(super) async fn greet(node: &Arc<Node>, peer: &Arc<Peer>, link: &mut Link) -> Result<Greeted, Ended> {
+    let (hello, positions, known) = our_hello(node, peer);
+    link.outgoing.send(Frame::Hello(Box::new(hello))).await.map_err(|_| Ended::Closed)?;
+    let first = tokio::time::timeout(GREETING, link.incoming.recv()).await.map_err(|_| Ended::Greeting("no-hello"))?;
+    let theirs = match first.ok_or(Ended::Closed)?? {
+        Frame::Hello(hello) => hello,
+        Frame::Refusal(code) => return Err(Ended::Refused(code)),
+        Frame::Goodbye(_, after) => return Err(Ended::Goodbye(after)),
+        Frame::Items(..) | Frame::Receipts(..) | Frame::Heads(..) => return Err(Ended::Greeting("no-hello")),
+    };
+    if !(theirs.versions.0..=theirs.versions.1).contains(&exchange::VERSION) {
+        return Err(Ended::Greeting("no-common-version"));
+    }
+    if theirs.origin != peer.origin {
+        return Err(Ended::Greeting("another-origin"));
+    }
+    check_their_head(&theirs, known, peer)?;
+    check_our_log(&node.ledger, &theirs)?;
+    agreement::keep_acceptance(node, peer, &theirs.acceptance).await?;
+    let outgoing = resume(&node.ledger, peer, &theirs)?;
+    Ok(Greeted { known, shown: theirs.your_log.size, positions, outgoing })
+}
+
+fn our_hello(node: &Node, peer: &Peer) -> (Hello, Positions, KnownHead) {
+    let book = node.ledger.book();
+    let known = book.head_of(&peer.origin);
+    let known = KnownHead { size: known.size, root: known.root };
+    let state = |class| book.channel(&ChannelKey { direction: Direction::In, peer: peer.origin.clone(), class });
+    let positions: Positions = (1..limits::CLASSES).map(|class| (class, state(class))).collect();
+    let received = positions.iter().filter(|(_, state)| state.seq > 0);
+    let received = received.map(|(class, state)| Position { class: *class, seq: state.seq, chain: state.chain });
+    let hello = Hello {
+        versions: (exchange::VERSION, exchange::VERSION),
+        origin: node.me.origin.clone(),
+        reads: receive::READS.iter().map(|name| (*name).to_owned()).collect(),
+        head: node.ledger.head().to_wire(),
+        your_log: known,
+        received: received.collect(),
+        acceptance: peer.our_acceptance.clone(),
+    };
+    (hello, positions, known)
+}
+
+/// Their head must be signed and not behind what we verified; that it extends it is proven with the first items.
+fn check_their_head(theirs: &Hello, known: KnownHead, peer: &Peer) -> Result<(), Ended> {
+    let head = check_signature(&theirs.head, &peer.origin, &peer.log_keys).map_err(Broken::Proof)?;
+    let KnownHead { size, root } = KnownHead::of(&head);
+    if size < known.size {
+        return Err(Broken::Proof(BadProof::Rollback).into());
+    }
+    if size == known.size && root != known.root {
+        return Err(Broken::Proof(BadProof::Fork).into());
+    }
+    Ok(())
+}
+
+/// What they verified of our log must be a prefix of it; otherwise it is we who lost or changed something.
+fn check_our_log(ledger: &Ledger, theirs: &Hello) -> Result<(), Ended> {
+    let KnownHead { size, root } = theirs.your_log;
+    match ledger.book().tree.root_at(varde_proto::id::TreeSize(size)) {
+        Some(ours) if ours == root => Ok(()),
+        Some(_) => Err(Ended::Greeting("our-log-differs-at-peer")),
+        None => Err(Ended::Greeting("our-log-is-behind-peer")),
+    }
+}
+
+/// Where to resume: everything not receipted goes again; what they claim to hold must be what we sent.
+fn resume(ledger: &Ledger, peer: &Peer, theirs: &Hello) -> Result<Outgoing, Ended> {
+    let book = ledger.book();
+    let mut outgoing = Outgoing::new();
+    for class in 1..limits::CLASSES {
+        let state = book.channel(&ChannelKey { direction: Direction::Out, peer: peer.origin.clone(), class });
+        let claimed = theirs.received.iter().find(|p| p.class == class);
+        let claimed_seq = claimed.map_or(0, |p| p.seq);
+        if claimed_seq < state.settled {
+            return Err(Ended::Greeting("peer-lost-items"));
+        }
+        if claimed_seq > state.seq || claimed.is_some_and(|p| p.seq == state.seq && p.chain != state.chain) {
+            return Err(Ended::Greeting("peer-holds-what-we-did-not-send"));
+        }
+        outgoing.handle(Event::Settled { class, through: state.settled });
+        outgoing.handle(Event::Owed { class, through: state.seq });
+    }
+    Ok(outgoing)
+}
