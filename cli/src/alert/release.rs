@@ -53,7 +53,8 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
     } else {
         table(context, &deliveries);
     }
-    Ok(exit(&id, &deliveries, args.wait.is_some(), context))
+    say(&id, &deliveries, context);
+    Ok(exit(&deliveries, args.wait.is_some()))
 }
 
 /// The table of recipients.
@@ -73,21 +74,30 @@ pub(super) fn delivery(d: &Delivery) -> serde_json::Value {
     })
 }
 
-fn exit(id: &str, deliveries: &[Delivery], waited: bool, context: &Context) -> Exit {
-    let any = |state: &str| deliveries.iter().any(|d| d.state == state);
-    if any("refused") || any("abandoned") {
-        context
-            .render
-            .talk(&format!("a recipient did not take it; `varde log show` has the refusal, {id} stays released"));
-        return Exit::Findings;
+/// The exit code: what a recipient refused comes before what is still owed, and that counts only for who waited.
+fn exit(deliveries: &[Delivery], waited: bool) -> Exit {
+    let any = |states: &[&str]| deliveries.iter().any(|d| states.contains(&d.state.as_str()));
+    match (any(&["refused", "abandoned"]), any(&["owed"])) {
+        (true, _) => Exit::Findings,
+        (false, true) if waited => Exit::NotReady,
+        (false, _) => Exit::Done,
     }
-    if any("owed") {
-        context.render.talk(&format!(
-            "released and logged; it goes out as soon as the peer is reached. Follow it with `varde alert show {id}`"
-        ));
-        return if waited { Exit::NotReady } else { Exit::Done };
+}
+
+fn say(id: &str, deliveries: &[Delivery], context: &Context) {
+    for d in deliveries {
+        match d.state.as_str() {
+            "receipted" => {}
+            "owed" => context.render.talk(&format!(
+                "{}: released and logged; it goes out as soon as that node is reached. Follow it with `varde alert show {id}`",
+                d.country
+            )),
+            _ => context.render.talk(&format!(
+                "{}: it did not take the alert ({}); nothing of it is kept there. `varde log show` has its signed answer",
+                d.country, if d.reason.is_empty() { &d.state } else { &d.reason }
+            )),
+        }
     }
-    Exit::Done
 }
 
 fn read_country(text: &str) -> Result<NodeId, String> {
@@ -111,6 +121,19 @@ fn read_span(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_exit_code_says_the_worst_that_became_of_it() {
+        let of = |states: &[&str], waited| {
+            let delivery = |state: &&str| Delivery { state: (*state).to_owned(), ..Delivery::default() };
+            exit(&states.iter().map(delivery).collect::<Vec<_>>(), waited).code()
+        };
+        assert_eq!(of(&["receipted", "receipted"], true), 0);
+        assert_eq!(of(&["receipted", "owed"], true), 75);
+        assert_eq!(of(&["receipted", "owed"], false), 0);
+        assert_eq!(of(&["owed", "refused"], true), 3);
+        assert_eq!(of(&["refused"], false), 3);
+    }
 
     #[test]
     fn a_time_has_a_unit_and_an_end() {

@@ -4,6 +4,8 @@ use super::Problem;
 
 /// Objects and lists within each other, at most.
 const DEPTH: usize = 8;
+/// Fields of one object, or items of one list, at most.
+const ITEMS: usize = 1024;
 
 /// A place in a file, both counted from 1; columns in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,7 +58,9 @@ impl Value {
 
 /// Reads one document of at most `most` bytes.
 pub fn read(text: &str, most: usize) -> Result<Node, Problem> {
-    let mut reader = Reader { text, place: 0 };
+    let start = At { line: 1, column: 1 };
+    // Some editors begin a file with a byte order mark.
+    let mut reader = Reader { text: text.trim_start_matches('\u{feff}'), place: 0, known: (0, start) };
     if text.len() > most {
         return Err(reader.wrong(&format!("at most {most} bytes"), &format!("{} bytes", text.len())));
     }
@@ -71,6 +75,8 @@ pub fn read(text: &str, most: usize) -> Result<Node, Problem> {
 struct Reader<'a> {
     text: &'a str,
     place: usize,
+    /// The last place that was looked up, so that each byte is counted once.
+    known: (usize, At),
 }
 
 impl Reader<'_> {
@@ -82,14 +88,17 @@ impl Reader<'_> {
         self.rest().chars().next()
     }
 
-    fn at(&self) -> At {
-        let before = self.text.get(..self.place).unwrap_or_default();
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().map_or(0, |last| last.chars().count()) + 1;
-        At { line, column }
+    fn at(&mut self) -> At {
+        let (from, known) = if self.known.0 <= self.place { self.known } else { (0, At { line: 1, column: 1 }) };
+        let between = self.text.get(from..self.place).unwrap_or_default();
+        let lines = between.matches('\n').count();
+        let last = between.rsplit('\n').next().map_or(0, |last| last.chars().count());
+        let column = if lines == 0 { known.column + last } else { last + 1 };
+        self.known = (self.place, At { line: known.line + lines, column });
+        self.known.1
     }
 
-    fn wrong(&self, wanted: &str, got: &str) -> Problem {
+    fn wrong(&mut self, wanted: &str, got: &str) -> Problem {
         Problem {
             at: Some(self.at()),
             field: String::new(),
@@ -99,7 +108,7 @@ impl Reader<'_> {
         }
     }
 
-    fn unexpected(&self, wanted: &str) -> Problem {
+    fn unexpected(&mut self, wanted: &str) -> Problem {
         let got = self.peek().map_or("the end of the file".into(), |c| format!("{c:?}"));
         self.wrong(wanted, &got)
     }
@@ -171,6 +180,10 @@ impl Reader<'_> {
         Ok(text)
     }
 
+    fn few(&mut self, items: usize) -> Result<(), Problem> {
+        if items > ITEMS { Err(self.wrong(&format!("at most {ITEMS} items"), "more")) } else { Ok(()) }
+    }
+
     fn list(&mut self, depth: usize) -> Result<Value, Problem> {
         self.take('[');
         let mut items = Vec::new();
@@ -181,6 +194,7 @@ impl Reader<'_> {
         loop {
             items.push(self.value(depth + 1)?);
             self.space();
+            self.few(items.len())?;
             if self.take(']') {
                 return Ok(Value::List(items));
             }
@@ -214,6 +228,7 @@ impl Reader<'_> {
             }
             fields.push((name, at, self.value(depth + 1)?));
             self.space();
+            self.few(fields.len())?;
             if self.take('}') {
                 return Ok(Value::Object(fields));
             }
@@ -264,5 +279,7 @@ mod tests {
             assert_eq!(problem.at, Some(At { line, column }), "{text}: {problem}");
         }
         assert!(read("[1, 2]", 3).is_err());
+        assert!(read(&format!("[{}1]", "1,".repeat(1024)), 4000).is_err());
+        assert!(read("\u{feff}[1]", 1000).is_ok());
     }
 }
