@@ -2,6 +2,7 @@
 
 mod folder;
 mod proof;
+mod receipt;
 mod reconcile;
 mod show;
 mod trust;
@@ -26,6 +27,8 @@ enum Verb {
     Verify(verify::Args),
     /// Verifies two bundles, then compares what one says it sent with what the other says it received
     Reconcile(reconcile::Args),
+    /// Takes one receipt out of a bundle: a tlog-proof, on stdout
+    Receipt(receipt::Args),
     /// Verifies a tlog-proof of any log against a policy
     Proof(proof::Args),
 }
@@ -35,6 +38,7 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     match args.verb {
         Verb::Verify(args) => verify::run(args, context),
         Verb::Reconcile(args) => reconcile::run(args, context),
+        Verb::Receipt(args) => receipt::run(args, context),
         Verb::Proof(args) => proof::run(args, context),
     }
 }

@@ -26,7 +26,7 @@ mod writer;
 pub use channels::{Channel, Item};
 pub use finding::{Code, Finding, Severity};
 pub use layout::Scope;
-pub use receipts::Receipt;
+pub use receipts::{Receipt, extract as receipt};
 pub use reconcile::reconcile;
 pub use source::{BundleSink, BundleSource, MemoryBundle, Unreadable};
 pub use writer::{NotWritten, Writer};

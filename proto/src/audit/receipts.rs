@@ -6,13 +6,13 @@ use super::files::Files;
 use super::finding::Finding;
 use super::layout::{self, receipts_folder};
 use super::leaves::Leaves;
-use super::source::Unreadable;
-use crate::id::{Digest, LogIndex, Origin};
+use super::source::{BundleSource, Unreadable};
+use crate::id::{Digest, LogIndex, NodeId, Origin};
 use crate::log::event::{Direction, Event, Kind};
 use crate::log::head::Head;
 use crate::log::merkle;
 use crate::log::proof::TlogProof;
-use crate::log::tiles::parse_index;
+use crate::log::tiles::{parse_index, read_bundle};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One receipt that verifies.
@@ -227,4 +227,24 @@ fn parse_path(path: &str) -> Option<(Channel, u64)> {
 fn reason(event: &Event) -> String {
     let plain = |b: &&u8| b.is_ascii_lowercase() || b.is_ascii_digit() || **b == b'-' || **b == b':';
     event.body.iter().filter(plain).take(64).map(|b| char::from(*b)).collect()
+}
+
+/// Bytes of the largest packed file: as many things as it may hold, each of the longest length.
+const PACKED_BYTES: u64 = layout::PACK * (2 + u16::MAX as u64);
+
+/// One receipt of a bundle as it stands there: a tlog-proof of the recipient's log, which `varde audit proof` and others'
+/// tools verify. The newest generation of the recipient's log counts. Nothing is verified here.
+pub fn extract(bundle: &dyn BundleSource, from: NodeId, class: u8, seq: u64) -> Result<Option<Vec<u8>>, Unreadable> {
+    let (block, place) = (seq.saturating_sub(1) / layout::PACK, seq.saturating_sub(1) % layout::PACK);
+    let wanted = |path: &String| {
+        parse_path(path)
+            .filter(|(channel, number)| channel.peer.node() == from && channel.class == class && *number == block)
+    };
+    let paths = bundle.paths()?;
+    let newest = paths.iter().filter_map(|path| Some((wanted(path)?.0.peer.generation(), path))).max();
+    let Some((_, path)) = newest else { return Ok(None) };
+    let bytes = bundle.read(path, PACKED_BYTES)?.unwrap_or_default();
+    let place = usize::try_from(place).unwrap_or(usize::MAX);
+    let proof = read_bundle(&bytes).and_then(|things| things.get(place).map(|thing| thing.to_vec()));
+    Ok(proof.filter(|proof| !proof.is_empty()))
 }
