@@ -1,7 +1,7 @@
 //! The house rules hold everywhere in the repository, and each of them bites.
 
 use std::path::Path;
-use varde_tests::tidy::{Source, check, check_links, check_named_tests, check_tree};
+use varde_tests::tidy::{Source, check, check_links, check_map, check_named_tests, check_tree};
 
 #[test]
 fn the_repository_is_tidy() {
@@ -139,4 +139,15 @@ fn a_test_that_a_document_names_but_nobody_wrote_is_found() {
     let breaches = check_named_tests(&source, |name| name == "a_log_only_grows");
     let wanted = ["docs/a.md:1: there is no test `all_is_well_here`"];
     assert_eq!(breaches.iter().map(ToString::to_string).collect::<Vec<_>>(), wanted);
+}
+
+#[test]
+fn a_module_that_is_not_on_the_map_is_found() {
+    let map = Source::new("docs/architecture.md", "src/flow  intake, ledger\n");
+    let modules = ["ledger", "edger"].map(str::to_owned);
+    let breaches = check_map(&map, &modules);
+    assert_eq!(
+        breaches.iter().map(|b| b.text.as_str()).collect::<Vec<_>>(),
+        ["the map does not name the module `edger`"]
+    );
 }

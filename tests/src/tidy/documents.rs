@@ -75,6 +75,22 @@ pub(super) fn named_tests(source: &Source, exists: impl Fn(&str) -> bool) -> Vec
     breaches
 }
 
+/// Modules that the map does not name: the map follows the code. `module` is a source file of the top of a crate or a floor.
+pub(super) fn unmapped(map: &Source, modules: &[String]) -> Vec<Breach> {
+    let words: Vec<&str> = map.text.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
+    let missing = modules.iter().filter(|m| !words.contains(&m.as_str()));
+    missing.map(|m| map.breach(1, format!("the map does not name the module `{m}`"))).collect()
+}
+
+/// The module on the map that a file is: `proto/src/log/tree.rs` is `log`, `node/src/flow/alert/mod.rs` is `alert`.
+pub(super) fn mapped_module(path: &str) -> Option<String> {
+    let (_, inside) = path.split_once("/src/").filter(|_| path.starts_with("proto/") || path.starts_with("node/"))?;
+    let parts: Vec<&str> = inside.trim_end_matches(".rs").split('/').collect();
+    let floor = matches!(parts[0], "national" | "state" | "flow" | "edge");
+    let part = parts.get(usize::from(floor)).copied()?;
+    (!matches!(part, "mod" | "lib" | "main")).then(|| part.to_owned())
+}
+
 /// Without `.` and `..`.
 fn normal(path: &Path) -> PathBuf {
     let mut out = PathBuf::new();

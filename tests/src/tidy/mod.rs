@@ -95,6 +95,10 @@ pub fn check_tree(root: &Path) -> io::Result<(usize, Vec<Breach>)> {
         breaches.extend(documents::links(source, |target| root.join(target).exists()));
         breaches.extend(documents::named_tests(source, |name| functions.contains(name)));
     }
+    let modules: BTreeSet<String> = sources.iter().filter_map(|s| documents::mapped_module(&s.path)).collect();
+    let map = sources.iter().find(|s| s.path == "docs/architecture.md");
+    let map = map.ok_or_else(|| io::Error::other("there is no docs/architecture.md"))?;
+    breaches.extend(check_map(map, &modules.into_iter().collect::<Vec<_>>()));
     breaches.sort();
     Ok((read, breaches))
 }
@@ -107,6 +111,11 @@ pub fn check_links(source: &Source, exists: impl Fn(&Path) -> bool) -> Vec<Breac
 /// The tests that a document names, given what exists.
 pub fn check_named_tests(source: &Source, exists: impl Fn(&str) -> bool) -> Vec<Breach> {
     documents::named_tests(source, exists)
+}
+
+/// The modules that the map leaves out.
+pub fn check_map(map: &Source, modules: &[String]) -> Vec<Breach> {
+    documents::unmapped(map, modules)
 }
 
 const TEXT: [&str; 7] = [".rs", ".proto", ".toml", ".md", ".sh", ".ci/run", "Containerfile"];
