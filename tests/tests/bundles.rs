@@ -10,7 +10,7 @@ use std::time::Duration;
 use varde_node::edge::store::memory::MemoryStore;
 use varde_node::flow::bundle;
 use varde_node::flow::delivery;
-use varde_proto::audit::{Given, MemoryBundle, Scope, reconcile, verify};
+use varde_proto::audit::{Given, MemoryBundle, Scope, Trusted, reconcile, verify};
 use varde_proto::id::{Digest, NodeId};
 use varde_tests::harness::{Country as Process, Outcome, binaries, pin_all, run, until};
 use varde_tests::pair::{Country, connect, release, route};
@@ -45,7 +45,9 @@ fn national(country: &Country) -> MemoryBundle {
 }
 
 fn given(country: &Country) -> Given {
-    Given { trusted: vec![country.keys[0].public().fingerprint()], views: Vec::new() }
+    let trusted =
+        Trusted { origin: Some(country.origin().clone()), fingerprint: country.keys[0].public().fingerprint() };
+    Given { trusted: vec![trusted], views: Vec::new() }
 }
 
 fn on_disk(bundle: &MemoryBundle, root: &Path) {
@@ -99,7 +101,7 @@ async fn the_command_line_says_clean_with_0_and_names_a_changed_byte_with_3() {
     on_disk(&national(no), &at_no);
     on_disk(&national(ee), &at_ee);
     let (no_path, ee_path) = (at_no.to_str().unwrap(), at_ee.to_str().unwrap());
-    let trust = given(no).trusted[0].to_string();
+    let trust = given(no).trusted[0].fingerprint.to_string();
 
     let clean = varde(&["audit", "verify", no_path, "--trust", &trust, "--json"]).json(0).unwrap();
     assert_eq!(codes(&clean), Vec::<&str>::new());

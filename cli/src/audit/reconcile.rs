@@ -26,8 +26,8 @@ pub(crate) struct Args {
 /// Verifies both, then compares them.
 pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     let Args { first, second, trust } = args;
-    let given = Given { trusted: trust::fingerprints(&trust)?, views: Vec::new() };
-    let (a, b) = (verify::one(&first, &given, context)?, verify::one(&second, &given, context)?);
+    let mut given = Given { trusted: trust::identities(&trust)?, views: Vec::new() };
+    let (a, b) = (verify::one(&first, &mut given, context)?, verify::one(&second, &mut given, context)?);
     let between = audit::reconcile(&a, &b);
     show::between(&a, &b, &between, context);
     let findings = [a.findings, b.findings, between].concat();

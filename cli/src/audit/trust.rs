@@ -3,25 +3,26 @@
 use crate::failure::Failure;
 use crate::files;
 use std::path::Path;
+use varde_proto::audit::Trusted;
 use varde_proto::id::Digest;
 use varde_proto::identity::Descriptor;
 use varde_proto::limits;
 
-/// The fingerprints of `--trust` values.
-pub(super) fn fingerprints(values: &[String]) -> Result<Vec<Digest>, Failure> {
-    values.iter().map(|value| fingerprint(value)).collect()
+/// The identities of `--trust` values. A descriptor says whose it is; a fingerprint alone does not.
+pub(super) fn identities(values: &[String]) -> Result<Vec<Trusted>, Failure> {
+    values.iter().map(|value| identity(value)).collect()
 }
 
-fn fingerprint(value: &str) -> Result<Digest, Failure> {
+fn identity(value: &str) -> Result<Trusted, Failure> {
     if let Ok(fingerprint) = Digest::parse(value) {
-        return Ok(fingerprint);
+        return Ok(Trusted { origin: None, fingerprint });
     }
     if value.len() == 64 && value.bytes().all(|b| b.is_ascii_hexdigit()) {
         return Err(wrong(value, "a fingerprint is written in lower case"));
     }
     let text = files::read_text(Path::new(value), limits::ARMOR_BYTES)?;
     let descriptor = Descriptor::open_text(&text).map_err(|bad| wrong(value, &bad.to_string()))?;
-    Ok(descriptor.fingerprint())
+    Ok(Trusted { origin: Some(descriptor.origin().clone()), fingerprint: descriptor.fingerprint() })
 }
 
 fn wrong(value: &str, why: &str) -> Failure {

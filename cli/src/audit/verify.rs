@@ -37,20 +37,23 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     }
     let read = |path: &PathBuf| files::read_text(path, limits::NOTE_BYTES).map(String::into_bytes);
     let views = view.iter().map(read).collect::<Result<_, _>>()?;
-    let given = Given { trusted: trust::fingerprints(&trust)?, views };
+    let mut given = Given { trusted: trust::identities(&trust)?, views };
     let mut findings = Vec::new();
     for bundle in &bundles {
-        findings.extend(one(bundle, &given, context)?.findings);
+        findings.extend(one(bundle, &mut given, context)?.findings);
     }
     show::findings(&findings, context)
 }
 
-/// Verifies one, and says how much there was to check.
-pub(super) fn one(root: &Path, given: &Given, context: &Context) -> Result<Audit, Failure> {
+/// Verifies one, and says how much there was to check. Its fingerprint vouches for no other log after that.
+pub(super) fn one(root: &Path, given: &mut Given, context: &Context) -> Result<Audit, Failure> {
     let folder = Folder::open(root, context)?;
     let audit = audit::verify(&folder, given);
     folder.done();
     let audit = audit.map_err(|error| folder::unreadable(folder.root(), &error))?;
+    if let Some(log) = &audit.log {
+        given.bind(log);
+    }
     show::verdict(root, &audit, context);
     Ok(audit)
 }

@@ -44,7 +44,10 @@ pub fn write<S: BundleSink>(node: &Node, scope: Scope, sink: S) -> Result<(S, u6
     writer.policy(&told.policy)?;
     decisions(node, size, &mut writer)?;
     heads(node, size, &mut writer)?;
-    receipts(node, &told, &mut writer)?;
+    let sent = |peer: &Origin, class, seq, proof: &[u8]| writer.sent(peer, class, seq, proof);
+    proofs(node, rows::SENT_PROOF, &told.taken, sent)?;
+    let receipt = |peer: &Origin, class, seq, proof: &[u8]| writer.receipt(peer, class, seq, proof);
+    proofs(node, rows::RECEIPT, &told.sent, receipt)?;
     witnessed(node, &mut writer)?;
     Ok((writer.finish(&node.message_key)?, size))
 }
@@ -54,15 +57,20 @@ pub fn write<S: BundleSink>(node: &Node, scope: Scope, sink: S) -> Result<(S, u6
 struct Told {
     policy: String,
     /// Newest number sent, by peer and class.
-    sent: BTreeMap<(Origin, u8), u64>,
+    sent: Numbers,
+    /// Newest number taken, by peer and class.
+    taken: Numbers,
 }
+
+type Numbers = BTreeMap<(Origin, u8), u64>;
 
 impl Told {
     fn take(&mut self, event: &Event) {
         match (&event.peer, event.direction, event.kind) {
             (_, _, Kind::POLICY) => self.policy = String::from_utf8_lossy(&event.body).into_owned(),
-            (Some(peer), Direction::Out, Kind::SENT | Kind::ABANDONED) => {
-                let newest = self.sent.entry((peer.clone(), event.class)).or_default();
+            (Some(peer), direction, Kind::SENT | Kind::RECEIVED | Kind::REJECTED | Kind::ABANDONED) => {
+                let numbers = if direction == Direction::Out { &mut self.sent } else { &mut self.taken };
+                let newest = numbers.entry((peer.clone(), event.class)).or_default();
                 *newest = event.seq.max(*newest);
             }
             _ => {}
@@ -113,24 +121,29 @@ fn heads<S: BundleSink>(node: &Node, size: u64, writer: &mut Writer<S>) -> Expor
     Ok(())
 }
 
-/// Receipts of what was sent below the head; of later items there is nothing else in the bundle.
-fn receipts<S: BundleSink>(node: &Node, told: &Told, writer: &mut Writer<S>) -> Exported<S> {
-    for row in node.ledger.scan(&[rows::RECEIPT], &[rows::RECEIPT + 1], false) {
+/// Proofs of the items below the head, up to the newest number of each channel; of later items nothing else is in the bundle.
+fn proofs<E>(
+    node: &Node,
+    prefix: u8,
+    newest: &Numbers,
+    mut write: impl FnMut(&Origin, u8, u64, &[u8]) -> Result<(), NotWritten<E>>,
+) -> Result<(), NotExported<E>> {
+    for row in node.ledger.scan(&[prefix], &[prefix + 1], false) {
         let (name, value) = row?;
-        let Some((peer, rest)) = peer_of(&node.me.origin, name.get(1..).unwrap_or_default()) else {
-            return Err(damaged("the row of a receipt").into());
-        };
-        let (class, seq) = match rest.split_first_chunk::<1>() {
-            Some(([class], seq)) => (*class, seq.try_into().map(u64::from_be_bytes)),
-            None => return Err(damaged("the row of a receipt").into()),
-        };
-        let seq = seq.map_err(|_| damaged("the row of a receipt"))?;
-        let sent = told.sent.get(&(peer.clone(), class)).copied().unwrap_or_default();
-        if seq <= sent {
-            writer.receipt(&peer, class, seq, &node.ledger.unseal(&name, &value)?)?;
+        let (peer, class, seq) = item_of(node, &name).ok_or_else(|| damaged("the row of a proof"))?;
+        let newest = newest.get(&(peer.clone(), class)).copied().unwrap_or_default();
+        if seq <= newest {
+            write(&peer, class, seq, &node.ledger.unseal(&name, &value)?)?;
         }
     }
     Ok(())
+}
+
+/// Peer, class and number in the name of an item's row.
+fn item_of(node: &Node, name: &[u8]) -> Option<(Origin, u8, u64)> {
+    let (peer, rest) = peer_of(&node.me.origin, name.get(1..)?)?;
+    let ([class], seq) = rest.split_first_chunk::<1>()?;
+    Some((peer, *class, u64::from_be_bytes(seq.try_into().ok()?)))
 }
 
 /// The newest verified head of each peer's log; rows are in order of peer and size.

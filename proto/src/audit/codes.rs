@@ -78,6 +78,10 @@ codes! {
     SEQUENCE_REPEATED = Finding "sequence-repeated" "L3" "ask both ends which of the two was exchanged";
     /// The accumulator does not follow from the item before.
     CHAIN_MISMATCH = Finding "chain-mismatch" "L2" "compare with the other end's bundle: `varde audit reconcile`";
+    /// One item was admitted under two numbers.
+    ADMITTED_TWICE = Finding "admitted-twice" "L3" "ask the operator why a repetition was not refused";
+    /// An erasure that nothing in the log asked for.
+    ERASURE_UNREQUESTED = Finding "erasure-unrequested" "L7" "ask the operator who asked for it; what is gone is not explained by it";
     /// A leaf is older than the one before it.
     TIME_DECREASING = Finding "time-decreasing" "L1" "ask the operator what happened to the clock";
     /// The clock was set back with approval.
@@ -117,6 +121,14 @@ codes! {
     RECEIPT_INVALID = Finding "receipt-invalid" "L5" "ask the peer for the proof again";
     /// A receipt of another item than the one sent.
     RECEIPT_DIFFERS = Finding "receipt-differs" "L5" "compare with the peer's bundle: `varde audit reconcile`";
+    /// The sender's proof of an item taken is not there.
+    SENT_PROOF_MISSING = Finding "sent-proof-missing" "L2" "ask the node's operator for it; nothing is taken without the sender's proof";
+    /// A sender's proof that does not verify.
+    SENT_PROOF_INVALID = Finding "sent-proof-invalid" "L2" "ask the node's operator for the proof with which the item came";
+    /// A sender's proof of another item than the one taken.
+    SENT_PROOF_DIFFERS = Finding "sent-proof-differs" "L2" "compare with the sender's bundle: `varde audit reconcile`";
+    /// The receiver gave up an item that the sender did not.
+    ABANDONED_BY_RECEIVER = Finding "abandoned-by-the-receiver" "L5" "only a sender may abandon an item; ask the receiver why it did";
     /// A head of another log that does not verify.
     WITNESS_INVALID = Finding "witness-invalid" "L1" "ask the operator where the note comes from";
     /// Sent, and no receipt yet.
@@ -136,6 +148,13 @@ codes! {
     RECEIPT_DENIED = Finding "receipt-denied" "L2" "the receipt is signed by that log's own key: keep it and both bundles";
     /// One side received what the other never sent.
     NEVER_SENT = Finding "never-sent" "L2" "ask the receiving side for the proof with which it came";
+    /// One side shows the other's proof that it sent an item, and the other's log does not have it.
+    SENT_DENIED = Finding "sent-denied" "L2" "the proof is signed by that log's own key: keep it and both bundles";
+    /// One side shows the other's proof of an item, and the other's log has another one under its number.
+    EQUIVOCATED = Finding "equivocated" "L3" "the proof is signed by that log's own key: keep it and both bundles, tell every peer";
+    /// One side pinned the other under another identity or log key than its genesis has.
+    PEER_MISIDENTIFIED = Finding "peer-misidentified" "L6"
+        "ask the coordinator whose fingerprint was compared; nothing that it shows of that peer's signatures counts";
     /// The two ends name different items under one number.
     ITEM_DIFFERS = Finding "item-differs" "L3" "ask the receiving side for the proof with which it came";
     /// A file that is not a tlog-proof.

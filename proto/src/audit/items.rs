@@ -19,7 +19,10 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug, Default)]
 pub(super) struct Items {
     found: BTreeSet<Digest>,
+    asked: BTreeSet<Digest>,
     erased: BTreeSet<Digest>,
+    /// Numbers of what was admitted, by sender, class and E.
+    admitted: BTreeMap<(Origin, u8, Digest), u64>,
     wanted: Vec<Wanted>,
     last: Option<(Digest, Envelope)>,
     strangers: BTreeMap<Origin, LogIndex>,
@@ -42,10 +45,24 @@ impl Items {
         self.found.insert(object);
     }
 
-    /// The log says that this was erased.
-    pub(super) fn erased(&mut self, object: Digest) {
-        self.erased.insert(object);
+    /// The log says that somebody asked to erase this.
+    pub(super) fn asked(&mut self, object: Digest) {
+        self.asked.insert(object);
     }
+
+    /// The log says that this was erased. Whether anybody had asked; without that it explains nothing.
+    pub(super) fn erased(&mut self, object: Digest) -> bool {
+        let asked = self.asked.contains(&object);
+        if asked {
+            self.erased.insert(object);
+        }
+        asked
+    }
+}
+
+/// Whether the envelope of an item of this kind is kept.
+fn carries(kind: Kind) -> bool {
+    is_item(kind) && !matches!(kind, Kind::REJECTED | Kind::ABANDONED)
 }
 
 impl Leaves<'_> {
@@ -67,9 +84,18 @@ impl Leaves<'_> {
         } else if event.direction == Direction::Out && self.peers.get(peer).is_none() {
             self.items.strangers.entry(peer.clone()).or_insert(index);
         }
-        let carries = !matches!(event.kind, Kind::REJECTED | Kind::ABANDONED);
-        if carries {
+        if carries(event.kind) {
+            self.admit(index, event);
             self.want(index, event);
+        }
+    }
+
+    /// What came is admitted once, whatever numbers it comes under.
+    fn admit(&mut self, index: LogIndex, event: &Event) {
+        let Some(peer) = event.peer.as_ref().filter(|_| event.direction == Direction::In) else { return };
+        let first = *self.items.admitted.entry((peer.clone(), event.class, event.object)).or_insert(event.seq);
+        if first != event.seq {
+            self.say(index, event, codes::ADMITTED_TWICE, format!("it was admitted under the number {first} before"));
         }
     }
 
@@ -105,7 +131,7 @@ impl Leaves<'_> {
     /// Checks the envelope that came last against another leaf that names it.
     pub(super) fn judge_again(&mut self, index: LogIndex, event: &Event) {
         let Some((object, envelope)) = self.items.last.take() else { return };
-        if object == event.object && matches!(event.kind, Kind::SENT | Kind::RECEIVED | Kind::BUDGET) {
+        if object == event.object && (carries(event.kind) || event.kind == Kind::BUDGET) {
             if self.scope == Scope::National && event.direction != Direction::In {
                 self.budget_line(index, event, &envelope);
             }

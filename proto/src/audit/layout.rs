@@ -7,6 +7,7 @@
 //! openings/N  envelopes/N                               packed by leaf index
 //! decisions/N                                           national only: sharing decisions, packed by leaf index
 //! receipts/<origin>/<class>/N                           packed by sequence number, the first in place 0
+//! sent/<origin>/<class>/N                               packed likewise: the senders' proofs of what was taken
 //! witnessed/<origin>                                    newest verified head of each other log
 //! agreements/<sha256>                                   texts
 //! ```
@@ -30,6 +31,7 @@ pub(super) const OPENINGS: &str = "openings";
 pub(super) const ENVELOPES: &str = "envelopes";
 pub(super) const DECISIONS: &str = "decisions";
 pub(super) const RECEIPTS: &str = "receipts";
+pub(super) const SENT: &str = "sent";
 pub(super) const WITNESSED: &str = "witnessed";
 pub(super) const AGREEMENTS: &str = "agreements";
 
@@ -44,6 +46,11 @@ pub(super) fn packed(folder: &str, number: u64) -> String {
 /// The folder of the receipts of one channel.
 pub(super) fn receipts_folder(peer: &Origin, class: u8) -> String {
     format!("{RECEIPTS}/{peer}/{class}")
+}
+
+/// The folder of the senders' proofs of one channel.
+pub(super) fn sent_folder(peer: &Origin, class: u8) -> String {
+    format!("{SENT}/{peer}/{class}")
 }
 
 /// For whom a bundle is.

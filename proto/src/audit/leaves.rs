@@ -105,7 +105,7 @@ impl<'a> Leaves<'a> {
             let event = match opening {
                 Some(bytes) => self.open(index, &bytes),
                 None if !readable => self.lose(index),
-                None if self.scope == Scope::National => self.missing(index),
+                None if self.scope == Scope::National || index.0 == 0 => self.missing(index),
                 None => {
                     self.withheld += 1;
                     None
@@ -210,13 +210,21 @@ impl<'a> Leaves<'a> {
             Kind::POLICY => self.policy = Some(event.body.clone()),
             Kind::BUDGET => self.announce_budget(index, event),
             Kind::RECEIPT_HELD => self.receipt_held(index, event),
-            Kind::ERASE_DONE => self.items.erased(event.object),
+            Kind::ERASE_REQUEST => self.items.asked(event.object),
+            Kind::ERASE_DONE => self.erased(index, event),
             kind if is_item(kind) => self.item(index, event),
             kind if !kind.is_known() => {
                 let text = format!("leaf {} is of kind {}, which this version does not know", index.0, kind.0);
                 self.say(index, event, codes::UNKNOWN_KIND, text);
             }
             _ => {}
+        }
+    }
+
+    fn erased(&mut self, index: LogIndex, event: &Event) {
+        if !self.items.erased(event.object) && self.unknown.is_empty() && self.scope == Scope::National {
+            let text = format!("leaf {} says that something was erased, and no leaf before it asks for that", index.0);
+            self.say(index, event, codes::ERASURE_UNREQUESTED, text);
         }
     }
 

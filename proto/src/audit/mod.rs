@@ -4,7 +4,7 @@
 //! In: everything that follows from the bytes of a bundle, an identity that the reader trusts, and heads that peers hold.
 //! Out: reading and writing files (the caller's, through [`BundleSource`] and [`BundleSink`]), printing, and fetching what is
 //! missing. The order is that of docs/protocol.md: manifest and list, genesis, every head against the recomputed tree, peers'
-//! views, openings, numbers and accumulators, envelopes, receipts. Memory grows by a few hundred bytes a leaf, never with
+//! views, openings, numbers and accumulators, envelopes, receipts, senders' proofs. Memory grows by a few hundred bytes a leaf, never with
 //! what was exchanged.
 
 mod channels;
@@ -18,6 +18,7 @@ mod payload;
 mod peers;
 mod receipts;
 mod reconcile;
+mod sent;
 mod source;
 mod tree;
 mod views;
@@ -26,7 +27,7 @@ mod writer;
 pub use channels::{Channel, Item};
 pub use finding::{Code, Finding, Severity};
 pub use layout::Scope;
-pub use receipts::{Receipt, extract as receipt};
+pub use receipts::{Receipt, SentProof, extract as receipt};
 pub use reconcile::reconcile;
 pub use source::{BundleSink, BundleSource, MemoryBundle, Unreadable};
 pub use writer::{NotWritten, Writer};
@@ -38,16 +39,45 @@ use crate::time::Timestamp;
 use files::Files;
 use finding::Findings;
 use leaves::Leaves;
+use peers::Peers;
 use receipts::Receipts;
 use std::collections::BTreeMap;
 
 /// What the reader brings besides the bundle.
 #[derive(Debug, Clone, Default)]
 pub struct Given {
-    /// Fingerprints of identities that the reader trusts; with none, the first finding says so.
-    pub trusted: Vec<Digest>,
+    /// Identities that the reader trusts; with none, the first finding says so.
+    pub trusted: Vec<Trusted>,
     /// Heads of this log that peers hold, as notes.
     pub views: Vec<Vec<u8>>,
+}
+
+/// An identity that the reader compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trusted {
+    /// Whose it is. A fingerprint alone does not say; it vouches for the first log whose genesis has it, see
+    /// [`Given::bind`].
+    pub origin: Option<Origin>,
+    /// SHA-256 of K_id.
+    pub fingerprint: Digest,
+}
+
+impl Given {
+    /// Binds the fingerprint of a log to that log: it vouches for no other from now on.
+    pub fn bind(&mut self, log: &Log) {
+        let fingerprint = log.genesis.keys().id().fingerprint();
+        for trusted in self.trusted.iter_mut().filter(|trusted| trusted.fingerprint == fingerprint) {
+            trusted.origin.get_or_insert_with(|| log.origin.clone());
+        }
+    }
+
+    /// Whether the reader trusts that this is the log that it says it is. Where one identity is known for an origin, no
+    /// other is believed.
+    fn trusts(&self, genesis: &Genesis) -> bool {
+        let known = self.trusted.iter().any(|trusted| trusted.origin.as_ref() == Some(genesis.origin()));
+        let whose = known.then(|| genesis.origin().clone());
+        self.trusted.contains(&Trusted { origin: whose, fingerprint: genesis.keys().id().fingerprint() })
+    }
 }
 
 /// A bundle that was verified, whatever was found.
@@ -80,6 +110,8 @@ pub struct Log {
     pub(super) tree: Tree,
     pub(super) channels: BTreeMap<Channel, Vec<Item>>,
     pub(super) receipts: BTreeMap<Channel, Vec<Receipt>>,
+    pub(super) sent: BTreeMap<Channel, Vec<SentProof>>,
+    peers: Peers,
     pub(super) heads: BTreeMap<Origin, BTreeMap<u64, Digest>>,
     /// Whether some leaf that should be readable is not.
     pub(super) unknown: bool,
@@ -138,11 +170,11 @@ fn read(source: &dyn BundleSource, given: &Given, out: &mut Findings) -> Result<
         decisions: leaves.decisions,
         until: leaves.last_time(),
     };
-    let (scope, channels) = (leaves.scope, leaves.channels.into_inner());
+    let (scope, peers, channels) = (leaves.scope, leaves.peers, leaves.channels.into_inner());
     views::policy(&mut files, policy.as_deref(), &read.head, unknown, out)?;
     views::agreements(&mut files, out)?;
     files.rest(out)?;
-    let Receipts { by_channel, heads, .. } = receipts;
+    let Receipts { by_channel, sent, heads, .. } = receipts;
     Ok(Some(Log {
         origin: genesis.origin().clone(),
         genesis,
@@ -151,6 +183,8 @@ fn read(source: &dyn BundleSource, given: &Given, out: &mut Findings) -> Result<
         tree: read.tree,
         channels,
         receipts: by_channel,
+        sent,
+        peers,
         heads,
         unknown,
     }))

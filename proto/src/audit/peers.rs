@@ -39,6 +39,14 @@ impl Peers {
         self.get(origin).filter(|peer| peer.present)
     }
 
+    /// Whether a peer was ever pinned under another identity or log key than its own genesis has.
+    pub(super) fn misidentifies(&self, genesis: &Genesis) -> bool {
+        let keys = genesis.keys();
+        self.get(genesis.origin()).is_some_and(|pinned| {
+            pinned.id != *keys.id() || pinned.log_keys.iter().any(|key| Some(key) != keys.get(Role::Log))
+        })
+    }
+
     /// Whether both sides had accepted this agreement.
     pub(super) fn agreed(&self, origin: &Origin, agreement: &Digest) -> bool {
         let both = |peer: &Pinned| peer.ours == Some(*agreement) && peer.theirs == Some(*agreement);

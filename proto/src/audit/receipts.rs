@@ -28,14 +28,24 @@ pub struct Receipt {
     pub size: u64,
 }
 
+/// The sender's proof of one item taken, which verifies and is of that item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SentProof {
+    /// The item's number.
+    pub seq: u64,
+    /// The leaf in the sender's log.
+    pub index: LogIndex,
+}
+
 /// Receipts by channel, and heads of other logs that they and `witnessed/` show.
 #[derive(Debug, Default)]
 pub(super) struct Receipts {
     pub(super) by_channel: BTreeMap<Channel, Vec<Receipt>>,
+    pub(super) sent: BTreeMap<Channel, Vec<SentProof>>,
     pub(super) heads: BTreeMap<Origin, BTreeMap<u64, Digest>>,
     last: Option<(String, Head)>,
-    /// Receipts of which something is already said.
-    bad: BTreeSet<(Channel, u64)>,
+    /// Receipts and senders' proofs of which something is already said.
+    pub(super) bad: BTreeSet<(Channel, u64)>,
 }
 
 impl Receipts {
@@ -43,7 +53,7 @@ impl Receipts {
     pub(super) fn read(files: &mut Files<'_>, leaves: &mut Leaves<'_>) -> Result<Self, Unreadable> {
         let mut receipts = Self::default();
         for path in files.under("receipts/") {
-            let Some((channel, block)) = parse_path(&path) else {
+            let Some((channel, block)) = parse_path(&path, Direction::Out, receipts_folder) else {
                 files.lose(&path, "is not where receipts lie", leaves.out);
                 continue;
             };
@@ -52,6 +62,7 @@ impl Receipts {
                 receipts.receipt(&channel, block * layout::PACK + place as u64 + 1, proof, leaves);
             }
         }
+        receipts.sent_proofs(files, leaves)?;
         receipts.witnessed(files, leaves)?;
         receipts.compare_held(files, leaves);
         Ok(receipts)
@@ -67,6 +78,11 @@ impl Receipts {
                     let finding =
                         about(codes::REJECTED, text, channel, seq).between(Some(event.time), Some(event.time));
                     leaves.out.add(finding);
+                }
+                let given_up = leaves.channels.item(channel, seq).is_some_and(|item| item.kind == Kind::ABANDONED);
+                if receipt.kind == Kind::ABANDONED && !given_up && leaves.unknown.is_empty() {
+                    let text = format!("{} says that it was abandoned, and this log does not", channel.peer);
+                    leaves.out.add(about(codes::ABANDONED_BY_RECEIVER, text, channel, seq).of(&channel.peer));
                 }
                 return;
             }
@@ -97,6 +113,23 @@ impl Receipts {
         bytes: &[u8],
         leaves: &mut Leaves<'_>,
     ) -> Result<(Receipt, Event), Wrong> {
+        let shown = self.shown(channel, bytes, leaves)?;
+        let event = &shown.event;
+        let answers = matches!(event.kind, Kind::RECEIVED | Kind::REJECTED | Kind::ABANDONED);
+        if !answers || event.direction != Direction::In {
+            return Err(Wrong::Other("the leaf it shows is not about this item".into()));
+        }
+        match same_item(event, channel, seq, leaves)? {
+            Same::Yes | Same::Unknowable => {}
+            Same::Other => return Err(Wrong::Other("the peer received another item under this number".into())),
+            Same::None => return Err(Wrong::Other("the log does not say that this item was sent".into())),
+        }
+        let Shown { index, size, event } = shown;
+        Ok((Receipt { seq, index, kind: event.kind, size }, event))
+    }
+
+    /// A leaf of the peer's log, proven by a head that the peer signed.
+    pub(super) fn shown(&mut self, channel: &Channel, bytes: &[u8], leaves: &mut Leaves<'_>) -> Result<Shown, Wrong> {
         let invalid = |text: String| Wrong::Invalid(text);
         if leaves.peers.get(&channel.peer).is_none() && !leaves.unknown.is_empty() {
             return Err(Wrong::Unknowable);
@@ -106,19 +139,7 @@ impl Receipts {
         let head = self.head(&proof, &channel.peer, leaves).map_err(invalid)?;
         merkle::verify_inclusion(proof.index, head.size(), &opening.entry().leaf_hash(), &proof.path, &head.root())
             .map_err(|bad| invalid(bad.to_string()))?;
-        let event = opening.event().clone();
-        let answers = matches!(event.kind, Kind::RECEIVED | Kind::REJECTED | Kind::ABANDONED);
-        let to_us = event.direction == Direction::In && event.peer.as_ref() == Some(leaves.genesis.origin());
-        if !answers || !to_us || event.class != channel.class || event.seq != seq {
-            return Err(Wrong::Other("the leaf it shows is not about this item".into()));
-        }
-        match leaves.channels.item(channel, seq) {
-            Some(item) if (item.object, item.chain) == (event.object, event.chain) => {}
-            Some(_) => return Err(Wrong::Other("the peer received another item under this number".into())),
-            None if !leaves.unknown.is_empty() => {}
-            None => return Err(Wrong::Other("the log does not say that this item was sent".into())),
-        }
-        Ok((Receipt { seq, index: proof.index, kind: event.kind, size: head.size().0 }, event))
+        Ok(Shown { index: proof.index, size: head.size().0, event: opening.event().clone() })
     }
 
     /// The peer's head in a proof; the receipts of one frame share it, so it is verified once.
@@ -205,22 +226,57 @@ impl Receipts {
     }
 }
 
-enum Wrong {
+/// What a proof shows: a leaf, its place, and the size of the tree it was proven in.
+pub(super) struct Shown {
+    pub(super) index: LogIndex,
+    pub(super) size: u64,
+    pub(super) event: Event,
+}
+
+/// Whether a leaf of the peer is about the item that our log has under this number.
+pub(super) enum Same {
+    Yes,
+    Other,
+    None,
+    /// The leaf of our log that would tell could not be read.
+    Unknowable,
+}
+
+/// Compares a leaf of the peer with our log; an error if it is of another channel or number.
+pub(super) fn same_item(event: &Event, channel: &Channel, seq: u64, leaves: &Leaves<'_>) -> Result<Same, Wrong> {
+    let with_us = event.peer.as_ref() == Some(leaves.genesis.origin());
+    if !with_us || event.class != channel.class || event.seq != seq {
+        return Err(Wrong::Other("the leaf it shows is not about this item".into()));
+    }
+    Ok(match leaves.channels.item(channel, seq) {
+        Some(item) if (item.object, item.chain) == (event.object, event.chain) => Same::Yes,
+        Some(_) => Same::Other,
+        None if !leaves.unknown.is_empty() => Same::Unknowable,
+        None => Same::None,
+    })
+}
+
+/// Why a proof proves nothing of an item.
+pub(super) enum Wrong {
     /// The leaf that pins the peer could not be read, which is already said.
     Unknowable,
     Invalid(String),
     Other(String),
 }
 
-/// `receipts/<network>/<cc>/<generation>/<class>/<number>`
-fn parse_path(path: &str) -> Option<(Channel, u64)> {
+/// `<sort>/<network>/<cc>/<generation>/<class>/<number>`
+pub(super) fn parse_path(
+    path: &str,
+    direction: Direction,
+    folder: fn(&Origin, u8) -> String,
+) -> Option<(Channel, u64)> {
     let mut parts = path.splitn(6, '/');
     let (_, network, country, generation) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
     let peer = Origin::parse(&format!("{network}/{country}/{generation}")).ok()?;
     let class = parts.next()?.parse().ok()?;
     let block = parse_index(parts.next()?)?;
-    let canonical = layout::packed(&receipts_folder(&peer, class), block) == path;
-    canonical.then_some((Channel { direction: Direction::Out, peer, class }, block))
+    let canonical = layout::packed(&folder(&peer, class), block) == path;
+    canonical.then_some((Channel { direction, peer, class }, block))
 }
 
 /// The code that a `rejected` leaf gives, cut to what a code may hold.
@@ -237,7 +293,7 @@ const PACKED_BYTES: u64 = layout::PACK * (2 + u16::MAX as u64);
 pub fn extract(bundle: &dyn BundleSource, from: NodeId, class: u8, seq: u64) -> Result<Option<Vec<u8>>, Unreadable> {
     let (block, place) = (seq.saturating_sub(1) / layout::PACK, seq.saturating_sub(1) % layout::PACK);
     let wanted = |path: &String| {
-        parse_path(path)
+        parse_path(path, Direction::Out, receipts_folder)
             .filter(|(channel, number)| channel.peer.node() == from && channel.class == class && *number == block)
     };
     let paths = bundle.paths()?;

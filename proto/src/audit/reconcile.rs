@@ -1,12 +1,12 @@
 //! Two bundles side by side: what one says it sent, and what the other says it received.
 //!
-//! A receipt and a witnessed head are signed by the other side's own key; so who holds one proves what the other once said,
-//! and who holds none does not. What neither logged leaves nothing to find.
+//! A receipt, a sender's proof and a witnessed head are signed by the other side's own key; so who holds one proves what the other once said,
+//! and who holds none does not; all of it only under the keys of the other side's own genesis. What neither logged leaves nothing to find.
 
 use super::channels::{Channel, Item, about, find};
 use super::codes;
 use super::finding::{Finding, Findings};
-use super::{Audit, Log};
+use super::{Audit, Log, SentProof};
 use crate::id::{LogIndex, TreeSize};
 use crate::log::event::{Direction, Kind};
 use std::collections::BTreeSet;
@@ -25,8 +25,8 @@ pub fn reconcile(a: &Audit, b: &Audit) -> Vec<Finding> {
             }
             None => {
                 let (of_a, of_b) = (heads(a, b, &mut out), heads(b, a, &mut out));
-                Side { own: a, other: b, forked: of_a }.compare(&mut out);
-                Side { own: b, other: a, forked: of_b }.compare(&mut out);
+                Side { own: a, other: b, of_own: of_a, of_other: of_b }.compare(&mut out);
+                Side { own: b, other: a, of_own: of_b, of_other: of_a }.compare(&mut out);
             }
         },
         _ => {
@@ -47,8 +47,13 @@ fn incomparable(a: &Log, b: &Log) -> Option<String> {
     (!shown(a, b) || !shown(b, a)).then(|| "a bundle is for another peer than the one it is compared with".to_owned())
 }
 
-/// What `holder` shows of the other's heads, against the other's tree. Whether one of them is not in it.
+/// What `holder` shows of the other's heads, against the other's tree.
 fn heads(other: &Log, holder: &Log, out: &mut Findings) -> Heads {
+    if holder.peers.misidentifies(&other.genesis) {
+        let text = format!("{} pinned {} under other keys than its genesis has", holder.origin, other.origin);
+        out.add(Finding::new(codes::PEER_MISIDENTIFIED, text).of(&holder.origin).with(&other.origin));
+        return Heads { behind: false, misread: true };
+    }
     let (mut forked, mut newest) = (false, 0);
     for (size, root) in holder.heads.get(&other.origin).into_iter().flatten() {
         newest = *size;
@@ -68,23 +73,26 @@ fn heads(other: &Log, holder: &Log, out: &mut Findings) -> Heads {
         let text = format!("{} holds a head of {newest} leaves, and the bundle has {size}", holder.origin);
         out.add(Finding::new(codes::BUNDLE_BEHIND, text).of(&other.origin).with(&holder.origin).at(LogIndex(size)));
     }
-    Heads { forked, behind }
+    Heads { behind, misread: false }
 }
 
 /// What the other side's heads say of a log.
 #[derive(Debug, Clone, Copy)]
 struct Heads {
-    /// A head that it signed is not in it.
-    forked: bool,
     /// It is shown up to less than it once was.
     behind: bool,
+    /// The other side took somebody else for it: nothing that it shows of it counts.
+    misread: bool,
 }
 
 /// The channels from one log to the other.
 struct Side<'a> {
     own: &'a Log,
     other: &'a Log,
-    forked: Heads,
+    /// What the other shows of our heads.
+    of_own: Heads,
+    /// What we show of the other's.
+    of_other: Heads,
 }
 
 impl Side<'_> {
@@ -106,7 +114,7 @@ impl Side<'_> {
         let taken = self.other.channels.get(&taken_in).map_or(&[][..], Vec::as_slice);
         for item in sent {
             match find(taken, item.seq) {
-                Some(theirs) => self.pair(&sent_in, item, theirs, out),
+                Some(theirs) => self.pair(&sent_in, &taken_in, (item, theirs), out),
                 None => self.not_taken(&sent_in, item, out),
             }
         }
@@ -115,14 +123,29 @@ impl Side<'_> {
         }
     }
 
-    fn pair(&self, channel: &Channel, sent: &Item, taken: &Item, out: &mut Findings) {
+    /// Our proof that we sent what the other took under a number, as the other shows it.
+    fn proof(&self, taken_in: &Channel, seq: u64) -> Option<&SentProof> {
+        let proofs = self.other.sent.get(taken_in).filter(|_| !self.of_own.misread)?;
+        proofs.binary_search_by_key(&seq, |proof| proof.seq).ok().and_then(|place| proofs.get(place))
+    }
+
+    fn pair(&self, channel: &Channel, taken_in: &Channel, (sent, taken): (&Item, &Item), out: &mut Findings) {
+        let both = (Some(sent.time), Some(taken.time));
         if sent.object != taken.object {
-            // A head that does not fit tells which side changed its log; without one, who received must show the proof.
             let text =
                 format!("{} sent one item under this number, and {} took another", self.own.origin, channel.peer);
-            let to_blame = if self.forked.forked { &self.own.origin } else { &self.other.origin };
-            let finding = about(codes::ITEM_DIFFERS, text, channel, sent.seq).of(to_blame).at(sent.index);
-            out.add(finding.between(Some(sent.time), Some(taken.time)));
+            let finding = match self.proof(taken_in, sent.seq) {
+                Some(proof) => {
+                    let text = format!("{text}; it shows the proof (leaf {} of {})", proof.index.0, self.own.origin);
+                    about(codes::EQUIVOCATED, text, channel, sent.seq).of(&self.own.origin)
+                }
+                None => about(codes::ITEM_DIFFERS, text, channel, sent.seq).of(&self.other.origin),
+            };
+            out.add(finding.at(sent.index).between(both.0, both.1));
+        } else if taken.kind == Kind::ABANDONED && sent.kind != Kind::ABANDONED {
+            let text = format!("{} logged it as abandoned, and {} did not", channel.peer, self.own.origin);
+            let finding = about(codes::ABANDONED_BY_RECEIVER, text, taken_in, sent.seq).of(&self.other.origin);
+            out.add(finding.at(taken.index).between(both.0, both.1));
         } else if taken.time.after(SKEW) < sent.time {
             let text = format!("{} took it at {}, before it was sent at {}", channel.peer, taken.time, sent.time);
             out.add(about(codes::CLOCK_SKEW, text, channel, sent.seq).of(&self.own.origin).at(sent.index));
@@ -134,7 +157,8 @@ impl Side<'_> {
         if self.other.unknown || item.kind == Kind::ABANDONED {
             return;
         }
-        let receipts = self.own.receipts.get(channel).map_or(&[][..], Vec::as_slice);
+        let receipts = self.own.receipts.get(channel).filter(|_| !self.of_other.misread);
+        let receipts = receipts.map_or(&[][..], Vec::as_slice);
         let receipt = receipts.binary_search_by_key(&item.seq, |receipt| receipt.seq).ok();
         let finding = match receipt.and_then(|place| receipts.get(place)) {
             // Its leaf lies beyond what the other's bundle shows, which is already said.
@@ -154,24 +178,29 @@ impl Side<'_> {
         out.add(finding.between(Some(item.time), None));
     }
 
-    /// Taken there, and not sent here.
+    /// Taken there, and not sent here: the proof with which it came decides.
     fn not_sent(&self, channel: &Channel, item: &Item, out: &mut Findings) {
-        if self.own.unknown || self.forked.behind {
+        if self.own.unknown {
             return;
         }
-        let text = match self.forked.forked {
-            true => format!(
-                "{} took it; {} has no such item, and its log was changed since",
-                self.other.origin, self.own.origin
-            ),
-            false => format!("{} says that it took this, and {} never sent it", self.other.origin, self.own.origin),
+        let finding = match self.proof(channel, item.seq) {
+            // Its leaf lies beyond what our bundle shows, which is already said.
+            Some(proof) if proof.index.0 >= self.own.tree.size().0 => return,
+            Some(proof) => {
+                let text = format!(
+                    "{} shows the proof (leaf {} of {}), and the item is not in that log",
+                    self.other.origin, proof.index.0, self.own.origin
+                );
+                let finding = about(codes::SENT_DENIED, text, channel, item.seq).of(&self.own.origin);
+                finding.with(&self.other.origin).at(proof.index)
+            }
+            // What it is without proof may lie beyond; that there is none is said of that bundle alone.
+            None if self.of_own.behind => return,
+            None => {
+                let text = format!("{} says that it took this, and {} never sent it", self.other.origin, channel.peer);
+                about(codes::NEVER_SENT, text, channel, item.seq).of(&self.other.origin).at(item.index)
+            }
         };
-        let to_blame = if self.forked.forked { &self.own.origin } else { &self.other.origin };
-        let mut finding = about(codes::NEVER_SENT, text, channel, item.seq).of(to_blame).at(item.index);
-        finding.peer = Some(self.other.origin.clone());
-        if to_blame == &self.other.origin {
-            finding.peer = Some(self.own.origin.clone());
-        }
         out.add(finding.between(Some(item.time), Some(item.time)));
     }
 }

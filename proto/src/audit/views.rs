@@ -19,8 +19,10 @@ pub(super) fn identity(genesis: &Genesis, given: &Given, out: &mut Findings) {
     if given.trusted.is_empty() {
         let text = format!("the bundle vouches for itself; its identity has the fingerprint {fingerprint}");
         out.add(Finding::new(codes::UNPINNED_IDENTITY, text));
-    } else if !given.trusted.contains(&fingerprint) {
-        let text = format!("the bundle's identity has the fingerprint {fingerprint}, which is not one that you trust");
+    } else if !given.trusts(genesis) {
+        let origin = genesis.origin();
+        let text =
+            format!("the bundle's identity has the fingerprint {fingerprint}, which you do not trust as {origin}");
         out.add(Finding::new(codes::WRONG_IDENTITY, text));
     }
 }

@@ -1,7 +1,9 @@
-//! Writing a bundle: leaves, heads and receipts go in one after another, files come out as they are full. What is held at
+//! Writing a bundle: leaves, heads and proofs go in one after another, files come out as they are full. What is held at
 //! once is one packed file of each sort, a line of `FILES` for each file, and one hash for each 256 leaves and level.
 
-use super::layout::{self, Listed, Manifest, Scope, manifest_key_name, packed, receipts_folder, write_list};
+use super::layout::{
+    self, Listed, Manifest, Scope, manifest_key_name, packed, receipts_folder, sent_folder, write_list,
+};
 use super::source::BundleSink;
 use crate::envelope::{self, Envelope};
 use crate::id::{Digest, Origin, TreeSize};
@@ -25,7 +27,7 @@ pub enum NotWritten<E> {
     /// Something over 65,535 bytes, which no packed file holds.
     #[error("a {0} is too large for a bundle")]
     TooLarge(&'static str),
-    /// What was given contradicts itself: leaves, heads or receipts out of order, or a last head that is not of the leaves.
+    /// What was given contradicts itself: leaves, heads or proofs out of order, or a last head that is not of the leaves.
     #[error("the bundle's {0} is out of order")]
     Order(&'static str),
     /// The manifest could not be signed.
@@ -64,7 +66,7 @@ pub struct Writer<S> {
     tree: Frontier,
     heads: Pack,
     newest: Option<Head>,
-    receipts: Option<((Origin, u8), u64, Pack)>,
+    proofs: Option<(String, u64, Pack)>,
     pending: Option<(Digest, Vec<u8>)>,
 }
 
@@ -87,7 +89,7 @@ impl<S: BundleSink> Writer<S> {
             tree: Frontier::default(),
             heads: Pack::default(),
             newest: None,
-            receipts: None,
+            proofs: None,
             pending: None,
         };
         match Genesis::open(genesis) {
@@ -149,21 +151,29 @@ impl<S: BundleSink> Writer<S> {
 
     /// A receipt held: channels one after another, in each by ascending number.
     pub fn receipt(&mut self, peer: &Origin, class: u8, seq: u64, proof: &[u8]) -> Written<S> {
+        self.proof(peer, receipts_folder(peer, class), seq, proof)
+    }
+
+    /// The sender's proof of an item taken: channels one after another, in each by ascending number.
+    pub fn sent(&mut self, peer: &Origin, class: u8, seq: u64, proof: &[u8]) -> Written<S> {
+        self.proof(peer, sent_folder(peer, class), seq, proof)
+    }
+
+    fn proof(&mut self, peer: &Origin, folder: String, seq: u64, proof: &[u8]) -> Written<S> {
         if !self.scope.concerns(peer) {
             return Ok(());
         }
-        let channel = (peer.clone(), class);
-        let slot = seq.checked_sub(1).ok_or(NotWritten::Order("receipts"))?;
-        match &self.receipts {
-            Some((same, last, _)) if *same == channel && seq <= *last => return Err(NotWritten::Order("receipts")),
-            Some((same, _, pack)) if *same == channel && pack.number == slot / layout::PACK => {}
+        let slot = seq.checked_sub(1).ok_or(NotWritten::Order("proofs"))?;
+        match &self.proofs {
+            Some((same, last, _)) if *same == folder && seq <= *last => return Err(NotWritten::Order("proofs")),
+            Some((same, _, pack)) if *same == folder && pack.number == slot / layout::PACK => {}
             _ => {
-                self.flush_receipts()?;
+                self.flush_proofs()?;
                 let pack = Pack { number: slot / layout::PACK, things: Vec::new() };
-                self.receipts = Some((channel, 0, pack));
+                self.proofs = Some((folder, 0, pack));
             }
         }
-        if let Some((_, last, pack)) = &mut self.receipts {
+        if let Some((_, last, pack)) = &mut self.proofs {
             *last = seq;
             pack.place(slot, proof.to_vec());
         }
@@ -201,7 +211,7 @@ impl<S: BundleSink> Writer<S> {
         self.flush_envelopes()?;
         self.flush_decisions()?;
         self.flush_heads()?;
-        self.flush_receipts()?;
+        self.flush_proofs()?;
         self.seal(newest.size(), message_key)?;
         Ok(self.sink)
     }
@@ -281,10 +291,10 @@ impl<S: BundleSink> Writer<S> {
         self.packed(&packed(layout::CHECKPOINTS, number), &things, "head")
     }
 
-    fn flush_receipts(&mut self) -> Written<S> {
-        match self.receipts.take() {
-            Some(((peer, class), _, Pack { number, things })) if !things.is_empty() => {
-                self.packed(&packed(&receipts_folder(&peer, class), number), &things, "receipt")
+    fn flush_proofs(&mut self) -> Written<S> {
+        match self.proofs.take() {
+            Some((folder, _, Pack { number, things })) if !things.is_empty() => {
+                self.packed(&packed(&folder, number), &things, "proof")
             }
             _ => Ok(()),
         }

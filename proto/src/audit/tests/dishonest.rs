@@ -111,6 +111,7 @@ fn a_log_that_was_rewritten_and_signed_again_differs_from_what_a_peer_holds() {
     truncated.events.truncate(5);
     truncated.heads.retain(|size| *size <= 5);
     truncated.receipts.clear();
+    truncated.sent.clear();
     truncated.envelopes.clear();
     assert_eq!(with_view(&truncated), ["truncated"]);
 }
@@ -272,13 +273,13 @@ fn an_item_from_nobody_or_under_no_agreement_is_found() {
         let leaf = no.item(Kind::REJECTED, Direction::In, ee, envelope::digest(&envelope));
         no.log(Event { agreement: Digest([5; 32]), ..leaf });
     });
-    assert_eq!(agreement, ["agreement-missing"]);
+    assert_eq!(agreement, ["agreement-missing", "sent-proof-missing"]);
     let unpinned = logged(|no, ee| {
         no.log(Event { peer: Some(ee.origin()), ..Event::local(Kind::ROSTER, no.clock) });
         let envelope = ee.alert(content(5), &[no]);
         world::take(no, ee, &envelope, None);
     });
-    assert_eq!(unpinned, ["not-in-roster"]);
+    assert_eq!(unpinned, ["not-in-roster", "sent-proof-missing"]);
 }
 
 #[test]
@@ -304,7 +305,7 @@ fn what_both_ends_must_refuse_is_found_in_the_log_of_who_took_it() {
         let envelope = ee.alert(content(5), &[&Country::new("lt", 21)]);
         world::take(no, ee, &envelope, None);
     });
-    assert_eq!(readdressed, ["against-rules"]);
+    assert_eq!(readdressed, ["against-rules", "sent-proof-missing"]);
     let unknown = logged(|no, ee| {
         let mut envelope = ee.alert(content(5), &[no]);
         envelope.payload_type = "application/vnd.varde.later.v9+protobuf".into();
@@ -312,7 +313,7 @@ fn what_both_ends_must_refuse_is_found_in_the_log_of_who_took_it() {
         envelope.signatures[0].signature = Bytes::copy_from_slice(&ee.message_key().sign(&signed));
         world::take(no, ee, &envelope, None);
     });
-    assert_eq!(unknown, ["unknown-payload"]);
+    assert_eq!(unknown, ["unknown-payload", "sent-proof-missing"]);
 }
 
 #[test]

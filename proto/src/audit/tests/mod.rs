@@ -4,6 +4,7 @@
 mod altered;
 mod dishonest;
 mod pairs;
+mod proofs;
 mod world;
 
 use super::{Finding, Given, MemoryBundle, Scope, verify};
@@ -60,7 +61,7 @@ fn a_reader_without_a_trusted_key_is_told_the_fingerprint() {
     let (no, ee) = two();
     let audit = verify(&no.national(), &Given::default()).unwrap();
     assert_eq!(names(&audit.findings)[0], "unpinned-identity");
-    assert!(audit.findings[0].text.contains(&no.given().trusted[0].to_string()));
+    assert!(audit.findings[0].text.contains(&no.given().trusted[0].fingerprint.to_string()));
     assert!(audit.is_clean(), "a note leaves a bundle clean");
     let audit = verify(&no.national(), &ee.given()).unwrap();
     assert_eq!(names(&audit.findings)[0], "wrong-identity");

@@ -1,7 +1,7 @@
 //! Nodes for the auditor's tests: logs made by hand, honest unless a test makes them otherwise.
 
 use super::super::layout::{self, Listed, Manifest, manifest_key_name, read_list, write_list};
-use super::super::{Given, MemoryBundle, Scope, Writer};
+use super::super::{Given, MemoryBundle, Scope, Trusted, Writer};
 use crate::alert::{Alert, AlertContent, sample};
 use crate::envelope::{self, Envelope, Payload};
 use crate::id::{AlertId, Digest, LogIndex, Origin, TreeSize};
@@ -30,6 +30,7 @@ pub(super) struct Country {
     pub(super) events: Vec<Event>,
     pub(super) envelopes: BTreeMap<usize, Envelope>,
     pub(super) receipts: BTreeMap<(Origin, u8, u64), Vec<u8>>,
+    pub(super) sent: BTreeMap<(Origin, u8, u64), Vec<u8>>,
     pub(super) heads: BTreeSet<u64>,
     pub(super) witnessed: BTreeMap<Origin, Head>,
     pub(super) clock: Timestamp,
@@ -44,6 +45,7 @@ impl Country {
             events: Vec::new(),
             envelopes: BTreeMap::new(),
             receipts: BTreeMap::new(),
+            sent: BTreeMap::new(),
             heads: BTreeSet::new(),
             witnessed: BTreeMap::new(),
             clock: now(),
@@ -81,7 +83,8 @@ impl Country {
     }
 
     pub(super) fn given(&self) -> Given {
-        Given { trusted: vec![key(self.first).public().fingerprint()], views: Vec::new() }
+        let fingerprint = key(self.first).public().fingerprint();
+        Given { trusted: vec![Trusted { origin: None, fingerprint }], views: Vec::new() }
     }
 
     /// Appends a leaf a second later.
@@ -248,6 +251,13 @@ pub(super) fn take(at: &mut Country, from: &Country, envelope: &Envelope, refuse
     }
     at.commit();
     at.witnessed.insert(from.origin(), from.newest());
+    let taken = &at.events[index];
+    let sent = |e: &Event| {
+        e.direction == Direction::Out && e.peer == Some(at.origin()) && (e.object, e.seq) == (taken.object, taken.seq)
+    };
+    if let Some(leaf) = from.events.iter().position(sent) {
+        at.sent.insert((from.origin(), taken.class, taken.seq), from.prove(leaf));
+    }
     index
 }
 
@@ -311,6 +321,9 @@ impl Country {
         }
         for ((peer, class, seq), proof) in &self.receipts {
             writer.receipt(peer, *class, *seq, proof).unwrap();
+        }
+        for ((peer, class, seq), proof) in &self.sent {
+            writer.sent(peer, *class, *seq, proof).unwrap();
         }
         for (origin, head) in &self.witnessed {
             writer.witnessed(origin, head.write().as_bytes()).unwrap();
