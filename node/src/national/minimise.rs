@@ -1,7 +1,7 @@
 //! From case records to what may leave of them: counting distinct children, dropping whatever fewer than k of them share,
 //! widening what is too exact, and saying so field by field.
 //!
-//! In: patterns over many cases ([`Gathering`]), a pointer from one ([`pointer`]), and the explanation of both. Out: the
+//! In: patterns over many cases ([`Gathering`]), a pointer from one ([`pointer()`]), and the explanation of both. Out: the
 //! rules that the result is judged by (`varde_proto::alert::rules`, which sender and receiver share), and keeping drafts
 //! (`flow::alert`).
 //!
