@@ -105,6 +105,21 @@ fn a_cohort_is_released_and_an_analyst_elsewhere_reads_the_corridor_from_both_en
     let acts: Vec<&Value> = list["budget"].as_array().unwrap().iter().map(|line| &line["act"]).collect();
     assert_eq!(acts, ["RESERVE", "COMMIT"]);
     assert_eq!(list["releases"].as_array().unwrap().len(), 1, "LT released to EE alone");
+    let further = release(lt, "NO");
+    assert_eq!(further["first"], false, "the same release, to a country that had it not");
+
+    let bundles = [&*no, &*lt, &*ee].map(export);
+    let audit = |args: &[&str]| ee.varde(&[&["audit"], args].concat()).unwrap().ok().unwrap();
+    audit(&["verify", &bundles[0], &bundles[1], &bundles[2]]);
+    for (one, other) in [(0, 1), (0, 2), (1, 2)] {
+        audit(&["reconcile", &bundles[one], &bundles[other]]);
+    }
+}
+
+fn export(country: &Country) -> String {
+    let bundle = country.dir().with_extension("bundle").to_string_lossy().into_owned();
+    country.varde(&["log", "export", "--out", &bundle]).unwrap().ok().unwrap();
+    bundle
 }
 
 #[test]

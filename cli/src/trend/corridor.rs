@@ -14,8 +14,8 @@ use varde_proto::wire::operator::{
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  varde trend corridor LT NO\n  varde trend corridor LT NO --cohort 2026-Q3 --json\n\n\
-    Both countries count registrations at their own node: a child may be registered at one end, at both or at none, so the\n\
-    two figures need not agree. They are shown side by side and never averaged."
+    Both countries count registrations at their own node: a child may be registered at one end, at\n\
+    both or at none, so the two figures need not agree. They are shown side by side, never averaged."
 )]
 pub(super) struct Args {
     /// Country of recruitment

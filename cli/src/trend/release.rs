@@ -16,9 +16,10 @@ use varde_proto::wire::operator::{TrendReleaseReply, TrendReleaseRequest, trends
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  varde trend release --cohort 2026-Q3 --to LT,EE\n  \
     varde trend release --cohort 2026 --to LT --coverage over-ninety --wait 10s\n\n\
-    A cohort is released once. Asked again, the node gives the release of then: nothing is counted again, and a country\n\
-    that had it not gets the same figures. Periods that overlap (a quarter and its year) exclude each other.\n\
-    The privacy budget is spent before the first record is counted, and never given back.")]
+    A cohort is released once. Asked again, the node gives the release of then: nothing is counted\n\
+    again, and a country that had it not gets the same figures. Periods that overlap (a quarter and\n\
+    its year) exclude each other. The privacy budget is spent before the first record is counted,\n\
+    and never given back.")]
 pub(super) struct Args {
     /// Period of first registration: 2026, 2026-H1 or 2026-Q3
     #[arg(long, value_name = "PERIOD", value_parser = super::period)]

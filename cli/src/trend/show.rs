@@ -16,8 +16,8 @@ use varde_proto::wire::operator::{
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  varde trend show\n  varde trend show NO --cohort 2026-Q3\n  \
     varde trend show LT --table recruited-in --json\n\n\
-    With --json every cell of the domain is there, with its unbiased estimate and standard deviation. Add estimates, never\n\
-    shown numbers: those leave out what is hidden.")]
+    With --json every cell of the domain is there, with its unbiased estimate and standard deviation.\n\
+    Add estimates, never shown numbers: those leave out what is hidden.")]
 pub(super) struct Args {
     /// The country that released it; without it, every country that did
     #[arg(value_name = "CC", value_parser = super::country)]

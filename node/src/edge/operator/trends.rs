@@ -45,7 +45,7 @@ impl Trends for Service {
     async fn release(&self, request: Request<TrendReleaseRequest>) -> Result<Response<TrendReleaseReply>, Status> {
         let request = request.into_inner();
         let wait = Duration::from_millis(request.wait_ms.min(limits::WAIT_MS).into());
-        let asked = self.read_release(request).map_err(Trouble::for_staff)?;
+        let asked = self.read_release(request).await.map_err(Trouble::for_staff)?;
         let released = self.summarise.release(asked).await.map_err(|e| trouble::of(&e).for_staff())?;
         let deliveries = delivery::wait(&self.node.ledger, released.kept, wait).await;
         let deliveries = deliveries.map_err(|e| Trouble::incident(&e).for_staff())?;
@@ -89,7 +89,7 @@ impl Trends for Service {
 
 impl Service {
     /// What is asked for, if one of our staff signed for exactly that.
-    fn read_release(&self, request: TrendReleaseRequest) -> Result<ReleaseRequest, Trouble> {
+    async fn read_release(&self, request: TrendReleaseRequest) -> Result<ReleaseRequest, Trouble> {
         let about = act::about_trend(&request);
         let TrendReleaseRequest { cohort, to, while_running, coverage, break_in_series, wait_ms: _, act } = request;
         let (origin, now) = (&self.node.me.origin, self.node.clock.now());
@@ -108,17 +108,18 @@ impl Service {
             running: if while_running { Running::Freeze } else { Running::Refuse },
             coverage,
             break_in_series,
-            program: self.program()?,
+            program: self.program().await?,
             act: signed.act.encode_to_vec(),
         })
     }
 
     /// SHA-256 of the running program, read once.
-    fn program(&self) -> Result<Digest, Trouble> {
+    async fn program(&self) -> Result<Digest, Trouble> {
         if let Some(known) = self.program.get() {
             return Ok(*known);
         }
-        let digest = tokio::task::block_in_place(program_digest).map_err(|e| Trouble::incident(&e))?;
+        let read = tokio::task::spawn_blocking(program_digest).await.unwrap_or_else(|e| Err(std::io::Error::other(e)));
+        let digest = read.map_err(|e| Trouble::incident(&e))?;
         Ok(*self.program.get_or_init(|| digest))
     }
 }
