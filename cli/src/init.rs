@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use varde_proto::id::{BadName, NodeId, Origin, check_network};
 use varde_proto::identity::{Endpoint, mode};
+use varde_proto::vocabulary::Country;
 use varde_proto::wire::peer::Mode;
 
 /// Who the node is, and where it listens.
@@ -22,7 +23,7 @@ use varde_proto::wire::peer::Mode;
     copy of identity.key apart from it.")]
 pub(crate) struct Args {
     /// Whose node it is: two capital letters (ISO 3166-1 alpha-2)
-    #[arg(long, value_parser = NodeId::parse)]
+    #[arg(long, value_parser = country)]
     country: NodeId,
     /// The network it belongs to, a lower-case DNS name
     #[arg(long, value_parser = network)]
@@ -59,6 +60,18 @@ struct Made {
     listen: String,
     endpoint: Option<String>,
     fingerprint: String,
+}
+
+/// A country of ISO 3166-1 (and XK); Eurostat's EL and UK are GR and GB.
+fn country(text: &str) -> Result<NodeId, String> {
+    let node = NodeId::parse(text).map_err(|e| e.to_string())?;
+    if Country::parse(text).is_ok() {
+        return Ok(node);
+    }
+    Err(match Country::from_eurostat(text) {
+        Ok(country) => format!("{text} is Eurostat's code; in ISO 3166-1 it is {}", country.code()),
+        Err(_) => format!("{text} is not a country of ISO 3166-1"),
+    })
 }
 
 /// Makes the directory and says what stands in it.

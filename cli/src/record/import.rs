@@ -58,7 +58,7 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
     let stops = args.strict && tally.refused > 0;
     if args.strict && !args.dry_run && !stops {
         let mut again = open(&args)?.0;
-        tally = Tally::new(context.render, args.report.as_deref())?;
+        tally = tally.again();
         let stored = transfer(&mut again, &mut node, &mut tally, context, false).await?;
         if stored.digest != rehearsed.digest {
             return Err(Failure::refused(format!("{} changed while it was read", args.file.display()))

@@ -21,12 +21,16 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// Starts at zero. The report file is written anew.
+    /// Starts at zero. The report is a new file: one that exists is never overwritten, the imported one least of all.
     pub(super) fn new(render: Render, report: Option<&Path>) -> Result<Self, Failure> {
         let report = match report {
             None => None,
             Some(path) => {
-                let mut writer = csv::Writer::from_path(path).map_err(|e| unwritable(path, &e.to_string()))?;
+                let file = File::create_new(path).map_err(|e| match e.kind() {
+                    std::io::ErrorKind::AlreadyExists => exists(path),
+                    _ => unwritable(path, &e.to_string()),
+                })?;
+                let mut writer = csv::Writer::from_writer(file);
                 writer
                     .write_record(["line", "column", "class", "reason"])
                     .map_err(|e| unwritable(path, &e.to_string()))?;
@@ -34,6 +38,11 @@ impl Tally {
             }
         };
         Ok(Self { render, report, added: 0, known: 0, refused: 0, reasons: BTreeMap::new() })
+    }
+
+    /// Starts at zero again, with the same report file.
+    pub(super) fn again(self) -> Self {
+        Self { added: 0, known: 0, refused: 0, reasons: BTreeMap::new(), ..self }
     }
 
     /// Notes a refused line.
@@ -83,6 +92,12 @@ impl Tally {
     pub(super) fn report(&self) -> Option<&Path> {
         self.report.as_ref().map(|(path, _)| path.as_path())
     }
+}
+
+fn exists(path: &Path) -> Failure {
+    Failure::usage(format!("{} exists, and a report never overwrites a file", path.display()))
+        .means("nothing was read and nothing was stored")
+        .next("name a new file with --report, or move that one away")
 }
 
 fn unwritable(path: &Path, why: &str) -> Failure {

@@ -171,7 +171,7 @@ mod tests {
         assert!(changed(|wire| wire.root = Bytes::from_static(&[7; 32])).is_err());
         assert_eq!(changed(|wire| wire.root = Bytes::from_static(&[7; 31])), Err(BadHead::Form("root")));
         assert_eq!(changed(|wire| wire.signatures.clear()), Err(BadNote::Unsigned.into()));
-        assert_eq!(changed(|wire| wire.signatures[0].name.push(' ')), Err(BadHead::Form("signature line")));
+        assert_eq!(changed(|wire| wire.signatures[0].name.push(' ')), Err(BadNote::Unsigned.into()));
         let other = Origin::parse("varde.example/ee/1").unwrap();
         assert!(Head::from_wire(&head().to_wire(), &other, &known).is_err());
         assert_eq!(
@@ -179,6 +179,13 @@ mod tests {
             Err(BadHead::Origin(origin().to_string()))
         );
         assert_eq!(Head::from_wire(&head().to_wire(), &origin(), &[key(2).public()]), Err(BadNote::Unsigned.into()));
+    }
+
+    #[test]
+    fn lines_of_others_are_left_out() {
+        let mut wire = head().to_wire();
+        wire.signatures.push(peer::NoteSignature { name: "junk".into(), key_id: 1, signature: vec![0; 9_000].into() });
+        assert_eq!(Head::from_wire(&wire, &origin(), &[key(1).public()]), Ok(head()));
     }
 
     #[test]
