@@ -12,7 +12,7 @@ use crate::envelope::{Envelope, Expected, Rejection};
 use crate::id::{Digest, LogIndex, Origin};
 use crate::identity::{PublicKey, Role};
 use crate::log::event::{Direction, Event, Kind};
-use crate::summary;
+use crate::summary::{self, EditionState};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is known of envelopes so far.
@@ -29,6 +29,8 @@ pub(super) struct Items {
     budget: summary::Chain,
     lines: BTreeSet<Digest>,
     added: BTreeSet<Digest>,
+    /// Trend summaries that we sent: what each releases, and its leaf.
+    published: Vec<(summary::Place, Digest, LogIndex, Event)>,
     /// Envelopes that were checked.
     pub(super) envelopes: u64,
 }
@@ -169,7 +171,10 @@ impl Leaves<'_> {
                     "the alert names another sharing decision than the leaf",
                 );
             }
-            Ok(Checked::Alert(_) | Checked::Known) => {}
+            Ok(Checked::Summary(place, release)) if out && self.scope == Scope::National => {
+                self.items.published.push((place, release, index, Event { body: Vec::new(), ..event.clone() }));
+            }
+            Ok(Checked::Alert(_) | Checked::Summary(..) | Checked::Known) => {}
             Ok(Checked::Unknown) => {
                 let kind: String = envelope.payload_type.chars().take(80).collect();
                 self.say(index, event, codes::UNKNOWN_PAYLOAD, format!("this version does not read {kind}"));
@@ -198,6 +203,18 @@ impl Leaves<'_> {
         }
     }
 
+    /// Every summary that we sent is the release that was paid for and committed.
+    fn published(&mut self) {
+        for (place, release, index, event) in std::mem::take(&mut self.items.published) {
+            let committed = self.items.budget.edition(place) == Some(EditionState::Committed(release));
+            if !committed && self.unknown.is_empty() {
+                let summary::Place { cohort, edition } = place;
+                let text = format!("no line of the budget commits this release of {cohort}, {}", edition.name());
+                self.say(index, &event, codes::BUDGET_FAULT, text);
+            }
+        }
+    }
+
     /// What can be said only when all leaves are known.
     pub(super) fn finish(&mut self, files: &Files<'_>) {
         let Items { found, erased, wanted, strangers, .. } = &mut self.items;
@@ -208,7 +225,9 @@ impl Leaves<'_> {
                 }
             }
         }
-        for (peer, index) in std::mem::take(strangers) {
+        let strangers = std::mem::take(strangers);
+        self.published();
+        for (peer, index) in strangers {
             if self.peers.get(&peer).is_none() && self.unknown.is_empty() {
                 let text = format!("{peer} was never pinned, and leaf {} says that something was sent to it", index.0);
                 self.out.add(Finding::new(codes::NOT_IN_ROSTER, text).at(index).with(&peer));

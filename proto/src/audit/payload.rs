@@ -5,12 +5,14 @@ use crate::alert::Alert;
 use crate::envelope::{self, Envelope, Expected, Payload, Rejection};
 use crate::id::Digest;
 use crate::identity::PublicKey;
-use crate::summary::{LedgerEntry, TrendSummary};
+use crate::summary::{LedgerEntry, Place, TrendSummary};
 
 /// How far a payload that passed could be checked.
 pub(super) enum Checked {
     /// Whole; an alert names a sharing decision.
     Alert(Digest),
+    /// Whole; a trend summary is one release of a place in the budget.
+    Summary(Place, Digest),
     /// Whole.
     Known,
     /// Of a type that this version does not read; only its signature was checked.
@@ -22,7 +24,10 @@ pub(super) fn check(envelope: &Envelope, expected: &Expected<'_>) -> Result<Chec
     if envelope.payload_type == Alert::TYPE {
         envelope::verify::<Alert>(envelope, expected).map(|alert| Checked::Alert(alert.payload().decision()))
     } else if envelope.payload_type == TrendSummary::TYPE {
-        envelope::verify::<TrendSummary>(envelope, expected).map(|_| Checked::Known)
+        envelope::verify::<TrendSummary>(envelope, expected).map(|summary| {
+            let release = summary.payload().release();
+            Checked::Summary(Place { cohort: release.cohort(), edition: release.edition() }, release.digest())
+        })
     } else if envelope.payload_type == LedgerEntry::TYPE {
         envelope::verify::<LedgerEntry>(envelope, expected).map(|_| Checked::Known)
     } else {

@@ -5,6 +5,7 @@ mod altered;
 mod dishonest;
 mod pairs;
 mod proofs;
+mod trends;
 mod world;
 
 use super::{Finding, Given, MemoryBundle, Scope, verify};

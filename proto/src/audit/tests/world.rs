@@ -168,18 +168,23 @@ impl Country {
         acceptance.sign(&key(self.first)).unwrap()
     }
 
-    /// An alert of ours to some peers.
-    pub(super) fn alert(&self, content: AlertContent, to: &[&Country]) -> Envelope {
+    /// The header of a payload of ours to some peers.
+    pub(super) fn header(&self, to: &[&Country], salt: Digest) -> peer::Header {
         let mut recipients: Vec<String> = to.iter().map(|peer| peer.origin().to_string()).collect();
         recipients.sort();
-        let header = peer::Header {
+        peer::Header {
             network: "varde.example".into(),
             mode: Mode::Test as i32,
             issuer: self.origin().to_string(),
             recipients,
             agreement: Bytes::copy_from_slice(&default_agreement().0),
-            salt: Bytes::copy_from_slice(&Digest::of(&content.id.0).0),
-        };
+            salt: Bytes::copy_from_slice(&salt.0),
+        }
+    }
+
+    /// An alert of ours to some peers.
+    pub(super) fn alert(&self, content: AlertContent, to: &[&Country]) -> Envelope {
+        let header = self.header(to, Digest::of(&content.id.0));
         let alert = Alert::issue(content, header, sample::now(), decision()).unwrap();
         envelope::sign(Alert::TYPE, &alert.to_wire(), &self.message_key())
     }
@@ -313,7 +318,9 @@ impl Country {
             let opening = self.opening(index);
             writer.leaf(&opening.entry(), Some(&opening), self.envelopes.get(&index)).unwrap();
         }
-        for (index, _) in self.envelopes.iter().filter(|(index, _)| self.events[**index].kind == Kind::SENT) {
+        let decided =
+            |index: &usize| self.events[*index].kind == Kind::SENT && self.events[*index].restricted != Digest::NONE;
+        for (index, _) in self.envelopes.iter().filter(|(index, _)| decided(index)) {
             writer.decision(*index as u64, &DECISION_OPENING).unwrap();
         }
         for size in &self.heads {
