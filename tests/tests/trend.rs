@@ -9,11 +9,12 @@ use varde_node::edge::store::memory::MemoryStore;
 use varde_node::flow::delivery::{self, State};
 use varde_node::flow::query::{self, Selection};
 use varde_node::flow::summarise::{NotReleased, Released, Request, Summarise};
-use varde_node::flow::{filing, kept, outbox};
+use varde_node::flow::{bundle, filing, kept, outbox};
 use varde_node::national::budget::{Refused, Running};
 use varde_node::national::record::{ChildId, Identity, Place as Stop, Record, RecordId, Stated, StatedDate};
 use varde_node::port::{Batch, Row, Store, StoreError};
 use varde_node::rows;
+use varde_proto::audit::{Given, MemoryBundle, Scope, verify};
 use varde_proto::envelope::{self, Payload};
 use varde_proto::id::{Digest, NodeId};
 use varde_proto::log::event::Kind;
@@ -308,6 +309,13 @@ async fn nothing_is_spent_on_a_release_that_cannot_go_out() {
     assert_eq!(budget(&no), []);
 }
 
+/// What the country's own auditors find, besides what is still under way or was refused.
+fn found(country: &Country) -> Vec<&'static str> {
+    let (bundle, _) = bundle::write(&country.node, Scope::National, MemoryBundle::new()).unwrap();
+    let findings = verify(&bundle, &Given::default()).unwrap().findings;
+    findings.iter().map(|finding| finding.code.name).filter(|name| *name != "undelivered").collect()
+}
+
 /// A second, different release of one edition, signed by the same country: proof of misconduct, and refused by its name.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_release_of_one_edition_is_refused_by_its_receiver() {
@@ -315,6 +323,7 @@ async fn a_second_release_of_one_edition_is_refused_by_its_receiver() {
     let (no, lt) = (country("NO", memory(), dir.path()).await, country("LT", memory(), dir.path()).await);
     let _sides = connect(&no, &lt).await;
     let first = publish(&no, &[&lt]).await.unwrap();
+    assert_eq!(found(&no), ["unpinned-identity"]);
     let release = first.summary.release();
     let other = Release::new(ReleaseDraft {
         cohort: release.cohort(),
@@ -335,4 +344,5 @@ async fn a_second_release_of_one_edition_is_refused_by_its_receiver() {
     let refused =
         matches!(&deliveries[0].state, State::Rejected { reason, .. } if reason == "content:edition-released-twice");
     assert!(refused, "{deliveries:?}");
+    assert!(found(&no).contains(&"budget-fault"), "the country's own auditors are not told");
 }
