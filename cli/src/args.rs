@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::render::Render;
 use crate::{alert, audit, completions, init, log, peer, record, status, trend};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -31,6 +31,46 @@ pub(crate) struct Cli {
     pub(crate) json: bool,
     #[command(subcommand)]
     pub(crate) noun: Noun,
+}
+
+impl Cli {
+    /// Reads the arguments of this process.
+    pub(crate) fn read() -> Result<Self, clap::Error> {
+        Self::from_arg_matches_mut(&mut command().try_get_matches()?)
+    }
+}
+
+/// The whole command, with every command's closing text flowing to the width of the terminal.
+pub(crate) fn command() -> clap::Command {
+    flowing(Cli::command())
+}
+
+fn flowing(command: clap::Command) -> clap::Command {
+    let closing = command.get_after_help().map(|text| unwrapped(&text.to_string()));
+    let command = command.mut_subcommands(flowing);
+    match closing {
+        Some(closing) => command.after_help(closing),
+        None => command,
+    }
+}
+
+/// Joins the lines of a paragraph; an indented line (an example) and what follows it stay as they are.
+fn unwrapped(text: &str) -> String {
+    let mut out = String::new();
+    let mut before = "";
+    for line in text.lines() {
+        let prose = |l: &str| !l.is_empty() && !l.starts_with(' ') && !l.ends_with(':');
+        out.push_str(if out.is_empty() {
+            ""
+        } else if prose(before) && prose(line) {
+            " "
+        } else {
+            "\n"
+        });
+        out.push_str(line);
+        before = line;
+    }
+    out
 }
 
 /// What the command is about.
@@ -91,11 +131,31 @@ pub(crate) fn explain(error: &clap::Error) -> ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use super::{command, unwrapped};
 
     #[test]
     fn the_arguments_are_consistent() {
-        super::Cli::command().debug_assert();
+        command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_shows_an_example_of_itself() {
+        fn check(command: &clap::Command, path: &str) {
+            let mut inner = command.get_subcommands().peekable();
+            if inner.peek().is_none() {
+                let closing = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+                assert!(closing.contains(path), "`{path} --help` has no example");
+            }
+            inner.for_each(|c| check(c, &format!("{path} {}", c.get_name())));
+        }
+        check(&command(), "varde");
+    }
+
+    #[test]
+    fn paragraphs_flow_and_examples_stand() {
+        let text = "Examples:\n  varde a \\\n      --b\n\nOne sentence that was\nbroken. Another\nend.\n\nLast.";
+        let wanted = "Examples:\n  varde a \\\n      --b\n\nOne sentence that was broken. Another end.\n\nLast.";
+        assert_eq!(unwrapped(text), wanted);
     }
 
     #[test]
@@ -104,6 +164,6 @@ mod tests {
             assert!(command.get_about().is_some(), "`{}` says nothing about itself", command.get_name());
             command.get_subcommands().for_each(check);
         }
-        check(&super::Cli::command());
+        check(&command());
     }
 }

@@ -1,9 +1,8 @@
 //! `varde completions SHELL`: completions on stdout.
 
-use crate::args::Cli;
+use crate::args::command;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
-use clap::CommandFactory;
 use clap_complete::Shell;
 
 /// Which shell.
@@ -17,7 +16,7 @@ pub(crate) struct Args {
 /// Writes the script.
 pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "varde", &mut script);
+    clap_complete::generate(args.shell, &mut command(), "varde", &mut script);
     context.render.bytes(&script);
     Ok(Exit::Done)
 }

@@ -25,13 +25,12 @@ mod staff;
 mod status;
 mod trend;
 
-use clap::Parser;
 use failure::Failure;
 use render::Render;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let cli = match args::Cli::try_parse() {
+    let cli = match args::Cli::read() {
         Ok(cli) => cli,
         Err(error) => return args::explain(&error),
     };
