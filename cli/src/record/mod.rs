@@ -24,6 +24,7 @@ enum Verb {
     /// Take the cases of a CSV file into the node
     Import(import::Args),
     /// How many records the node holds
+    #[command(after_help = "Examples:\n  varde record count --dir ./no\n  varde record count --json")]
     Count,
 }
 
