@@ -20,6 +20,8 @@ use varde_proto::wire::operator::*;
 
 /// Alerts that one call lists at most.
 const LISTED: usize = 1000;
+/// Twice the time in which pins are looked at.
+const TAKEN_UP: Duration = Duration::from_secs(2);
 /// The longest that a release waits for receipts.
 const LONGEST_WAIT: Duration = Duration::from_secs(600);
 
@@ -73,6 +75,7 @@ impl Alerts for Service {
     async fn release(&self, request: Request<ReleaseRequest>) -> Result<Response<ReleaseReply>, Status> {
         let ReleaseRequest { id, to, wait_ms, act } = request.into_inner();
         let to = to.iter().map(|country| read_country(country)).collect::<Result<Vec<_>, _>>()?;
+        pins_taken_up(&self.node, &to).await;
         let kept = release::release(&self.node, read_id(&id)?, &to, act).await.map_err(told)?;
         let most = Duration::from_millis(wait_ms.into()).min(LONGEST_WAIT);
         let deliveries = delivery::wait(&self.node.ledger, kept, most).await.map_err(ours)?;
@@ -100,6 +103,14 @@ impl Alerts for Service {
         let alerts = alerts.iter().map(|received| received_reply(&self.node, received)).collect();
         Ok(Response::new(InboxReply { alerts }))
     }
+}
+
+/// A pin that was just added is taken up within a second; a release that follows it at once waits for that.
+async fn pins_taken_up(node: &Node, to: &[NodeId]) {
+    let mut peers = node.peers.clone();
+    let known = async { peers.wait_for(|peers| to.iter().all(|country| peers.contains_key(country))).await.is_ok() };
+    // Whoever is still unknown then is named by the release.
+    let _ = tokio::time::timeout(TAKEN_UP, known).await;
 }
 
 fn read_id(text: &str) -> Result<AlertId, Status> {
