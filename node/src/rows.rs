@@ -39,6 +39,9 @@ pub const ALERT: u8 = b'a';
 pub const INBOX: u8 = b'm';
 /// Entry of a privacy budget, by issuer's country and number: index and digest. Plain.
 pub const BUDGET: u8 = b'b';
+/// Release that a budget committed, by issuer's country, cohort and edition: index of the line and the release's digest.
+/// Plain.
+pub const COMMITTED: u8 = b'x';
 /// Trend summary held, by issuer's country, cohort and edition: index and digest. Plain.
 pub const SUMMARY: u8 = b's';
 /// Key of the commitment to the signed act of staff behind a trend summary, and the act, by the index under which the

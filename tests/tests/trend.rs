@@ -8,7 +8,7 @@ use std::time::Duration;
 use varde_node::edge::store::memory::MemoryStore;
 use varde_node::flow::delivery::{self, State};
 use varde_node::flow::query::{self, Selection};
-use varde_node::flow::summarise::{NotReleased, Released, Request, Summarise};
+use varde_node::flow::summarise::{self, NotReleased, Released, Request, Summarise};
 use varde_node::flow::{bundle, filing, kept, outbox};
 use varde_node::national::budget::{Refused, Running};
 use varde_node::national::record::{ChildId, Identity, Place as Stop, Record, RecordId, Stated, StatedDate};
@@ -324,8 +324,29 @@ async fn a_second_release_of_one_edition_is_refused_by_its_receiver() {
     let _sides = connect(&no, &lt).await;
     let first = publish(&no, &[&lt]).await.unwrap();
     assert_eq!(found(&no), ["unpinned-identity"]);
-    let release = first.summary.release();
-    let other = Release::new(ReleaseDraft {
+    let answer = address(&no, "LT", forged(first.summary.release())).await;
+    assert_eq!(answer, "content:edition-released-twice");
+    assert!(found(&no).contains(&"budget-fault"), "the country's own auditors are not told");
+}
+
+/// A release that is not the one its budget paid for: whichever of the two comes second is refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_that_its_budget_did_not_commit_is_refused_by_its_receiver() {
+    let dir = tempfile::tempdir().unwrap();
+    let (no, lt) = (country("NO", memory(), dir.path()).await, country("LT", memory(), dir.path()).await);
+    let (dk, ee) = (country("DK", memory(), dir.path()).await, country("EE", memory(), dir.path()).await);
+    let _sides = (connect(&no, &lt).await, connect(&no, &dk).await, connect(&no, &ee).await);
+    let first = publish(&no, &[&ee]).await.unwrap();
+    let lines = summarise::lines(&no.node.ledger).unwrap();
+    let (_, commit) = lines.last().unwrap();
+    let (forged, mismatch) = (forged(first.summary.release()), ["received", "content:budget-mismatch"]);
+    assert_eq!([tell(&no, "LT", commit.clone()).await, address(&no, "LT", forged.clone()).await], mismatch);
+    assert_eq!([address(&no, "DK", forged).await, tell(&no, "DK", commit.clone()).await], mismatch);
+}
+
+/// Another release of the same cohort and edition, in which every child is gone.
+fn forged(release: &Release) -> Release {
+    let other = ReleaseDraft {
         cohort: release.cohort(),
         edition: release.edition(),
         published: release.published(),
@@ -335,14 +356,30 @@ async fn a_second_release_of_one_edition_is_refused_by_its_receiver() {
         spent: release.spent(),
         reserve: release.reserve(),
         tables: TableName::ALL.map(|table| (release.tables()[0].sigma2_q10(), vec![0; table.cells()])),
-    });
-    let peers = outbox::recipients(&no.node, &[NodeId::parse("LT").unwrap()]).unwrap();
-    let forged = TrendSummary::new(outbox::header(&no.node, &peers).unwrap(), other.unwrap());
-    let signed = outbox::sign::<TrendSummary>(&no.node, &forged.to_wire(), &peers, forged.class()).unwrap();
+    };
+    Release::new(other).unwrap()
+}
+
+/// Signs and sends a release as the country's own program would not.
+async fn address(no: &Country, to: &str, release: Release) -> String {
+    let peers = outbox::recipients(&no.node, &[NodeId::parse(to).unwrap()]).unwrap();
+    let summary = TrendSummary::new(outbox::header(&no.node, &peers).unwrap(), release);
+    send(no, outbox::sign::<TrendSummary>(&no.node, &summary.to_wire(), &peers, summary.class()).unwrap()).await
+}
+
+/// Signs a line of the budget anew, for another country.
+async fn tell(no: &Country, to: &str, line: LedgerEntry) -> String {
+    let peers = outbox::recipients(&no.node, &[NodeId::parse(to).unwrap()]).unwrap();
+    let line = LedgerEntry { header: outbox::header(&no.node, &peers).unwrap(), ..line };
+    send(no, outbox::sign::<LedgerEntry>(&no.node, &line.to_wire(), &peers, line.class()).unwrap()).await
+}
+
+/// Logs and owes it, and says what its one recipient answered.
+async fn send(no: &Country, signed: outbox::Signed) -> String {
     let owed = no.node.ledger.commit(move |desk| outbox::owe(desk, &signed, Digest::NONE)).await.unwrap().into_value();
-    let deliveries = delivery::wait(&no.node.ledger, owed, SOON).await.unwrap();
-    let refused =
-        matches!(&deliveries[0].state, State::Rejected { reason, .. } if reason == "content:edition-released-twice");
-    assert!(refused, "{deliveries:?}");
-    assert!(found(&no).contains(&"budget-fault"), "the country's own auditors are not told");
+    match &delivery::wait(&no.node.ledger, owed, SOON).await.unwrap()[0].state {
+        State::Received { .. } => "received".into(),
+        State::Rejected { reason, .. } => reason.clone(),
+        other => format!("{other:?}"),
+    }
 }

@@ -7,7 +7,7 @@ use crate::rows;
 use varde_proto::envelope::{Rejection, Verified};
 use varde_proto::id::{AlertId, Digest, NodeId};
 use varde_proto::log::leaf::Opening;
-use varde_proto::summary::{LedgerEntry, TrendSummary};
+use varde_proto::summary::{Act, LedgerEntry, TrendSummary};
 use varde_proto::time::Period;
 
 /// Filed, or refused by what was filed before.
@@ -26,6 +26,11 @@ pub fn summary_row(issuer: NodeId, cohort: Period, edition: &str) -> Vec<u8> {
 /// The row of an entry of a privacy budget: its issuer's country and its number.
 pub fn budget_row(issuer: NodeId, seq: u64) -> Vec<u8> {
     rows::row(rows::BUDGET, &[issuer.as_str().as_bytes(), &seq.to_be_bytes()])
+}
+
+/// The row of the release that an issuer's budget committed for a cohort and edition.
+fn committed_row(issuer: NodeId, cohort: Period, edition: &str) -> Vec<u8> {
+    rows::row(rows::COMMITTED, &[issuer.as_str().as_bytes(), cohort.to_string().as_bytes(), b"/", edition.as_bytes()])
 }
 
 /// The value of a filed row.
@@ -62,8 +67,9 @@ pub fn file_alert(desk: &mut Desk<'_>, issuer: NodeId, id: AlertId, object: Dige
     Ok(filed)
 }
 
-/// Files a trend summary that came from a peer. Two different releases of one edition are proof of misconduct; the same
-/// release addressed anew, to more recipients, is another envelope around the same bytes.
+/// Files a trend summary that came from a peer. Two different releases of one edition are proof of misconduct, and so is a
+/// release that is not the one its budget committed, where we were sent that line; the same release addressed anew, to more
+/// recipients, is another envelope around the same bytes.
 pub fn file_summary(desk: &mut Desk<'_>, issuer: NodeId, summary: &Verified<TrendSummary>, index: u64) -> Filed {
     let release = summary.payload().release();
     let row = summary_row(issuer, release.cohort(), release.edition().name());
@@ -74,18 +80,39 @@ pub fn file_summary(desk: &mut Desk<'_>, issuer: NodeId, summary: &Verified<Tren
         if digest == release.digest() && opening.is_some_and(|o| o.event().object != summary.digest()) {
             return Ok(Ok(()));
         }
+    } else if differs(desk, &committed_row(issuer, release.cohort(), release.edition().name()), release.digest())? {
+        return Ok(Err(Rejection::Content("budget-mismatch")));
     }
     file(desk, row, index, release.digest(), "edition-released-twice")
 }
 
-/// Files an entry of a privacy budget, ours or a peer's; it must follow the entry before it, where that is held.
+/// Whether a row is filed, and with another digest.
+fn differs(desk: &Desk<'_>, row: &[u8], digest: Digest) -> Result<bool, StoreError> {
+    Ok(match desk.get(row)? {
+        Some(value) => read_filed(&value)?.1 != digest,
+        None => false,
+    })
+}
+
+/// Files an entry of a privacy budget, ours or a peer's; it must follow the entry before it, where that is held, and commit
+/// no other release than the one that is held.
 pub fn file_budget(desk: &mut Desk<'_>, issuer: NodeId, entry: &Verified<LedgerEntry>, index: u64) -> Filed {
-    let LedgerEntry { seq, prev, .. } = entry.payload();
+    let LedgerEntry { seq, prev, act, cohort, edition, .. } = entry.payload();
     if let Some(before) = seq.checked_sub(1)
-        && let Some(value) = desk.get(&budget_row(issuer, before))?
-        && read_filed(&value)?.1 != *prev
+        && differs(desk, &budget_row(issuer, before), *prev)?
     {
         return Ok(Err(Rejection::Content("budget-forked")));
     }
-    file(desk, budget_row(issuer, *seq), index, entry.digest(), "budget-forked")
+    let Act::Commit { release, .. } = act else {
+        return file(desk, budget_row(issuer, *seq), index, entry.digest(), "budget-forked");
+    };
+    let committed = committed_row(issuer, *cohort, edition.name());
+    if differs(desk, &summary_row(issuer, *cohort, edition.name()), *release)? || differs(desk, &committed, *release)? {
+        return Ok(Err(Rejection::Content("budget-mismatch")));
+    }
+    let filed_entry = file(desk, budget_row(issuer, *seq), index, entry.digest(), "budget-forked")?;
+    if filed_entry.is_ok() {
+        desk.put(committed, filed(index, *release))?;
+    }
+    Ok(filed_entry)
 }
