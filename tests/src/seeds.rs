@@ -214,6 +214,6 @@ fn identities(seeds: &mut Seeds, key: &SecretKey) -> Result<(), Failure> {
     seeds.add("armor", "genesis", genesis.sign_text(key)?);
     seeds.add("armor", "descriptor", descriptor.sign_text(key)?);
     seeds.add("armor", "acceptance", acceptance.sign_text(key)?);
-    seeds.add("certificate", "fresh", Certificate::issue(&no, key, now())?);
+    seeds.add("certificate", "fresh", Certificate::issue(key, now())?);
     Ok(())
 }

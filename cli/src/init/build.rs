@@ -44,7 +44,7 @@ fn contents(
     };
     let proven = RoleKeys::prove(&plan.origin, &by_role).map_err(ours)?;
     let genesis = Genesis::found(plan.origin.clone(), plan.mode, proven, now, salt()?).map_err(ours)?;
-    let certificate = Certificate::issue(&plan.origin, tls, now).map_err(ours)?;
+    let certificate = Certificate::issue(tls, now).map_err(ours)?;
     let public: Vec<_> = operators.iter().map(|(name, key)| (*name, key.public())).collect();
 
     let mut files = Vec::new();

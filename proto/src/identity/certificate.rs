@@ -64,7 +64,6 @@ impl Certificate {
 #[cfg(feature = "certificate")]
 mod issue {
     use super::{Certificate, limits};
-    use crate::id::Origin;
     use crate::identity::SecretKey;
     use crate::time::Timestamp;
     use std::time::Duration;
@@ -78,14 +77,14 @@ mod issue {
     pub struct NotIssued(#[from] rcgen::Error);
 
     impl Certificate {
-        /// Makes the certificate of a node for 90 days from `now`, in DER; the common name is `<country>.<network>`.
-        pub fn issue(origin: &Origin, key: &SecretKey, now: Timestamp) -> Result<Vec<u8>, NotIssued> {
+        /// Makes the certificate of a node for 90 days from `now`, in DER. It names nobody: whoever connects is shown it
+        /// before having shown a key, and peers know the key.
+        pub fn issue(key: &SecretKey, now: Timestamp) -> Result<Vec<u8>, NotIssued> {
             let not_before = Timestamp::from_ms(now.ms() - SKEW_MS).unwrap_or_default();
             let not_after = not_before.after(Duration::from_secs(limits::CERTIFICATE_DAYS * 86_400));
-            let name = format!("{}.{}", origin.node().lower(), origin.network());
             let mut wanted = rcgen::CertificateParams::new(Vec::new())?;
             wanted.distinguished_name = rcgen::DistinguishedName::new();
-            wanted.distinguished_name.push(rcgen::DnType::CommonName, name);
+            wanted.distinguished_name.push(rcgen::DnType::CommonName, "varde node");
             wanted.serial_number = Some(rcgen::SerialNumber::from(not_before.ms().unsigned_abs()));
             let epoch = rcgen::date_time_ymd(1970, 1, 1);
             let at = |time: Timestamp| epoch + Duration::from_secs(time.seconds().unsigned_abs());
@@ -124,7 +123,7 @@ pub use issue::NotIssued;
 #[cfg(all(test, feature = "certificate"))]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
-    use super::super::testing::{key, now, origin};
+    use super::super::testing::{key, now};
     use super::*;
     use std::time::Duration;
 
@@ -132,7 +131,7 @@ mod tests {
 
     #[test]
     fn a_certificate_carries_its_key_for_ninety_days() {
-        let der = Certificate::issue(&origin("no"), &key(5), now()).unwrap();
+        let der = Certificate::issue(&key(5), now()).unwrap();
         let read = Certificate::read(&der).unwrap();
         assert_eq!(read.key, key(5).public());
         assert!(read.covers(now()) && read.covers(now().after(DAY * 89)) && !read.covers(now().after(DAY * 90)));
@@ -141,7 +140,7 @@ mod tests {
 
     #[test]
     fn a_certificate_is_read_strictly() {
-        let der = Certificate::issue(&origin("no"), &key(5), now()).unwrap();
+        let der = Certificate::issue(&key(5), now()).unwrap();
         assert_eq!(Certificate::read(&der[..der.len() - 1]), Err(BadCertificate::Malformed));
         assert_eq!(Certificate::read(&[der.as_slice(), &[0]].concat()), Err(BadCertificate::Malformed));
         assert_eq!(Certificate::read(&vec![0x30; limits::CERTIFICATE_BYTES + 1]), Err(BadCertificate::Malformed));

@@ -42,7 +42,7 @@ impl Scene {
     /// A certificate of EE's name for any key, issued some days ago.
     fn certificate(&self, key: &SecretKey, days_ago: i64) -> Vec<u8> {
         let then = Timestamp::from_ms(self.no.clock.now().ms() - days_ago * DAY_MS).unwrap();
-        Certificate::issue(self.ee.genesis.origin(), key, then).unwrap()
+        Certificate::issue(key, then).unwrap()
     }
 
     /// What EE would show, issued some days ago.

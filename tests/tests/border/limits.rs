@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
-use tonic::transport::Endpoint;
+use tonic::transport::{Channel, Endpoint};
 use varde_node::edge::border::{Code, Side};
 use varde_node::port::Clock;
 use varde_proto::home::ConnectionLimits;
@@ -28,19 +28,24 @@ async fn pair(limits: ConnectionLimits) -> (Party, Party, varde_node::edge::bord
 }
 
 fn shown(party: &Party) -> Shown {
-    let certificate = Certificate::issue(party.genesis.origin(), &party.keys.tls, party.clock.now()).unwrap();
+    let certificate = Certificate::issue(&party.keys.tls, party.clock.now()).unwrap();
     Shown { certificate, signing: Signing::Ours(party.keys.tls.clone()) }
 }
 
-/// A pinned peer with a client of its own making.
-async fn exchange(to: SocketAddr, party: &Party) -> (tokio::sync::mpsc::Sender<Frame>, Streaming<Frame>) {
+/// A pinned peer's connection, with no stream on it yet.
+async fn channel(to: SocketAddr, party: &Party) -> Channel {
     let stream = connect(to, client(Some(shown(party)), b"h2")).await.unwrap();
     let once = Mutex::new(Some(TokioIo::new(stream)));
     let connector = tower::service_fn(move |_| {
         let stream = once.lock().unwrap().take();
         async move { stream.ok_or_else(|| std::io::Error::other("used up")) }
     });
-    let channel = Endpoint::from_static("https://a.example").connect_with_connector(connector).await.unwrap();
+    Endpoint::from_static("https://a.example").connect_with_connector(connector).await.unwrap()
+}
+
+/// A pinned peer with a client of its own making.
+async fn exchange(to: SocketAddr, party: &Party) -> (tokio::sync::mpsc::Sender<Frame>, Streaming<Frame>) {
+    let channel = channel(to, party).await;
     let (sender, receiver) = tokio::sync::mpsc::channel(4);
     let mut client = ExchangeClient::new(channel);
     let incoming = client.exchange(ReceiverStream::new(receiver)).await.unwrap().into_inner();
@@ -57,6 +62,29 @@ async fn a_silent_client_is_dropped_after_five_seconds() {
     let took = began.elapsed();
     assert!((Duration::from_secs(5)..Duration::from_secs(7)).contains(&took), "it took {took:?}");
     drop(silent);
+}
+
+/// It answers keep-alives, as any HTTP/2 client does, and that is all.
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_opens_no_stream_is_dropped_after_ten_seconds() {
+    let (_no, ee, border, mut at_no) = pair(ConnectionLimits::default()).await;
+    let began = tokio::time::Instant::now();
+    let _channel = channel(border.local(), &ee).await;
+    let told = refused(&mut at_no).await;
+    assert_eq!((told.code, told.peer), (Code::NoStream, Some(ee.genesis.origin().node())));
+    let took = began.elapsed();
+    assert!((Duration::from_secs(10)..Duration::from_secs(12)).contains(&took), "it took {took:?}");
+}
+
+/// A certificate goes to whoever connects, so it says nothing of whose it is but the key.
+#[test]
+fn a_certificate_names_neither_its_country_nor_its_network() {
+    let party = Party::new("NO", &TestClock::new()).unwrap();
+    let certificate = shown(&party).certificate.to_ascii_lowercase();
+    let origin = party.genesis.origin();
+    for name in [origin.network().to_owned(), origin.as_str().to_ascii_lowercase()] {
+        assert!(!certificate.windows(name.len()).any(|window| window == name.as_bytes()), "{name}");
+    }
 }
 
 #[tokio::test]

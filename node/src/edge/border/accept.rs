@@ -22,6 +22,8 @@ use varde_proto::identity::certificate::Certificate;
 
 /// What a handshake may take.
 pub(crate) const HANDSHAKE: Duration = Duration::from_secs(5);
+/// What a peer may take from its proven key to the stream that it came for.
+const OPEN: Duration = Duration::from_secs(10);
 /// After an accept error (no file descriptors left, above all) the loop rests.
 const REST: Duration = Duration::from_millis(100);
 
@@ -116,10 +118,16 @@ impl Shared {
         let node = peer.node();
         match self.counters.connection(node) {
             Ok(permits) => {
-                let info = PeerInfo { peer, remote, side: Side::Accepted, fate: Fate::new() };
+                let fate = Fate::new();
+                let info = PeerInfo { peer, remote, side: Side::Accepted, fate: fate.clone() };
                 let connection = Connection::new(stream, info, self.door.pins.clone(), permits);
                 // The receiver is gone only when the node stops.
                 let _ = self.door.accepted.send(connection).await;
+                // Keep-alives alone would hold its place among the connections for a day.
+                if tokio::time::timeout(OPEN, fate.use_or_end()).await.is_err() {
+                    fate.end(Code::NoStream);
+                    self.refuse(Code::NoStream, remote, Some(node));
+                }
             }
             Err(code) => self.refuse(code, remote, Some(node)),
         }

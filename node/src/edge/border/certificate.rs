@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use varde_proto::home;
-use varde_proto::id::Origin;
 use varde_proto::identity::SecretKey;
 use varde_proto::identity::armor;
 use varde_proto::identity::certificate::{Certificate, NotIssued};
@@ -31,7 +30,6 @@ pub enum NoCertificate {
 /// Keeps the certificate fresh.
 pub(crate) struct Renewal {
     path: PathBuf,
-    origin: Origin,
     key: Arc<SecretKey>,
     clock: Arc<dyn Clock>,
     sender: watch::Sender<Arc<Vec<u8>>>,
@@ -39,14 +37,9 @@ pub(crate) struct Renewal {
 
 impl Renewal {
     /// Takes the certificate on disk if it is fresh and for this key, else issues one.
-    pub(crate) fn start(
-        dir: &Path,
-        origin: &Origin,
-        key: Arc<SecretKey>,
-        clock: Arc<dyn Clock>,
-    ) -> Result<Self, NoCertificate> {
+    pub(crate) fn start(dir: &Path, key: Arc<SecretKey>, clock: Arc<dyn Clock>) -> Result<Self, NoCertificate> {
         let sender = watch::Sender::new(Arc::default());
-        let renewal = Self { path: dir.join(home::TLS_CERTIFICATE), origin: origin.clone(), key, clock, sender };
+        let renewal = Self { path: dir.join(home::TLS_CERTIFICATE), key, clock, sender };
         match renewal.on_disk() {
             Some(der) => renewal.sender.send_modify(|current| *current = Arc::new(der)),
             None => renewal.issue()?,
@@ -84,7 +77,7 @@ impl Renewal {
     }
 
     fn issue(&self) -> Result<(), NoCertificate> {
-        let der = Certificate::issue(&self.origin, &self.key, self.clock.now())?;
+        let der = Certificate::issue(&self.key, self.clock.now())?;
         disk::replace(&self.path, armor::certificate_to_pem(&der).as_bytes())?;
         self.sender.send_modify(|current| *current = Arc::new(der));
         Ok(())
@@ -94,11 +87,11 @@ impl Renewal {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
-    use super::super::testing::{TestClock, genesis, key};
+    use super::super::testing::{TestClock, key};
     use super::*;
 
     fn start(dir: &Path, clock: &Arc<TestClock>) -> Renewal {
-        Renewal::start(dir, genesis("NO", 1).origin(), Arc::new(key(5)), clock.clone()).unwrap()
+        Renewal::start(dir, Arc::new(key(5)), clock.clone()).unwrap()
     }
 
     #[test]
@@ -112,7 +105,7 @@ mod tests {
         let second = start(dir.path(), &clock).certificate().borrow().clone();
         assert_ne!(second, first);
         assert_eq!(Certificate::read(&second).unwrap().key, key(5).public(), "the pin changed");
-        let foreign = Certificate::issue(genesis("NO", 1).origin(), &key(6), clock.now()).unwrap();
+        let foreign = Certificate::issue(&key(6), clock.now()).unwrap();
         std::fs::write(dir.path().join(home::TLS_CERTIFICATE), armor::certificate_to_pem(&foreign)).unwrap();
         let third = start(dir.path(), &clock).certificate().borrow().clone();
         assert_eq!(Certificate::read(&third).unwrap().key, key(5).public());

@@ -45,6 +45,8 @@ pub enum Code {
     ConnectTimeout,
     /// The connection broke off.
     ConnectionLost,
+    /// The peer proved its key and then opened no stream within 10 s.
+    NoStream,
     /// Another connection with the same peer is the one that is kept.
     Superseded,
     /// The peer answered in a way that is not this protocol's.
@@ -88,6 +90,7 @@ impl Code {
             Self::Unreachable => "unreachable",
             Self::ConnectTimeout => "connect-timeout",
             Self::ConnectionLost => "connection-lost",
+            Self::NoStream => "no-stream",
             Self::Superseded => "superseded",
             Self::NotOurProtocol => "not-our-protocol",
             Self::OversizedFrame => "oversized-frame",

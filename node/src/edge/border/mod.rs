@@ -106,7 +106,7 @@ impl Border {
         let unable = |source| BorderError::Listen { address: listen, source };
         let listener = TcpListener::bind(listen).await.map_err(unable)?;
         let local = listener.local_addr().map_err(unable)?;
-        let renewal = certificate::Renewal::start(dir, genesis.origin(), keys.tls.clone(), clock.clone())?;
+        let renewal = certificate::Renewal::start(dir, keys.tls.clone(), clock.clone())?;
         let (watcher, pins) = pins::Watcher::new(dir, genesis.clone(), clock.clone());
         let setup =
             tls::TlsSetup { pins: pins.clone(), certificate: renewal.certificate(), key: keys.tls.clone(), clock };

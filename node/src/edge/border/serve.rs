@@ -79,6 +79,7 @@ impl Exchange for Service {
             return Err(Trouble::incident(&Code::Unpinned).for_peer());
         };
         let node = peer.node();
+        fate.used();
         let Some(live) = self.registry.enter(node, side, &fate) else {
             return Err(Trouble::new(Class::Ask, "superseded", "another connection with this peer is kept").for_peer());
         };

@@ -333,7 +333,7 @@ mod tests {
     /// The country's settings; its TLS key is the fifth of its six.
     fn setup(country: &str, first: u8, known: &[(&str, u8)]) -> TlsSetup {
         let key = key(first + 4);
-        let der = Certificate::issue(genesis(country, first).origin(), &key, now()).unwrap();
+        let der = Certificate::issue(&key, now()).unwrap();
         let (pins, certificate) = (watch::channel(pins(known)).1, watch::channel(Arc::new(der)).1);
         TlsSetup { pins, certificate, key: Arc::new(key), clock: TestClock::new() }
     }
@@ -362,7 +362,7 @@ mod tests {
 
     #[test]
     fn a_certificate_with_a_companion_is_refused() {
-        let der = CertificateDer::from(Certificate::issue(genesis("EE", 11).origin(), &key(15), now()).unwrap());
+        let der = CertificateDer::from(Certificate::issue(&key(15), now()).unwrap());
         let at = UnixTime::since_unix_epoch(Duration::from_secs(now().seconds().unsigned_abs()));
         let any = AnyPeer { pins: watch::channel(pins(&[("EE", 11)])).1 };
         assert!(any.verify_client_cert(&der, &[], at).is_ok());
