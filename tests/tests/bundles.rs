@@ -11,7 +11,10 @@ use varde_node::edge::store::memory::MemoryStore;
 use varde_node::flow::bundle;
 use varde_node::flow::delivery;
 use varde_proto::audit::{Given, MemoryBundle, Scope, Trusted, reconcile, verify};
-use varde_proto::id::{Digest, NodeId};
+use varde_proto::id::{Digest, LogIndex, NodeId, TreeSize};
+use varde_proto::identity::SecretKey;
+use varde_proto::log::vkey::KeyMaterial;
+use varde_proto::log::{Checkpoint, Note, TlogProof, Vkey, merkle};
 use varde_tests::harness::{Country as Process, Outcome, binaries, pin_all, run, until};
 use varde_tests::pair::{Country, connect, release, route};
 
@@ -145,10 +148,47 @@ async fn a_receipt_in_a_bundle_is_a_proof_that_stands_alone() {
     assert_eq!((proof["verified"].as_bool(), proof["event"]["kind"].as_str()), (Some(true), Some("received")));
     assert_eq!(proof["origin"].as_str(), Some(ee.origin().as_str()));
 
+    // Without its opening it shows that the tree was signed and nothing else, which no reader should take for a receipt.
+    let cut = TlogProof { extra: None, ..TlogProof::parse(receipts[0]).unwrap() };
+    std::fs::write(&file, cut.write()).unwrap();
+    let bare = varde(&["audit", "proof", paths[0], "--policy", paths[1], "--json"]).json(3).unwrap();
+    assert_eq!(
+        (bare["verified"].as_bool(), bare["findings"][0]["code"].as_str()),
+        (Some(false), Some("entry-not-given"))
+    );
+    std::fs::write(&file, receipts[0]).unwrap();
+
     let other = varde_proto::log::head::log_vkey(no.origin(), &no.keys[1].public()).unwrap();
     std::fs::write(&policy, format!("log {}\nquorum none\n", other.text())).unwrap();
     let refused = varde(&["audit", "proof", paths[0], "--policy", paths[1], "--json"]).json(3).unwrap();
     assert_eq!(refused["findings"][0]["code"].as_str(), Some("proof-untrusted"));
+}
+
+/// Another system's proof need not say what it is of: the reader brings that, or is told what was not checked.
+#[test]
+fn a_proof_of_another_system_is_verified_as_far_as_its_reader_says_what_was_logged() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let (entries, key) = ([&b"one"[..], b"two"], SecretKey::from_seed(&[7; 32].into()));
+    let leaves = entries.map(merkle::leaf_hash);
+    let checkpoint = Checkpoint::new("log.example", TreeSize(2), merkle::node_hash(&leaves[0], &leaves[1])).unwrap();
+    let mut note = Note::new(&checkpoint.text()).unwrap();
+    note.sign("log.example", &key).unwrap();
+    let proof = TlogProof { extra: None, index: LogIndex(1), path: vec![leaves[0]], checkpoint: note };
+    let vkey = Vkey::new("log.example", KeyMaterial::Ed25519(key.public())).unwrap();
+    for (name, bytes) in [("entry", entries[1].to_vec()), ("other", entries[0].to_vec()), ("p", proof.write().into())] {
+        std::fs::write(at(name), bytes).unwrap();
+    }
+    std::fs::write(at("policy"), format!("log {}\nquorum none\n", vkey.text())).unwrap();
+    let check = |more: &[&str], code| {
+        let told =
+            varde(&[&["audit", "proof", &at("p"), "--policy", &at("policy"), "--json"], more].concat()).json(code);
+        let told = told.unwrap();
+        (told["verified"].as_bool().unwrap(), codes(&told["findings"]).join(" "))
+    };
+    assert_eq!(check(&["--entry", &at("entry")], 0), (true, "unwitnessed".into()));
+    assert_eq!(check(&["--entry", &at("other")], 3), (false, "not-included".into()));
+    assert_eq!(check(&[], 0), (false, "entry-not-checked unwitnessed".into()));
 }
 
 #[test]

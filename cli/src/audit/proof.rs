@@ -14,7 +14,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use varde_proto::audit::{Finding, codes};
-use varde_proto::id::Digest;
+use varde_proto::id::{Digest, Origin};
 use varde_proto::limits;
 use varde_proto::log::Event;
 use varde_proto::log::policy::Policy;
@@ -116,13 +116,20 @@ fn check(bytes: &[u8], policy: &Policy, shown: Shown<'_>, findings: &mut Vec<Fin
         }
         Ok(verified) => {
             if verified.leaf == Leaf::Unknown {
-                let text = "the log signed this tree; that anything in particular is in it was not checked, because neither \
-                    the proof nor you say what was logged";
-                findings.push(Finding::new(codes::ENTRY_NOT_GIVEN, text).at(verified.index));
+                findings.push(nothing_shown(&verified));
             }
             Some(verified)
         }
     }
+}
+
+/// A proof of a log of ours carries its opening, so that one without it was cut; others' proofs need not say what they are of.
+fn nothing_shown(verified: &Verified) -> Finding {
+    let ours = Origin::parse(verified.head.checkpoint.origin()).is_ok();
+    let code = if ours { codes::ENTRY_NOT_GIVEN } else { codes::ENTRY_NOT_CHECKED };
+    let text = "the log signed this tree; that anything in particular is in it was not checked, because neither the proof \
+        nor you say what was logged";
+    Finding::new(code, text).at(verified.index)
 }
 
 fn remark(policy: &Policy, findings: &mut Vec<Finding>) {
@@ -147,7 +154,7 @@ fn answer(verified: Option<&Verified>, findings: &[Finding], context: &Context) 
     let head = verified.map(|verified| &verified.head);
     let witness = |(name, seconds): &(String, u64)| Witness { name: name.clone(), time: time(*seconds) };
     context.render.document(&Document {
-        verified: exit == Exit::Done,
+        verified: exit == Exit::Done && verified.is_some_and(|verified| verified.leaf != Leaf::Unknown),
         origin: head.map(|head| head.checkpoint.origin().to_owned()),
         size: head.map(|head| head.checkpoint.size().0),
         root: head.map(|head| head.checkpoint.root().to_string()),

@@ -163,8 +163,11 @@ codes! {
     PROOF_UNTRUSTED = Finding "proof-untrusted" "L1" "do not rely on it; see whether the policy names the right log and witnesses";
     /// A proof whose leaf is not in the tree.
     NOT_INCLUDED = Finding "not-included" "L1" "do not rely on it: the tree that was signed does not hold this entry in this place";
-    /// A proof that does not say what was logged, and a reader who did not either.
+    /// A proof of one of our logs without its opening, which whoever handed it over has taken off.
     ENTRY_NOT_GIVEN = Finding "entry-not-given" ""
+        "give what was logged with --entry FILE, or its leaf hash with --leaf HASH; or ask for the proof as the node wrote it";
+    /// A proof of another system's log, which need not say what was logged, and a reader who did not either.
+    ENTRY_NOT_CHECKED = Note "entry-not-checked" ""
         "give what was logged with --entry FILE, or its leaf hash with --leaf HASH";
     /// A witness of the policy whose kind of key this version cannot verify.
     WITNESS_UNVERIFIABLE = Note "witness-unverifiable" "" "verify again with a program that verifies ML-DSA-44 cosignatures";
