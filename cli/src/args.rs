@@ -152,6 +152,22 @@ mod tests {
     }
 
     #[test]
+    fn the_nouns_of_a_days_work_show_examples_too() {
+        let command = command();
+        for noun in ["alert", "trend", "record"] {
+            let closing = command.find_subcommand(noun).and_then(|c| c.get_after_help()).map(ToString::to_string);
+            let closing = closing.unwrap_or_default();
+            let examples = closing.lines().filter_map(|line| line.strip_prefix("  ")).collect::<Vec<_>>();
+            assert!((1..=3).contains(&examples.len()), "`varde {noun} --help` has {} examples", examples.len());
+            for example in examples {
+                let words = example.split(' ').collect::<Vec<_>>();
+                let leaf = command.find_subcommand(noun).and_then(|c| c.find_subcommand(words.get(2).copied()?));
+                assert!(words.starts_with(&["varde", noun]) && leaf.is_some(), "{example:?} is no command");
+            }
+        }
+    }
+
+    #[test]
     fn paragraphs_flow_and_examples_stand() {
         let text = "Examples:\n  varde a \\\n      --b\n\nOne sentence that was\nbroken. Another\nend.\n\nLast.";
         let wanted = "Examples:\n  varde a \\\n      --b\n\nOne sentence that was broken. Another end.\n\nLast.";

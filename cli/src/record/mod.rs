@@ -14,6 +14,9 @@ use varde_proto::wire::operator::records_client::RecordsClient;
 
 /// Case records of this country: they never leave it.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  varde record import cases.csv --format varde --dry-run\n  varde record count --dir ./no"
+)]
 pub(crate) struct Args {
     #[command(subcommand)]
     verb: Verb,

@@ -36,6 +36,9 @@ struct Corridor {
     sights: Vec<Sight>,
     #[serde(skip_serializing_if = "Option::is_none")]
     gap: Option<Gap>,
+    /// How to read it; absent where nothing is shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -110,7 +113,8 @@ fn document(request: TrendCorridorRequest, reply: &TrendCorridorReply) -> Corrid
         more_than_noise: reply.ends_differ,
     });
     let TrendCorridorRequest { from, to, .. } = request;
-    Corridor { from, to, sights, gap }
+    let note = reply.sights.iter().any(|sight| sight.figure.is_some()).then_some(words::CHOSEN_CORRIDOR);
+    Corridor { from, to, sights, gap, note }
 }
 
 fn show(request: &TrendCorridorRequest, reply: &TrendCorridorReply, context: &Context) {
@@ -135,7 +139,7 @@ fn show(request: &TrendCorridorRequest, reply: &TrendCorridorReply, context: &Co
     let Some(sight) = reply.sights.iter().find(|sight| sight.edition.is_some()) else { return };
     let method = sight.edition.as_ref().map(|edition| words::method(edition, sight.sigma2_q10)).unwrap_or_default();
     render.line("");
-    for text in [&sight.population_text, &method] {
+    for text in [&sight.population_text, &method, words::CHOSEN_CORRIDOR] {
         words::wrapped(text).into_iter().for_each(|line| render.line(line));
     }
 }

@@ -17,6 +17,10 @@ use clap::Subcommand;
 /// Trends.
 #[derive(Debug, clap::Args)]
 #[command(subcommand_required = true, arg_required_else_help = true)]
+#[command(
+    after_help = "Examples:\n  varde trend release --cohort 2026-Q3 --to LT,EE\n  varde trend show NO --table recruited-in\n  \
+    varde trend corridor LT NO --json"
+)]
 pub(crate) struct Args {
     #[command(subcommand)]
     verb: Verb,

@@ -42,6 +42,8 @@ struct Sheet {
     population: String,
     population_text: String,
     method: String,
+    /// How to read rows that are shown because they are large.
+    note: &'static str,
     total: Option<Document>,
     tables: Vec<Table>,
 }
@@ -102,6 +104,7 @@ fn document(sheet: TrendSheet) -> Option<Sheet> {
         population,
         population_text,
         method,
+        note: words::CHOSEN,
         total: figure::read(total.as_ref()).map(|total| figure::document(&total)),
         tables: tables.into_iter().map(table_document).collect(),
     })
@@ -133,7 +136,8 @@ fn show(sheet: &TrendSheet, context: &Context) {
     }
     render.line("");
     let coverage = words::coverage(&edition.coverage);
-    for text in [&sheet.population_text, coverage, &words::method(edition, widest(&sheet.tables))] {
+    let method = words::method(edition, widest(&sheet.tables));
+    for text in [&sheet.population_text, coverage, &method, words::CHOSEN] {
         words::wrapped(text).into_iter().for_each(|line| render.line(line));
     }
 }

@@ -76,11 +76,21 @@ pub(super) fn method(edition: &TrendEdition, sigma2_q10: u64) -> String {
     let noise = (sigma2_q10 as f64 / 1024.0).sqrt();
     let (rho, cap) = (Rho::from_nano(edition.rho_nano), Rho::from_nano(edition.rho_nano_cap));
     format!(
-        "Every count carries random noise (standard deviation {noise:.1}) so that no child can be recognised in it; 95 of \
-         100 intervals hold the number registered. Counts that noise alone could explain are not shown separately. Cost to \
+        "Every count carries random noise (standard deviation {noise:.1}) so that no child can be recognised in it; over \
+         all rows, shown or not, 95 of 100 intervals hold the number registered. Counts that noise alone could explain are not shown separately. Cost to \
          each child's privacy: rho {rho}, of at most {cap} for all releases of its period."
     )
 }
+
+/// How to read rows that are shown because they are large (docs/disclosure.md, "Display").
+pub(super) const CHOSEN: &str = "Rows are shown because they are large, so noise has made some of them larger than they \
+    are: a lone row near the threshold may be noise, and the intervals do not hold for rows that were chosen for being \
+    large. Ask the other end of the corridor, or the next period, before it is a finding.";
+
+/// The same for one corridor.
+pub(super) const CHOSEN_CORRIDOR: &str = "A lone figure near the threshold may be noise: ask the other end, or the next \
+    period, before it is a finding. The intervals hold for a corridor that you asked for beforehand, not for one that was \
+    chosen because it stood out as large in a table.";
 
 /// Text in lines of at most 100 characters.
 pub(super) fn wrapped(text: &str) -> Vec<String> {
