@@ -3,9 +3,13 @@
 use crate::failure::{Exit, Failure};
 use crate::render::Render;
 use serde::Serialize;
+use std::future::Future;
 use std::time::Duration;
 use varde_proto::limits;
 use varde_proto::wire::operator::Delivery;
+
+/// What the node may take beyond the wait to say how things stand, on a machine with much else to do.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// How long to wait for receipts.
 #[derive(Debug, clap::Args)]
@@ -20,6 +24,32 @@ impl Wait {
     pub(crate) fn milliseconds(&self) -> u32 {
         self.wait.map_or(0, |wait| u32::try_from(wait.as_millis()).unwrap_or(u32::MAX))
     }
+
+    /// The whole conversation with the node within the wait and a little more, whatever the node does. `look` is the command
+    /// that says how it ended.
+    pub(crate) async fn hold<T>(
+        &self,
+        look: &str,
+        conversation: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        let Some(wait) = self.wait else { return conversation.await };
+        within(wait + GRACE, look, conversation).await
+    }
+}
+
+async fn within<T>(
+    most: Duration,
+    look: &str,
+    conversation: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    tokio::time::timeout(most, conversation).await.unwrap_or_else(|_| Err(silent(most, look)))
+}
+
+fn silent(most: Duration, look: &str) -> Failure {
+    Failure::not_ready(format!("the node did not answer within {most:?}"))
+        .means("it may be busy, or its disk slow or full. What it has begun it finishes: this may be released or not")
+        .next(format!("{look} shows what became of it; running the same command again does no harm"))
+        .reason("no-answer")
 }
 
 /// Reads `500ms`, `10s` or `2m`.
@@ -28,7 +58,7 @@ fn parse(text: &str) -> Result<Duration, String> {
     let unit = match &text[digits.len()..] {
         "ms" => 1,
         "s" => 1000,
-        "m" => 60_000,
+        "m" | "min" => 60_000,
         _ => return Err("a time is written 500ms, 10s or 2m".into()),
     };
     let number: u64 = digits.parse().map_err(|_| "a time is written 500ms, 10s or 2m".to_owned())?;
@@ -64,19 +94,43 @@ pub(crate) fn show(deliveries: &[Delivery], render: &Render) {
     render.table(["to", "state", "reason"], rows);
 }
 
-/// How the command ends: what is still owed matters only to who waited for it.
-pub(crate) fn verdict(deliveries: &[Delivery], waited: &Wait) -> Result<Exit, Failure> {
+/// Says in words what is not simply done. `thing` was released; `look` is the command that shows how it goes on.
+pub(crate) fn say(thing: &str, deliveries: &[Delivery], look: &str, render: &Render) {
+    let owed: Vec<&str> = deliveries.iter().filter(|d| d.state == "owed").map(|d| d.country.as_str()).collect();
+    if !owed.is_empty() {
+        render.talk(&on_its_way(thing, &owed.join(", "), look));
+    }
+    for Delivery { country, state, reason, .. } in deliveries {
+        if !["owed", "receipted"].contains(&state.as_str()) {
+            let why = if reason.is_empty() { state } else { reason };
+            render.talk(&format!(
+                "{country}: it did not take {thing} ({why}); nothing of it is kept there. `varde log show` has its signed answer"
+            ));
+        }
+    }
+}
+
+fn on_its_way(thing: &str, to: &str, look: &str) -> String {
+    format!(
+        "Released: {thing} is signed and stands in the log. There is no receipt yet from {to}. The node delivers it by \
+         itself as soon as it reaches them, also after a restart; there is nothing more to do. {look} shows how far it is."
+    )
+}
+
+/// How the command ends: what was refused comes before what is still owed, and that matters only to who waited for it.
+pub(crate) fn verdict(deliveries: &[Delivery], waited: &Wait) -> Exit {
     let is = |state: &str| deliveries.iter().any(|delivery| delivery.state == state);
-    if is("refused") {
-        Ok(Exit::Findings)
+    if is("refused") || is("abandoned") {
+        Exit::Findings
     } else if waited.wait.is_some() && is("owed") {
-        Ok(Exit::NotReady)
+        Exit::NotReady
     } else {
-        Ok(Exit::Done)
+        Exit::Done
     }
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 
@@ -91,12 +145,32 @@ mod tests {
     }
 
     #[test]
-    fn only_who_waits_hears_that_it_is_owed() {
-        let at = |state: &str| vec![Delivery { state: state.into(), ..Delivery::default() }];
-        let (waited, not) = (Wait { wait: Some(Duration::from_secs(1)) }, Wait { wait: None });
-        assert_eq!(verdict(&at("owed"), &waited), Ok(Exit::NotReady));
-        assert_eq!(verdict(&at("owed"), &not), Ok(Exit::Done));
-        assert_eq!(verdict(&at("receipted"), &waited), Ok(Exit::Done));
-        assert_eq!(verdict(&at("refused"), &not), Ok(Exit::Findings));
+    fn the_exit_code_says_the_worst_that_became_of_it() {
+        let of = |states: &[&str], wait| {
+            let at = |state: &&str| Delivery { state: (*state).to_owned(), ..Delivery::default() };
+            verdict(&states.iter().map(at).collect::<Vec<_>>(), &Wait { wait }).code()
+        };
+        let second = Some(Duration::from_secs(1));
+        assert_eq!(of(&["receipted", "receipted"], second), 0);
+        assert_eq!((of(&["receipted", "owed"], second), of(&["receipted", "owed"], None)), (75, 0));
+        assert_eq!((of(&["owed", "refused"], second), of(&["refused"], None)), (3, 3));
+        assert_eq!(of(&["abandoned"], None), 3);
+    }
+
+    #[tokio::test]
+    async fn a_node_that_never_answers_cannot_outlast_the_wait() {
+        let never = std::future::pending::<Result<(), Failure>>();
+        let failure = within(Duration::ZERO, "`varde trend list`", never).await.unwrap_err();
+        assert_eq!(failure.exit(), Exit::NotReady);
+        assert!(failure.to_text().contains("`varde trend list`"), "{}", failure.to_text());
+        assert_eq!(within(Duration::from_secs(60), "", async { Ok(7) }).await, Ok(7));
+    }
+
+    #[test]
+    fn what_is_owed_does_not_read_like_a_failure() {
+        let said = on_its_way("the alert", "EE, LT", "`varde alert show 7c`");
+        for words in ["signed", "in the log", "no receipt yet from EE, LT", "by itself", "`varde alert show 7c`"] {
+            assert!(said.contains(words), "{words:?} is missing in {said}");
+        }
     }
 }

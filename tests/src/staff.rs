@@ -50,7 +50,7 @@ impl Staff {
         let file = template(AlertKind::ROUTE_CORRIDOR, SystemClock.now()).unwrap_or_default();
         let mut draft = DraftRequest { file: file.into_bytes().into(), from: None, act: None, kind: 0 };
         draft.act = Some(self.act(Verb::Draft, act::about_draft(&draft)));
-        let DraftReply { id, digest } = alerts.draft(draft).await?.into_inner();
+        let DraftReply { id, digest, state: _ } = alerts.draft(draft).await?.into_inner();
         let digest = Digest::from_bytes(&digest).unwrap_or_default();
         let act = Some(self.act(Verb::Release, act::about_release(digest, &[to])));
         let release = ReleaseRequest { id: id.clone(), to: vec![to.to_string()], wait_ms: 0, act };

@@ -61,7 +61,16 @@ fn every_template_drafts_and_a_pattern_is_drawn_from_records_and_released() -> R
     assert_eq!((names(&inbox, "from"), names(&inbox, "kind")), (vec!["NO".into()], vec!["ROUTE_CORRIDOR".into()]));
     assert_eq!(names(&inbox, "state"), ["held"]);
     let shown = lt.varde(&["alert", "show", &draft, "--json"])?.json(0)?;
+    for field in ["tlp", "expires_at"] {
+        assert!(shown["alert"][field].is_string() && inbox[0][field] == shown["alert"][field], "{field}: {inbox}");
+    }
     assert_eq!(shown["alert"]["content"], seen["leaves"]["content"]);
+    let second = id(no.varde(&[&["alert", "draft", "--kind", "ROUTE_CORRIDOR"], &query[..]].concat())?)?;
+    let said = no.varde(&["alert", "release", &second, "--to", "EE"])?;
+    assert_eq!((said.code, said.stderr.contains("warning")), (Some(0), false), "{}", said.stderr);
+    for words in ["Released:", "no receipt yet from EE", "by itself", &format!("varde alert show {second}")] {
+        assert!(said.stderr.contains(words), "{words:?} is missing in {}", said.stderr);
+    }
     let again = no.varde(&["alert", "release", &draft, "--to", "LT", "--json"])?;
     assert_eq!((again.code, again.stderr.contains("already-released")), (Some(3), true));
     drop(ee);
@@ -117,8 +126,101 @@ fn what_is_refused_says_why_and_what_to_do() -> Result<(), Trouble> {
     let draft = ["alert", "draft", "--kind", "MODUS_OPERANDI", "--from", &file.to_string_lossy()];
     let kept = id(no.varde(&draft)?)?;
     assert_eq!(said(&["alert", "release", &kept, "--to", "DK"])?, (Some(2), "unknown-peer".into()));
+    assert_eq!(said(&["alert", "release", &kept, "--to", "LT,NO"])?, (Some(2), "own-country".into()));
+    let own = no.varde(&["alert", "release", &kept, "--to", "LT,NO"])?;
+    assert!(own.stderr.contains("leave NO out of --to"), "{}", own.stderr);
     let stranger = lt.dir().join("operators").join("a.key").to_string_lossy().into_owned();
     assert_eq!(said(&["alert", "approve", &kept, "--as", &stranger])?, (Some(3), "not-staff".into()));
     assert_eq!(lt.varde(&["alert", "inbox", "--json"])?.json(0)?, Value::Array(Vec::new()));
     Ok(())
+}
+
+#[test]
+fn what_is_advised_for_a_pattern_over_too_few_children_works() -> Result<(), Trouble> {
+    let home = tempfile::tempdir()?;
+    let [no, ..] = countries(home.path())?;
+    let query = ["alert", "draft", "--kind", "MODUS_OPERANDI", "--period", "2026-Q3", "--form"];
+    let draft = |forms: &str, more: &[&str]| no.varde(&[&query[..], &[forms], more].concat());
+    let few = "DOMESTIC_SERVITUDE";
+    let refused = draft(few, &[])?;
+    assert_eq!(refused.code, Some(3), "{}", refused.stderr);
+    for advice in ["more forms or no --form", "fewer --country", "AMBER_STRICT", "RED", "do not share it"] {
+        assert!(refused.stderr.contains(advice), "{advice:?} is missing in {}", refused.stderr);
+    }
+    id(draft(&format!("{few},FORCED_BEGGING"), &[])?)?;
+    for (tlp, approval) in [("AMBER_STRICT", false), ("RED", true)] {
+        let terms = home.path().join(tlp);
+        std::fs::write(&terms, format!("{{\"tlp\": \"{tlp}\"}}"))?;
+        let draft = id(draft(few, &["--terms", &terms.to_string_lossy()])?)?;
+        assert_eq!(no.varde(&["alert", "preview", &draft, "--json"])?.json(0)?["needs_approval"], approval);
+    }
+    Ok(())
+}
+
+/// The codes of the warnings of a document.
+fn warned(document: &Value) -> Vec<String> {
+    names(&document["warnings"], "code")
+}
+
+#[test]
+fn whoever_approves_sees_what_was_decided_and_hears_what_is_invented_or_missing() -> Result<(), Trouble> {
+    let home = tempfile::tempdir()?;
+    let [no, lt, _ee] = countries(home.path())?;
+    let file = home.path().join("pointer.json");
+    let template = no.varde(&["alert", "draft", "--kind", "MISSING_CHILD_POINTER", "--template"])?.ok()?;
+    std::fs::write(&file, &template)?;
+    let from = ["alert", "draft", "--kind", "MISSING_CHILD_POINTER", "--from", &file.to_string_lossy()];
+    let shipped = "this is the template as it was shipped; edit it first";
+    let drafted = no.varde(&from)?;
+    assert!(drafted.stderr.contains(shipped), "{}", drafted.stderr);
+    let draft = id(drafted)?;
+
+    let seen = no.varde(&["alert", "preview", &draft])?;
+    assert!(seen.stderr.contains(shipped), "{}", seen.stderr);
+    let decided = [
+        ("necessity", "POINTER_NEEDED_TO_ACT", "nobody can act without knowing that there is a case"),
+        ("best_interests_by", "FOCAL_POINT", "national focal point"),
+        ("child_heard", "NOT_MISSING", "not heard: missing"),
+        ("guardian_informed", "INFORMED", "whether the guardian was informed"),
+    ];
+    let json = no.varde(&["alert", "preview", &draft, "--json"])?.json(0)?;
+    for (field, code, words) in decided {
+        assert_eq!(json["decision"][field], code);
+        assert!(seen.stdout.contains(words), "{words:?} is missing in\n{}", seen.stdout);
+    }
+    assert_eq!((warned(&json), &json["decision"]["harms"]), (vec!["as-template".into()], &Value::Array(vec![])));
+
+    let approved = no.varde(&["alert", "approve", &draft, "--as", "b"])?;
+    assert!(approved.code == Some(0) && approved.stderr.contains(shipped), "{}", approved.stderr);
+    let released = no.varde(&["alert", "release", &draft, "--to", "LT", "--wait", "60s"])?;
+    assert!(released.code == Some(0) && released.stderr.contains(shipped), "{}", released.stderr);
+
+    let shown = no.varde(&["alert", "show", &draft])?;
+    let json = no.varde(&["alert", "show", &draft, "--json"])?.json(0)?;
+    let acts = &json["own"]["acts"];
+    assert_eq!((names(acts, "act"), names(acts, "by")), (words("drafted approved released"), words("a b a")));
+    assert!(acts.as_array().is_some_and(|acts| acts.iter().all(|act| act["at"].is_string() && act["key"].is_string())));
+    assert!(shown.stdout.contains("approved") && shown.stdout.contains("not heard: missing"), "{}", shown.stdout);
+    assert!(!shown.stderr.contains("alert show"), "it points to itself: {}", shown.stderr);
+    assert_eq!(json["decision"]["child_heard"], "NOT_MISSING");
+    let there = lt.varde(&["alert", "show", &draft, "--json"])?.json(0)?;
+    assert!(there["decision"].is_null() && !there.to_string().contains("NOT_MISSING"), "the decision left: {there}");
+
+    let edited = template.replace("\"AGE_14_15\"", "\"AGE_16_17\"");
+    let before = edited.find(",\n  \"decision\"").ok_or_else(|| Trouble::new("the template has no decision"))?;
+    std::fs::write(&file, format!("{}\n}}\n", &edited[..before]))?;
+    let drafted = no.varde(&from)?;
+    let empty = "the sharing decision of this draft is empty";
+    assert!(drafted.stderr.contains(empty) && !drafted.stderr.contains(shipped), "{}", drafted.stderr);
+    let draft = id(drafted)?;
+    for args in [["alert", "preview", &draft, "--as", "b"], ["alert", "approve", &draft, "--as", "b"]] {
+        let args = if args[1] == "preview" { &args[..3] } else { &args[..] };
+        let said = no.varde(args)?;
+        assert!(said.code == Some(0) && said.stderr.contains(empty), "{args:?}: {}", said.stderr);
+    }
+    Ok(())
+}
+
+fn words(text: &str) -> Vec<String> {
+    text.split(' ').map(str::to_owned).collect()
 }

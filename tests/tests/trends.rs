@@ -1,6 +1,7 @@
 //! `varde trend` against real nodes: what a coordinator releases, and what an analyst at a neighbour's reads of it.
 #![allow(missing_docs, reason = "tests")]
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::fmt::Write;
 use tempfile::TempDir;
@@ -43,12 +44,40 @@ fn text(country: &Country, args: &[&str]) -> String {
     country.varde(&[&["trend"], args].concat()).unwrap().ok().unwrap()
 }
 
+#[test]
+fn a_release_in_the_same_breath_as_a_pin_finds_the_peer() {
+    let home = tempfile::tempdir().unwrap();
+    let [mut no, lt] = ["NO", "LT"].map(|code| Country::init(home.path(), code).unwrap());
+    no.start().unwrap();
+    pin_all(&[&no, &lt]).unwrap();
+    assert_eq!(json(&no, &["release", "--cohort", COHORT, "--to", "LT"])["deliveries"][0]["state"], "owed");
+}
+
+#[test]
+fn a_node_that_stands_still_cannot_hold_up_a_release_beyond_its_wait() {
+    let home = tempfile::tempdir().unwrap();
+    let [mut no, lt] = ["NO", "LT"].map(|code| Country::init(home.path(), code).unwrap());
+    pin_all(&[&no, &lt]).unwrap();
+    no.start().unwrap();
+    let pid = no.pid().and_then(|pid| Pid::from_raw(pid.try_into().unwrap())).unwrap();
+    kill_process(pid, Signal::STOP).unwrap();
+    let held = refused(&no, &["release", "--cohort", COHORT, "--to", "LT", "--wait", "1ms"]);
+    kill_process(pid, Signal::CONT).unwrap();
+    assert_eq!(held, ("no-answer".into(), Some(75)));
+}
+
 /// The reason code and the exit code of a refusal.
 fn refused(country: &Country, args: &[&str]) -> (String, Option<i32>) {
     let outcome = country.varde(&[&["--json", "trend"], args].concat()).unwrap();
     let document: Value = serde_json::from_str(&outcome.stderr).unwrap();
     assert!(document["error"]["next"].is_string(), "no advice in {document}");
     (document["error"]["reason"].as_str().unwrap_or_default().to_owned(), outcome.code)
+}
+
+/// Every one of these stands in the text, wherever its lines break.
+fn has(text: &str, words: &[&str]) {
+    let flowing = text.replace('\n', " ");
+    words.iter().for_each(|words| assert!(flowing.contains(words), "{words:?} is missing in\n{text}"));
 }
 
 fn release(country: &Country, to: &str) -> Value {
@@ -76,12 +105,10 @@ fn a_cohort_is_released_and_an_analyst_elsewhere_reads_the_corridor_from_both_en
         assert!((value - truth).abs() < 45, "{value} for {truth}");
         assert!(sight["figure"]["low"].as_i64().unwrap() < value && value < sight["figure"]["high"].as_i64().unwrap());
     }
-    let shown = text(ee, &["corridor", "lt", "no"]);
-    for words in
-        ["Lithuania (LT), origin", "Norway (NO), destination", "95 % interval", "than NO:", "Children under 18"]
-    {
-        assert!(shown.contains(words), "{words:?} is missing in\n{shown}");
-    }
+    let chosen = "chosen because it stood out as large";
+    has(corridor["note"].as_str().unwrap(), &[chosen]);
+    let ends = ["Lithuania (LT), origin", "Norway (NO), destination", "95 % interval", "than NO:", "Children under 18"];
+    has(&text(ee, &["corridor", "lt", "no"]), &[&ends[..], &[chosen]].concat());
 
     let sheets = json(ee, &["show"]);
     let sizes = |sheet: &Value| -> Vec<usize> {
@@ -90,17 +117,17 @@ fn a_cohort_is_released_and_an_analyst_elsewhere_reads_the_corridor_from_both_en
     let sheets = sheets["summaries"].as_array().unwrap();
     assert_eq!(sheets.iter().map(sizes).collect::<Vec<_>>(), [[14, 6, 756, 756]; 2]);
     assert!(!sheets[0].to_string().contains("\"value\":0,"), "a hidden cell is shown as 0");
-    let shown = text(ee, &["show", "NO", "--table", "form"]);
-    for words in
-        ["Norway (NO)  2026-Q2  FLASH", "not shown separately", "rho 0.05, of at most 0.5", "over ninety per cent"]
-    {
-        assert!(shown.contains(words), "{words:?} is missing in\n{shown}");
-    }
+    let chosen = "the intervals do not hold for rows that were chosen for being large";
+    has(sheets[0]["note"].as_str().unwrap(), &[chosen]);
+    let method =
+        ["Norway (NO)  2026-Q2  FLASH", "not shown separately", "rho 0.05, of at most 0.5", "over ninety per cent"];
+    has(&text(ee, &["show", "NO", "--table", "form"]), &[&method[..], &[chosen]].concat());
 
     no.stop().unwrap();
     no.start().unwrap();
     let again = release(no, "EE");
     assert_eq!((&again["first"], &again["release"]), (&false.into(), &first["release"]));
+    declares_otherwise(no);
     let list = json(no, &["list"]);
     let acts: Vec<&Value> = list["budget"].as_array().unwrap().iter().map(|line| &line["act"]).collect();
     assert_eq!(acts, ["RESERVE", "COMMIT"]);
@@ -114,6 +141,15 @@ fn a_cohort_is_released_and_an_analyst_elsewhere_reads_the_corridor_from_both_en
     for (one, other) in [(0, 1), (0, 2), (1, 2)] {
         audit(&["reconcile", &bundles[one], &bundles[other]]);
     }
+}
+
+/// What an earlier release declared stands, and whoever declares otherwise is told.
+fn declares_otherwise(no: &Country) {
+    let args = ["trend", "release", "--cohort", COHORT, "--to", "EE", "--coverage", "under-half", "--break-in-series"];
+    let said = no.varde(&args).unwrap();
+    assert_eq!(said.code, Some(0), "{}", said.stderr);
+    let stands = "with coverage over-ninety; that stands";
+    has(&said.stderr, &[stands, "--coverage under-half changed nothing", "--break-in-series changed nothing"]);
 }
 
 fn export(country: &Country) -> String {
@@ -134,6 +170,7 @@ fn what_cannot_be_released_is_refused_with_its_reason_and_nothing_is_spent() {
     assert_eq!(ask("2026-07", "LT"), ("bad-cohort".into(), Some(2)));
     assert_eq!(ask("2199", "LT"), ("bad-cohort".into(), Some(2)));
     assert_eq!(ask(COHORT, "SE"), ("unknown-peer".into(), Some(2)));
+    assert_eq!(ask(COHORT, "LT,NO"), ("own-country".into(), Some(2)));
     let now = json(no, &["list"]);
     assert_eq!((&now["budget"], &now["releases"]), (&Value::Array(vec![]), &Value::Array(vec![])));
     let other = home.path().join("lt/operators/a.key");

@@ -1,7 +1,7 @@
 //! `varde alert approve`: the second person's yes.
 
 use super::staff::{As, digest};
-use super::{connect, preview, read_id};
+use super::{connect, decision, preview, read_id};
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use varde_proto::draft::act::Verb;
@@ -11,7 +11,7 @@ use varde_proto::wire::operator::{ApproveRequest, PreviewRequest};
 /// One draft, and who approves it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  varde alert preview ID\n  varde alert approve ID --as ./no/operators/b.key\n\n\
-    Read the preview first: the signature is over exactly what it shows. Who drafted it cannot approve it.")]
+    Read the preview first, the sharing decision in it too: the signature is over exactly what it shows. Who drafted it cannot approve it.")]
 pub(crate) struct Args {
     /// The draft's id
     #[arg(value_parser = read_id)]
@@ -32,10 +32,12 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
     if context.render.is_json() {
         context.render.document(&serde_json::json!({
             "alert_id": id, "state": state.state, "drafted_by": state.drafted_by, "approved_by": state.approved_by,
+            "warnings": decision::warnings(&state.cautions),
         }))?;
     } else {
         context.render.line(format!("approved by {}", state.approved_by));
         context.render.talk(&preview::next(args.id, &state));
     }
+    decision::warn(&state.cautions, context);
     Ok(Exit::Done)
 }

@@ -1,7 +1,7 @@
 //! `varde alert draft`
 
 use super::staff::As;
-use super::{connect, read_code};
+use super::{connect, decision, read_code};
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::files;
@@ -22,13 +22,15 @@ use varde_proto::wire::peer::CountryInRole;
     varde alert draft --kind MODUS_OPERANDI --template > mo.json\n  \
     varde alert draft --kind MODUS_OPERANDI --from mo.json\n  \
     varde alert draft --kind ROUTE_CORRIDOR --period 2026-Q3 --form LABOUR_EXPLOITATION --country EXPLOITATION=NO\n  \
+    varde alert draft --kind MODUS_OPERANDI --period 2026-Q3 --form FORCED_BEGGING,FORCED_CRIMINALITY\n  \
     varde alert draft --kind MISSING_CHILD_POINTER --record 2026-0412 --missing RUNAWAY --elapsed UNDER_24_HOURS\n\n\
+    A template is invented from end to end: edit it before you draft it.\n\n\
     Prints the draft's id and nothing else. Nothing leaves before `varde alert release`.")]
 pub(crate) struct Args {
     /// MODUS_OPERANDI, ROUTE_CORRIDOR or MISSING_CHILD_POINTER
     #[arg(long, value_parser = read_code::<AlertKind>)]
     kind: AlertKind,
-    /// Print a complete example of FILE.json and do nothing else
+    /// Print a complete example of FILE.json, to be edited, and do nothing else
     #[arg(long, conflicts_with_all = ["from", "period", "record"])]
     template: bool,
     /// Take everything from this file
@@ -37,10 +39,11 @@ pub(crate) struct Args {
     /// Draw it from the records of this quarter, for example 2026-Q3
     #[arg(long, value_parser = read_quarter, conflicts_with = "record")]
     period: Option<Period>,
-    /// Only records of these forms of exploitation
-    #[arg(long = "form", value_name = "FORM", value_delimiter = ',', value_parser = read_code::<Form>, requires = "period")]
+    /// Only records of any of these forms of exploitation, parted by commas: FORCED_BEGGING,FORCED_CRIMINALITY; a group
+    /// stands for its forms
+    #[arg(long = "form", value_name = "FORM,FORM", value_delimiter = ',', value_parser = read_code::<Form>, requires = "period")]
     forms: Vec<Form>,
-    /// Only records with this country in this role, for example EXPLOITATION=NO; may be repeated
+    /// Only records with this country in this role, for example EXPLOITATION=NO; given more than once, all of them hold
     #[arg(long = "country", value_name = "ROLE=CC", value_parser = read_country, requires = "period")]
     countries: Vec<(CountryRole, Country)>,
     /// Point to the child of this record: the agency's reference of the case
@@ -55,7 +58,7 @@ pub(crate) struct Args {
     /// How urgent
     #[arg(long, value_name = "TIER", value_parser = read_code::<RiskTier>, requires = "record")]
     risk: Option<RiskTier>,
-    /// Terms for a draft from records: the fields of FILE.json without `content`
+    /// Terms for a draft from records: the fields of FILE.json without `content`, such as `tlp` and `decision`
     #[arg(long, value_name = "FILE.json", conflicts_with = "from")]
     terms: Option<PathBuf>,
     #[command(flatten)]
@@ -73,12 +76,15 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
     let mut request = request(&args, context.now()?)?;
     request.act = Some(staff.sign(Verb::Draft, about_draft(&request), context)?);
     let reply = connect(context).await?.draft(request).await?.into_inner();
+    let cautions = reply.state.unwrap_or_default().cautions;
     if context.render.is_json() {
-        context.render.document(&serde_json::json!({ "alert_id": reply.id }))?;
+        let warnings = decision::warnings(&cautions);
+        context.render.document(&serde_json::json!({ "alert_id": reply.id, "warnings": warnings }))?;
     } else {
         context.render.line(&reply.id);
         context.render.talk(&format!("see what would leave: varde alert preview {}", reply.id));
     }
+    decision::warn(&cautions, context);
     Ok(Exit::Done)
 }
 

@@ -50,6 +50,7 @@ pub(super) fn own(alert: &OwnAlert) -> serde_json::Value {
         "needs_approval": state.needs_approval,
         "drafted_by": state.drafted_by,
         "approved_by": state.approved_by,
+        "acts": super::decision::acts(&state.acts),
         "drafted_at": time(state.drafted_ms),
         "issued_at": time(alert.issued_ms),
         "expires_at": time(alert.expires_ms),
@@ -65,6 +66,12 @@ struct Item {
     from: String,
     received_at: String,
     state: String,
+    tlp: String,
+    expires_at: String,
+}
+
+fn tlp(alert: &ReceivedAlert) -> String {
+    Tlp::from_number(alert.tlp).map(|tlp| tlp.to_string()).unwrap_or_default()
 }
 
 /// Page by page.
@@ -88,10 +95,12 @@ pub(crate) async fn inbox(args: InboxArgs, context: &Context) -> Result<Exit, Fa
     let render = &context.render;
     if render.is_json() {
         let item = |a: ReceivedAlert| Item {
+            tlp: tlp(&a),
             alert_id: a.id,
             kind: kind_name(a.kind),
             from: a.from,
             received_at: time(a.received_ms),
+            expires_at: time(a.expires_ms),
             state: a.state,
         };
         render.document(&alerts.into_iter().map(item).collect::<Vec<_>>())?;
@@ -99,10 +108,10 @@ pub(crate) async fn inbox(args: InboxArgs, context: &Context) -> Result<Exit, Fa
         render.talk("No alert has come yet.");
     } else {
         let row = |a: ReceivedAlert| {
-            let tlp = Tlp::from_number(a.tlp).map(|tlp| tlp.to_string()).unwrap_or_default();
-            [a.id, kind_name(a.kind), a.from, tlp, time(a.received_ms), a.state]
+            let (tlp, expires) = (tlp(&a), time(a.expires_ms));
+            [a.id, kind_name(a.kind), a.from, tlp, time(a.received_ms), expires, a.state]
         };
-        render.table(["id", "kind", "from", "tlp", "received", "state"], alerts.into_iter().map(row));
+        render.table(["id", "kind", "from", "tlp", "received", "expires", "state"], alerts.into_iter().map(row));
         render.talk("read one: varde alert show ID");
     }
     Ok(Exit::Done)

@@ -2,6 +2,7 @@
 //! with a credential of the node's staff (`--as`).
 
 mod approve;
+mod decision;
 mod draft;
 mod lists;
 mod preview;
@@ -21,6 +22,9 @@ use varde_proto::wire::operator::alerts_client::AlertsClient;
 
 /// Alerts to other countries and from them: draft, preview, approve, release, read.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples, from draft to receipt:\n  \
+    varde alert draft --kind MODUS_OPERANDI --period 2026-Q3 --form FORCED_BEGGING,FORCED_CRIMINALITY\n  \
+    varde alert preview ID\n  varde alert release ID --to LT,EE --wait 10s")]
 pub(crate) struct Args {
     #[command(subcommand)]
     verb: Verb,
@@ -79,6 +83,11 @@ fn read_code<V: Vocabulary>(text: &str) -> Result<V, String> {
 
 fn kind_name(number: i32) -> String {
     AlertKind::from_number(number).map_or_else(|| format!("kind {number}"), |kind| kind.to_string())
+}
+
+/// A document that the node sends as text.
+fn parse(json: &str) -> Result<serde_json::Value, Failure> {
+    serde_json::from_str(json).map_err(|e| Failure::ours(format!("the node's answer is not JSON: {e}")))
 }
 
 /// A time of the node; empty for none.

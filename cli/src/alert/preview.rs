@@ -1,6 +1,6 @@
 //! `varde alert preview`: what stays and what leaves, side by side.
 
-use super::{connect, read_id};
+use super::{connect, decision, parse, read_id};
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use varde_proto::id::{AlertId, hex};
@@ -9,7 +9,8 @@ use varde_proto::wire::operator::{DraftState, FieldExplained, PreviewReply, Prev
 /// One draft.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  varde alert preview ID\n  varde alert preview ID --json\n\n\
-    The third column is all that a recipient sees; the counts in the second never leave.")]
+    The third column is all that a recipient sees; the counts in the second never leave, nor does the sharing\n\
+    decision below: what was decided, by whom. Whoever approves answers for it too.")]
 pub(crate) struct Args {
     /// The draft's id
     #[arg(value_parser = read_id)]
@@ -20,11 +21,13 @@ pub(crate) struct Args {
 pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     let request = PreviewRequest { id: args.id.to_string() };
     let reply = connect(context).await?.preview(request).await?.into_inner();
+    let state = reply.state.clone().unwrap_or_default();
     if context.render.is_json() {
         context.render.document(&document(args.id, &reply)?)?;
+        decision::warn(&state.cautions, context);
         return Ok(Exit::Done);
     }
-    let PreviewReply { leaves_json, fields, state, .. } = reply;
+    let PreviewReply { leaves_json, fields, decision: decided, .. } = reply;
     let render = &context.render;
     if fields.is_empty() {
         render.talk("It was written by hand: no record stands behind it, so nothing was taken out.");
@@ -36,9 +39,9 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
     }
     render.heading("What a recipient sees");
     render.text(&format!("{leaves_json}\n"));
-    if let Some(state) = state {
-        render.talk(&next(args.id, &state));
-    }
+    decision::show(decided, &parse(&leaves_json)?, &state.acts, context);
+    decision::warn(&state.cautions, context);
+    render.talk(&next(args.id, &state));
     Ok(Exit::Done)
 }
 
@@ -72,11 +75,11 @@ fn wrap(text: &str) -> Vec<String> {
     lines
 }
 
-/// What can be done with a draft now.
+/// What can be done with a draft now; where it stands, for one that was released.
 pub(super) fn next(id: AlertId, state: &DraftState) -> String {
     let DraftState { state: word, needs_approval, drafted_by, approved_by, .. } = state;
     match (word.as_str(), *needs_approval, approved_by.is_empty()) {
-        ("released", ..) => format!("released; drafted by {drafted_by}; see `varde alert show {id}`"),
+        ("released", ..) => format!("released already; `varde alert show {id}` says what became of it"),
         (_, true, true) => {
             format!("drafted by {drafted_by}; another person must approve it: varde alert approve {id} --as FILE")
         }
@@ -88,8 +91,7 @@ pub(super) fn next(id: AlertId, state: &DraftState) -> String {
 }
 
 fn document(id: AlertId, reply: &PreviewReply) -> Result<serde_json::Value, Failure> {
-    let leaves: serde_json::Value = serde_json::from_str(&reply.leaves_json)
-        .map_err(|e| Failure::ours(format!("the node's answer is not JSON: {e}")))?;
+    let leaves = parse(&reply.leaves_json)?;
     let field = |f: &FieldExplained| {
         serde_json::json!({
             "field": f.field, "stays": f.stays, "leaves": f.leaves, "how": f.how, "cases": f.cases,
@@ -102,7 +104,10 @@ fn document(id: AlertId, reply: &PreviewReply) -> Result<serde_json::Value, Fail
         "needs_approval": state.needs_approval,
         "drafted_by": state.drafted_by,
         "approved_by": state.approved_by,
+        "acts": decision::acts(&state.acts),
+        "warnings": decision::warnings(&state.cautions),
         "digest": hex(&reply.digest),
+        "decision": decision::document(reply.decision.clone(), &leaves),
         "fields": reply.fields.iter().map(field).collect::<Vec<_>>(),
         "leaves": leaves,
     }))

@@ -1,6 +1,6 @@
 //! `varde alert show`
 
-use super::{connect, lists, preview, read_id, release, time};
+use super::{connect, decision, lists, parse, preview, read_id, release, time};
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use varde_proto::id::{AlertId, hex};
@@ -18,11 +18,11 @@ pub(crate) struct Args {
 /// Shows it.
 pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     let request = ShowRequest { id: args.id.to_string() };
-    let ShowReply { json, own, received, envelope_digest } = connect(context).await?.show(request).await?.into_inner();
+    let reply = connect(context).await?.show(request).await?.into_inner();
+    let ShowReply { json, own, received, envelope_digest, decision: decided } = reply;
     let render = &context.render;
+    let alert = parse(&json)?;
     if render.is_json() {
-        let alert: serde_json::Value =
-            serde_json::from_str(&json).map_err(|e| Failure::ours(format!("the node's answer is not JSON: {e}")))?;
         let received = received.map(|r| {
             serde_json::json!({
                 "from": r.from, "received_at": time(r.received_ms), "state": r.state, "log_index": r.log_index,
@@ -30,6 +30,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
         });
         render.document(&serde_json::json!({
             "alert_id": args.id.to_string(),
+            "decision": decision::document(decided, &alert),
             "alert": alert,
             "envelope_digest": (!envelope_digest.is_empty()).then(|| hex(&envelope_digest)),
             "own": own.as_ref().map(lists::own),
@@ -39,11 +40,14 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
     }
     render.text(&format!("{json}\n"));
     if let Some(own) = own {
-        if !own.deliveries.is_empty() {
+        let state = own.state.unwrap_or_default();
+        decision::show(decided, &alert, &state.acts, context);
+        if own.deliveries.is_empty() {
+            render.talk(&preview::next(args.id, &state));
+        } else {
             render.line("");
             release::table(context, &own.deliveries);
         }
-        render.talk(&preview::next(args.id, &own.state.unwrap_or_default()));
     }
     if let Some(r) = received {
         render.talk(&format!(

@@ -10,7 +10,10 @@ use serde::Serialize;
 use varde_proto::draft::act::{self, Verb};
 use varde_proto::id::hex;
 use varde_proto::summary::{Coverage, Rho};
-use varde_proto::wire::operator::{TrendReleaseReply, TrendReleaseRequest, trends_client::TrendsClient};
+use varde_proto::wire::operator::{TrendEdition, TrendReleaseReply, TrendReleaseRequest, trends_client::TrendsClient};
+
+/// What shows how far a release is.
+const LOOK: &str = "`varde status` (what is owed to whom)";
 
 /// A cohort and its recipients.
 #[derive(Debug, clap::Args)]
@@ -24,12 +27,13 @@ pub(super) struct Args {
     /// Period of first registration: 2026, 2026-H1 or 2026-Q3
     #[arg(long, value_name = "PERIOD", value_parser = super::period)]
     cohort: String,
-    /// The countries that shall have it
+    /// The countries that shall have it, parted by commas, for example LT,EE
     #[arg(long, value_name = "CC,CC", value_delimiter = ',', required = true, value_parser = super::country)]
     to: Vec<String>,
     /// How many of the known cases are registered: not-declared, under-half, half-to-ninety, over-ninety
-    #[arg(long, value_name = "BAND", default_value = "not-declared", value_parser = coverage)]
-    coverage: Coverage,
+    /// [default: not-declared]
+    #[arg(long, value_name = "BAND", value_parser = coverage)]
+    coverage: Option<Coverage>,
     /// The figures are not comparable with the period before
     #[arg(long)]
     break_in_series: bool,
@@ -60,14 +64,22 @@ struct Released {
 /// Signs the act, asks the node, shows who has it.
 pub(super) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     let Args { cohort, to, coverage, break_in_series, while_running, wait, credential } = args;
-    let wait_ms = wait.milliseconds();
-    let coverage = coverage.number();
-    let bare = TrendReleaseRequest { cohort, to, while_running, coverage, break_in_series, wait_ms, act: None };
+    let bare = TrendReleaseRequest {
+        cohort,
+        to,
+        while_running,
+        coverage: coverage.unwrap_or_default().number(),
+        break_in_series,
+        wait_ms: wait.milliseconds(),
+        act: None,
+    };
     let act = Credential::open(&credential, context)?.sign(Verb::Release, act::about_trend(&bare), context)?;
-    let channel = client::connect(context).await?;
     let request = TrendReleaseRequest { act: Some(act), ..bare };
-    let reply = TrendsClient::new(channel).release(request).await?.into_inner();
-    let TrendReleaseReply { edition, first, deliveries } = reply;
+    let released = async {
+        let channel = client::connect(context).await?;
+        Ok(TrendsClient::new(channel).release(request).await?.into_inner())
+    };
+    let TrendReleaseReply { edition, first, deliveries } = wait.hold(LOOK, released).await?;
     let edition = edition.ok_or_else(|| Failure::ours("the node's answer names no release"))?;
     let rho = Rho::from_nano(edition.rho_nano).to_string();
     if context.render.is_json() {
@@ -90,5 +102,26 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
         delivery::show(&deliveries, &context.render);
         context.render.talk("See it with `varde trend show`.");
     }
-    delivery::verdict(&deliveries, &wait)
+    if !first {
+        stands(&edition, coverage, break_in_series).iter().for_each(|text| context.render.talk(text));
+    }
+    delivery::say("the summary", &deliveries, LOOK, &context.render);
+    Ok(delivery::verdict(&deliveries, &wait))
+}
+
+/// What was said now and does not hold, because the edition says it otherwise since it was first released.
+fn stands(edition: &TrendEdition, coverage: Option<Coverage>, break_in_series: bool) -> Vec<String> {
+    let TrendEdition { cohort, edition: name, coverage: declared, break_in_series: broken, .. } = edition;
+    let mut said = Vec::new();
+    if let Some(now) = coverage.map(Coverage::name).filter(|now| now != declared) {
+        said.push(format!(
+            "{cohort} {name} was released before, with coverage {declared}; that stands, and --coverage {now} changed nothing."
+        ));
+    }
+    if break_in_series && !broken {
+        said.push(format!(
+            "{cohort} {name} was released before, without a break in series; that stands, and --break-in-series changed nothing."
+        ));
+    }
+    said
 }

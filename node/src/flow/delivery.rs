@@ -101,20 +101,31 @@ pub fn reason(body: &[u8]) -> String {
     body.iter().filter(plain).take(64).map(|b| char::from(*b)).collect()
 }
 
-/// Waits until every recipient has answered, or the time is over; returns the deliveries as they are then.
+/// Waits until every recipient has answered, or the time is over; returns the deliveries as they are then. The store is read
+/// on a thread on which nobody waits, so that a slow disk holds up neither the clock nor the other calls.
 pub async fn wait(ledger: &Ledger, kept: u64, most: Duration) -> Result<Vec<Delivery>, StoreError> {
     let mut heads = ledger.heads();
     let over = tokio::time::sleep(most);
     tokio::pin!(over);
-    loop {
-        heads.borrow_and_update();
-        let deliveries = of(ledger, kept)?;
-        if deliveries.iter().all(|d| d.state != State::Owed) {
-            return Ok(deliveries);
+    heads.borrow_and_update();
+    let mut known = look(ledger, kept).await?;
+    while known.iter().any(|delivery| delivery.state == State::Owed) {
+        tokio::select! {
+            biased;
+            () = &mut over => break,
+            changed = heads.changed() => if changed.is_err() { break },
         }
         tokio::select! {
-            () = &mut over => return Ok(deliveries),
-            changed = heads.changed() => if changed.is_err() { return Ok(deliveries) },
+            biased;
+            found = look(ledger, kept) => known = found?,
+            () = &mut over => break,
         }
     }
+    Ok(known)
+}
+
+async fn look(ledger: &Ledger, kept: u64) -> Result<Vec<Delivery>, StoreError> {
+    let ledger = ledger.clone();
+    let looking = tokio::task::spawn_blocking(move || of(&ledger, kept));
+    looking.await.unwrap_or_else(|_| Err(StoreError::Damaged("looking for receipts broke off".into())))
 }

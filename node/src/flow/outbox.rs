@@ -119,6 +119,9 @@ pub enum NotSent {
     /// An empty list of recipients means nobody.
     #[error("there are no recipients; an empty list means nobody")]
     Nobody,
+    /// We ourselves.
+    #[error("{0} is this node's own country")]
+    Own(NodeId),
     /// A country that is not pinned.
     #[error("{0} is not a pinned peer")]
     Unknown(NodeId),
@@ -137,6 +140,9 @@ pub fn recipients(node: &Node, countries: &[NodeId]) -> Result<Vec<Arc<Peer>>, N
     countries.dedup();
     if countries.is_empty() {
         return Err(NotSent::Nobody);
+    }
+    if let Some(own) = countries.iter().find(|country| **country == node.me.origin.node()) {
+        return Err(NotSent::Own(*own));
     }
     let peers = node.peers.borrow().clone();
     countries.into_iter().map(|c| peers.get(&c).cloned().ok_or(NotSent::Unknown(c))).collect()

@@ -104,6 +104,11 @@ pub fn signer(act: &peer::Envelope, credentials: &[PublicKey]) -> Option<usize> 
     credentials.iter().position(signed)
 }
 
+/// When an act that was checked before was done.
+pub fn time(act: &peer::Envelope) -> Option<Timestamp> {
+    Timestamp::from_ms(operator::Act::decode(act.payload.as_ref()).ok()?.time_ms).ok()
+}
+
 /// What a `draft` act is about: the request without the act.
 pub fn about_draft(request: &operator::DraftRequest) -> Digest {
     let bare = operator::DraftRequest { act: None, ..request.clone() };

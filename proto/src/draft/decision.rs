@@ -50,6 +50,21 @@ impl Decision {
         }
     }
 
+    /// Whether nobody said anything about the one child whom it concerns. Risks do not count: a record may name them by
+    /// itself.
+    pub fn says_nothing(&self) -> bool {
+        fn unsaid<V: Vocabulary>(code: V) -> bool {
+            matches!(code.name(), Some("UNKNOWN" | "NOT_COLLECTED" | "WITHHELD"))
+        }
+        let Self { necessity, best_interests_by, child_heard, guardian_informed, .. } = self;
+        unsaid(*necessity) && unsaid(*best_interests_by) && unsaid(*child_heard) && unsaid(*guardian_informed)
+    }
+
+    /// What was decided, without the signed acts.
+    pub fn bare(&self) -> Self {
+        Self { drafted: None, approvals: Vec::new(), released: None, ..self.clone() }
+    }
+
     /// The decision as stored and committed to.
     pub fn to_wire(&self) -> operator::SharingDecision {
         operator::SharingDecision {

@@ -6,6 +6,7 @@
 //! records (`varde-node`, `national::minimise`), keeping drafts and releasing them (`varde-node`, `flow::alert`).
 
 pub mod act;
+mod caution;
 mod decision;
 mod file;
 mod stored;
@@ -14,6 +15,7 @@ mod template;
 mod terms;
 mod vocabulary;
 
+pub use caution::Caution;
 pub use decision::Decision;
 pub use file::{FileDraft, check, read, read_terms};
 pub use stored::{BadDraft, Draft, Explained};

@@ -47,8 +47,8 @@ pub struct BadDraft;
 impl Draft {
     /// What approval and release sign: the content, and what was decided before anybody signed.
     pub fn digest(&self) -> Digest {
-        let bare = Decision { drafted: None, approvals: Vec::new(), released: None, ..self.decision.clone() };
-        let (content, decision) = (self.content.to_wire().encode_to_vec(), bare.to_wire().encode_to_vec());
+        let (content, decision) = (&self.content, self.decision.bare());
+        let (content, decision) = (content.to_wire().encode_to_vec(), decision.to_wire().encode_to_vec());
         let parts = [b"varde/draft/v1\n".as_slice(), &(content.len() as u64).to_be_bytes(), &content, &decision];
         Digest::of(&parts.concat())
     }

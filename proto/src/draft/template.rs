@@ -13,13 +13,10 @@ use crate::vocabulary::*;
 /// The template of a kind, with times from `now` on; nothing for a kind that cannot be drafted yet.
 pub fn template(kind: AlertKind, now: Timestamp) -> Option<String> {
     let quarter = Observed::Period(Period::quarter_of(now));
-    let (subject, observed, support) = match kind {
-        AlertKind::MODUS_OPERANDI => (modus_operandi(), quarter, SupportBand::FROM_10_TO_19),
-        AlertKind::ROUTE_CORRIDOR => (route_corridor(), quarter, SupportBand::FROM_10_TO_19),
-        AlertKind::MISSING_CHILD_POINTER => {
-            (missing_child_pointer(), Observed::Elapsed(ElapsedBand::FROM_1_TO_3_DAYS), SupportBand::SINGLE)
-        }
-        _ => return None,
+    let subject = subject(kind)?;
+    let (observed, support) = match &subject {
+        Subject::MissingChildPointer(_) => (Observed::Elapsed(ElapsedBand::FROM_1_TO_3_DAYS), SupportBand::SINGLE),
+        Subject::ModusOperandi(_) | Subject::RouteCorridor(_) => (quarter, SupportBand::FROM_10_TO_19),
     };
     let terms = Terms {
         sources: Some([SourceType::POLICE, SourceType::NGO_OUTREACH].into()),
@@ -36,6 +33,20 @@ pub fn template(kind: AlertKind, now: Timestamp) -> Option<String> {
     fields.push(("content", show::content(&content)));
     fields.push(("decision", decision(kind).to_json()));
     Some(format!("{}\n", Out::Object(fields)))
+}
+
+/// Whether this is what a template says: invented, whatever terms stand over it.
+pub(super) fn is_invented(stated: &Subject) -> bool {
+    subject(stated.kind()).as_ref() == Some(stated)
+}
+
+fn subject(kind: AlertKind) -> Option<Subject> {
+    match kind {
+        AlertKind::MODUS_OPERANDI => Some(modus_operandi()),
+        AlertKind::ROUTE_CORRIDOR => Some(route_corridor()),
+        AlertKind::MISSING_CHILD_POINTER => Some(missing_child_pointer()),
+        _ => None,
+    }
 }
 
 fn decision(kind: AlertKind) -> Decision {

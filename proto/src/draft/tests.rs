@@ -249,3 +249,40 @@ fn an_issued_alert_shows_its_recipients_and_its_issue() {
     assert_eq!(shown["content"]["stops"][1]["nuts1"], "EL3");
     assert_eq!(shown["alert_id"], "8f02d17710aabc3e9100fe445bc9d001");
 }
+
+#[test]
+fn a_template_is_known_again_until_what_it_says_is_changed() {
+    for kind in KINDS {
+        let text = template(kind, sample::now()).unwrap();
+        let drafted = |text: &str| {
+            let FileDraft { content, decision } = read(text, None, fresh()).unwrap();
+            Draft { content, decision, fields: Vec::new(), ..draft() }
+        };
+        assert_eq!(drafted(&text).cautions(), [Caution::AsTemplate], "{kind}");
+        let terms = text.replace("\"source\": \"B\"", "\"source\": \"C\"");
+        assert_ne!(terms, text);
+        assert_eq!(drafted(&terms).cautions(), [Caution::AsTemplate], "{kind}: its terms are no content");
+        let (said, edited) = match kind {
+            AlertKind::MISSING_CHILD_POINTER => ("\"TRAIN\"", "\"COACH\""),
+            AlertKind::ROUTE_CORRIDOR => ("\"LABOUR_EXPLOITATION\"", "\"FORCED_BEGGING\""),
+            _ => ("\"MINIBUS\"", "\"COACH\""),
+        };
+        assert!(drafted(&text.replace(said, edited)).cautions().is_empty(), "{kind}");
+        assert!(
+            Draft { fields: draft().fields, ..drafted(&text) }.cautions().is_empty(),
+            "{kind}: it came from records"
+        );
+    }
+}
+
+#[test]
+fn a_decision_that_says_nothing_of_the_one_child_is_pointed_out() {
+    let mut pointer = draft();
+    assert_eq!(pointer.cautions(), [Caution::NothingDecided]);
+    pointer.decision.harms.insert(Harm::ASYLUM_APPLICANT);
+    assert_eq!(pointer.cautions(), [Caution::NothingDecided], "a record names this risk by itself");
+    pointer.decision.child_heard = ChildHeard::NOT_MISSING;
+    assert!(pointer.cautions().is_empty());
+    let pattern = Draft { content: sample::modus_operandi(), decision: Decision::silent(true), ..draft() };
+    assert!(pattern.cautions().is_empty());
+}

@@ -8,12 +8,15 @@ use crate::flow::alert::held::{self, Received};
 use crate::flow::alert::release;
 use crate::flow::delivery::{self, State};
 use crate::flow::{Node, kept};
+use crate::port::Peers;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 use tonic::{Request, Response, Status};
 use varde_proto::alert::show::{show, show_content};
 use varde_proto::draft::{Draft, act};
 use varde_proto::id::{AlertId, NodeId};
+use varde_proto::limits;
 use varde_proto::vocabulary::Vocabulary;
 use varde_proto::wire::operator::alerts_server::{Alerts, AlertsServer};
 use varde_proto::wire::operator::*;
@@ -22,8 +25,6 @@ use varde_proto::wire::operator::*;
 const LISTED: usize = 1000;
 /// Twice the time in which pins are looked at.
 const TAKEN_UP: Duration = Duration::from_secs(2);
-/// The longest that a release waits for receipts.
-const LONGEST_WAIT: Duration = Duration::from_secs(600);
 
 /// The service.
 pub fn alerts_service(node: Arc<Node>) -> AlertsServer<Service> {
@@ -46,7 +47,8 @@ impl Alerts for Service {
         let drafted = drawing.await.map_err(|e| Trouble::incident(&e).for_staff())?.map_err(told)?;
         let draft = drafts::keep(&self.node, drafted, &Signed { about, act }).await.map_err(told)?;
         let digest = draft.digest().0.to_vec().into();
-        Ok(Response::new(DraftReply { id: draft.content.id.to_string(), digest }))
+        let state = Some(state(&self.node, &draft));
+        Ok(Response::new(DraftReply { id: draft.content.id.to_string(), digest, state }))
     }
 
     async fn preview(&self, request: Request<PreviewRequest>) -> Result<Response<PreviewReply>, Status> {
@@ -63,6 +65,7 @@ impl Alerts for Service {
             digest: draft.digest().0.to_vec().into(),
             fields: draft.fields.iter().map(field).collect(),
             state: Some(state(&self.node, &draft)),
+            decision: Some(draft.decision.bare().to_wire()),
         }))
     }
 
@@ -73,12 +76,12 @@ impl Alerts for Service {
     }
 
     async fn release(&self, request: Request<ReleaseRequest>) -> Result<Response<ReleaseReply>, Status> {
+        let begun = Instant::now();
         let ReleaseRequest { id, to, wait_ms, act } = request.into_inner();
         let to = to.iter().map(|country| read_country(country)).collect::<Result<Vec<_>, _>>()?;
         pins_taken_up(&self.node, &to).await;
         let kept = release::release(&self.node, read_id(&id)?, &to, act).await.map_err(told)?;
-        let most = Duration::from_millis(wait_ms.into()).min(LONGEST_WAIT);
-        let deliveries = delivery::wait(&self.node.ledger, kept, most).await.map_err(ours)?;
+        let deliveries = answers(&self.node, kept, begun, wait_ms).await.map_err(ours)?;
         Ok(Response::new(ReleaseReply { deliveries: deliveries.into_iter().map(delivery_reply).collect() }))
     }
 
@@ -105,10 +108,23 @@ impl Alerts for Service {
     }
 }
 
+/// Waits for receipts for what is left of a call's time.
+pub(super) async fn answers(
+    node: &Node,
+    kept: u64,
+    begun: Instant,
+    wait_ms: u32,
+) -> Result<Vec<delivery::Delivery>, crate::port::StoreError> {
+    let most = Duration::from_millis(wait_ms.min(limits::WAIT_MS).into());
+    delivery::wait(&node.ledger, kept, most.saturating_sub(begun.elapsed())).await
+}
+
 /// A pin that was just added is taken up within a second; a release that follows it at once waits for that.
-async fn pins_taken_up(node: &Node, to: &[NodeId]) {
+pub(super) async fn pins_taken_up(node: &Node, to: &[NodeId]) {
     let mut peers = node.peers.clone();
-    let known = async { peers.wait_for(|peers| to.iter().all(|country| peers.contains_key(country))).await.is_ok() };
+    let own = node.me.origin.node();
+    let known = |peers: &Arc<Peers>| to.iter().all(|country| *country == own || peers.contains_key(country));
+    let known = async { peers.wait_for(known).await.is_ok() };
     // Whoever is still unknown then is named by the release.
     let _ = tokio::time::timeout(TAKEN_UP, known).await;
 }
@@ -148,7 +164,31 @@ fn state(node: &Node, draft: &Draft) -> DraftState {
         drafted_by,
         approved_by,
         drafted_ms: draft.drafted.ms(),
+        cautions: draft.cautions().into_iter().map(caution).collect(),
+        acts: acts(node, draft),
     }
+}
+
+fn caution(caution: varde_proto::draft::Caution) -> Caution {
+    Caution { code: caution.code().to_owned(), text: caution.text().to_owned() }
+}
+
+/// Who did what with a draft, the oldest first.
+fn acts(node: &Node, draft: &Draft) -> Vec<ActDone> {
+    let decision = &draft.decision;
+    let drafted = decision.drafted.iter().map(|act| ("drafted", act));
+    let approved = decision.approvals.iter().map(|act| ("approved", act));
+    let released = decision.released.iter().map(|act| ("released", act));
+    let done = |(word, envelope)| {
+        let by = drafts::signer(node, envelope);
+        ActDone {
+            act: str::to_owned(word),
+            by: by.map(|operator| operator.name.clone()).unwrap_or_default(),
+            key: by.map(|operator| operator.public_key.bytes().to_vec()).unwrap_or_default().into(),
+            time_ms: act::time(envelope).map_or(0, varde_proto::time::Timestamp::ms),
+        }
+    };
+    drafted.chain(approved).chain(released).map(done).collect()
 }
 
 fn own(node: &Node, draft: &Draft) -> Result<OwnAlert, Status> {
@@ -190,7 +230,13 @@ fn show_own(node: &Node, draft: &Draft) -> Result<ShowReply, Status> {
             (show(&alert).to_string(), object.0.to_vec())
         }
     };
-    Ok(ShowReply { json, own: Some(own(node, draft)?), received: None, envelope_digest: object.into() })
+    Ok(ShowReply {
+        json,
+        own: Some(own(node, draft)?),
+        received: None,
+        envelope_digest: object.into(),
+        decision: Some(draft.decision.bare().to_wire()),
+    })
 }
 
 fn show_received(node: &Node, id: AlertId) -> Result<ShowReply, Status> {
@@ -202,6 +248,7 @@ fn show_received(node: &Node, id: AlertId) -> Result<ShowReply, Status> {
         own: None,
         received: Some(received_reply(node, received)),
         envelope_digest: received.object.0.to_vec().into(),
+        decision: None,
     })
 }
 

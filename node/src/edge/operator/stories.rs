@@ -51,12 +51,17 @@ pub(super) fn story(refused: Refused) -> Trouble {
     }
 }
 
+/// What to do with a pattern over too few children (docs/alerts.md, "How many children").
+const FEWER: &str = "widen the query: more forms or no --form, fewer --country or none. Or choose a stricter colour with \
+    `--terms FILE.json`: {\"tlp\": \"AMBER_STRICT\"} from 3 children and two independent sources on; {\"tlp\": \"RED\"} below \
+    that, to one recipient, once a second person has approved it. Or do not share it";
+
 fn drawn(too_little: &TooLittle) -> Trouble {
     let trouble = Trouble::new(Class::Ask, "too-little", too_little.to_string());
     match too_little {
-        TooLittle::Children { .. } | TooLittle::Way { .. } | TooLittle::Country { .. } => trouble
-            .means("so few children could be recognised; nothing was drafted")
-            .next("widen the query (fewer forms or countries), or choose a stricter colour with a file of terms"),
+        TooLittle::Children { .. } | TooLittle::Way { .. } | TooLittle::Country { .. } => {
+            trouble.means("so few children could be recognised; nothing was drafted").next(FEWER)
+        }
         TooLittle::NotAChild => trouble.next("record the age band first; an alert is about children"),
         TooLittle::Nowhere => trouble.next("draft from a file and name the country: --from FILE.json"),
         TooLittle::NotAQuarter(_) => trouble.next("ask for a quarter: --period 2026-Q3"),
@@ -79,6 +84,9 @@ fn not_sent(not: NotSent) -> Trouble {
     match not {
         NotSent::Nobody => Trouble::new(Class::Change, "no-recipients", not.to_string())
             .next("name the recipients like this: --to LT,EE"),
+        NotSent::Own(country) => Trouble::new(Class::Change, "own-country", not.to_string())
+            .means("what it releases it has already; nothing was sent to anybody")
+            .next(format!("leave {country} out of --to")),
         NotSent::Unknown(country) => Trouble::new(Class::Change, "unknown-peer", not.to_string())
             .means("nothing was sent to anybody")
             .next(format!("`varde peer list` shows the peers; pin {country} with `varde peer add FILE`")),

@@ -4,9 +4,8 @@
 mod reply;
 mod trouble;
 
-use super::alerts::delivery_reply;
+use super::alerts::{answers, delivery_reply, pins_taken_up};
 use crate::edge::status::{Class, Trouble};
-use crate::flow::delivery;
 use crate::flow::query::{self, Selection};
 use crate::flow::summarise::{Released, Request as ReleaseRequest, Summarise};
 use crate::flow::{Node, summarise};
@@ -14,7 +13,7 @@ use crate::national::budget::Running;
 use prost::Message;
 use std::io::Read;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use tokio::time::Instant;
 use tonic::{Request, Response, Status};
 use varde_proto::draft::act::{self, Verb};
 use varde_proto::id::{Digest, NodeId};
@@ -43,11 +42,13 @@ pub struct Service {
 #[tonic::async_trait]
 impl Trends for Service {
     async fn release(&self, request: Request<TrendReleaseRequest>) -> Result<Response<TrendReleaseReply>, Status> {
+        let begun = Instant::now();
         let request = request.into_inner();
-        let wait = Duration::from_millis(request.wait_ms.min(limits::WAIT_MS).into());
+        let wait_ms = request.wait_ms;
         let asked = self.read_release(request).await.map_err(Trouble::for_staff)?;
+        pins_taken_up(&self.node, &asked.to).await;
         let released = self.summarise.release(asked).await.map_err(|e| trouble::of(&e).for_staff())?;
-        let deliveries = delivery::wait(&self.node.ledger, released.kept, wait).await;
+        let deliveries = answers(&self.node, released.kept, begun, wait_ms).await;
         let deliveries = deliveries.map_err(|e| Trouble::incident(&e).for_staff())?;
         let Released { kept, summary, first } = released;
         let issuer = self.node.me.origin.node();

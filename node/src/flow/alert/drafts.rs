@@ -12,6 +12,7 @@ use varde_proto::alert::AlertContent;
 use varde_proto::draft::act::{self, BadAct, Verb};
 use varde_proto::draft::{self, Decision, Draft, Explained, Fresh};
 use varde_proto::envelope::Envelope;
+use varde_proto::home::Operator;
 use varde_proto::id::{AlertId, Digest};
 use varde_proto::identity::PublicKey;
 use varde_proto::json::Problem;
@@ -219,11 +220,15 @@ pub fn is_approved(draft: &Draft, credentials: &[PublicKey]) -> bool {
     draft.decision.approvals.iter().any(|a| act::signer(a, credentials).is_some_and(|who| who != drafter))
 }
 
+/// Who of today's staff signed an act.
+pub fn signer<'a>(node: &'a Node, act: &Envelope) -> Option<&'a Operator> {
+    node.operators.get(act::signer(act, &credentials(node))?)
+}
+
 /// The names of who drafted, and of the first who approved.
 pub fn people(node: &Node, draft: &Draft) -> (String, String) {
-    let credentials = credentials(node);
     let name = |act: Option<&Envelope>| {
-        let who = act.and_then(|act| act::signer(act, &credentials)).and_then(|who| node.operators.get(who));
+        let who = act.and_then(|act| signer(node, act));
         who.map(|operator| operator.name.clone()).unwrap_or_default()
     };
     (name(draft.decision.drafted.as_ref()), name(draft.decision.approvals.first()))

@@ -27,6 +27,9 @@ fn unsent(failure: &NotSent) -> Trouble {
     match failure {
         NotSent::Nobody => Trouble::new(Class::Change, "no-recipients", what)
             .next("name the countries that shall have it: `--to LT,EE`"),
+        NotSent::Own(country) => Trouble::new(Class::Change, "own-country", what)
+            .means("what it releases it has already; nothing was counted and nothing was spent")
+            .next(format!("leave {country} out of --to")),
         NotSent::Unknown(_) => Trouble::new(Class::Absent, "unknown-peer", what)
             .means("nothing was counted and nothing was spent")
             .next("see `varde status` for the pinned peers; `varde peer add FILE` pins one"),

@@ -1,0 +1,50 @@
+//! What a person should look at before a draft leaves. In: seeing it, and the words for it. Out: rules, which forbid
+//! ([`super::check`]); a caution forbids nothing, because only people know whether it matters.
+
+use super::{Draft, template};
+use crate::vocabulary::PersonalDataLevel;
+
+/// Something about a draft that is allowed and seldom meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Caution {
+    /// It says what the template says.
+    AsTemplate,
+    /// It is about one child, and its sharing decision says nothing.
+    NothingDecided,
+}
+
+impl Caution {
+    /// The code by which a script tells it from others.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::AsTemplate => "as-template",
+            Self::NothingDecided => "nothing-decided",
+        }
+    }
+
+    /// For the person at the keyboard: what is so, what it means, what to do.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::AsTemplate => {
+                "this is the template as it was shipped; edit it first. What it says is invented, and whoever receives it \
+                 would act on it. Change `content` in the file and draft it again"
+            }
+            Self::NothingDecided => {
+                "the sharing decision of this draft is empty. It does not say why less would not do, who considered the \
+                 best interests of the child, whether the child was heard, or whether the guardian was informed. Write \
+                 `decision` into the file (for a draft from a record: `--terms FILE.json`) and draft it again"
+            }
+        }
+    }
+}
+
+impl Draft {
+    /// What to look at before it leaves. What was drawn from records is no template, even if it says the same.
+    pub fn cautions(&self) -> Vec<Caution> {
+        let template = self.fields.is_empty() && template::is_invented(&self.content.subject);
+        let one_child = self.content.personal_data_level == PersonalDataLevel::L1;
+        let seen =
+            [(template, Caution::AsTemplate), (one_child && self.decision.says_nothing(), Caution::NothingDecided)];
+        seen.into_iter().filter_map(|(holds, caution)| holds.then_some(caution)).collect()
+    }
+}
