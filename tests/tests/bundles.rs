@@ -97,6 +97,39 @@ async fn bundles_of_honest_nodes_verify_and_reconcile_clean() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn bundles_that_cannot_be_compared_are_no_disagreement_and_excuse_no_finding() {
+    let dir = tempfile::tempdir().unwrap();
+    let [no, ee, lt] = &exchanged(dir.path()).await;
+    let for_lt = Scope::For(NodeId::parse("LT").unwrap());
+    let (shown, _) = bundle::write(&no.node, for_lt, MemoryBundle::new()).unwrap();
+    let at = ["no", "ee", "lt", "no-for-lt"].map(|name| dir.path().join(name).with_extension("bundle"));
+    for (bundle, root) in [national(no), national(ee), national(lt), shown].iter().zip(&at) {
+        on_disk(bundle, root);
+    }
+    let [no, ee, lt, no_for_lt] = at.each_ref().map(|root| root.to_str().unwrap());
+    for (a, b, why) in [
+        (ee, lt, "EE and LT have exchanged nothing"),
+        (no, no, "both bundles are of varde.example/no/1"),
+        (no_for_lt, ee, "leaves EE out"),
+    ] {
+        let outcome = varde(&["audit", "reconcile", a, b]);
+        assert_eq!(outcome.code, Some(2), "{outcome:?}");
+        assert!(outcome.stderr.contains("error: cannot be compared: ") && outcome.stderr.contains(why), "{outcome:?}");
+        assert!(outcome.stderr.contains("what to do: ") && !outcome.stdout.contains("AGREE"), "{outcome:?}");
+        let scripted = varde(&["audit", "reconcile", a, b, "--json"]);
+        let error: Value = serde_json::from_str(&scripted.stderr).unwrap();
+        assert_eq!((scripted.stdout.as_str(), error["error"]["reason"].as_str()), ("", Some("not-comparable")));
+    }
+    // A reason not to compare never stands alone where something is wrong.
+    let victim = at[3].join("openings/000");
+    let mut bytes = std::fs::read(&victim).unwrap();
+    bytes[100] ^= 1;
+    std::fs::write(&victim, bytes).unwrap();
+    let found = varde(&["audit", "reconcile", no_for_lt, ee, "--json"]).json(3).unwrap();
+    assert!(codes(&found).contains(&"file-changed") && codes(&found).contains(&"not-comparable"), "{found}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_command_line_says_clean_with_0_and_names_a_changed_byte_with_3() {
     let dir = tempfile::tempdir().unwrap();
     let [no, ee, _] = &exchanged(dir.path()).await;
@@ -233,7 +266,8 @@ fn a_running_node_shows_its_log_and_exports_what_an_auditor_verifies() {
     assert_eq!(codes(&verified.json(0).unwrap()), Vec::<&str>::new());
     let reconciled =
         varde(&["audit", "reconcile", &bundles[0], &bundles[1], "--trust", by[0], "--trust", by[1], "--json"]);
-    assert_eq!(codes(&reconciled.json(0).unwrap()), Vec::<&str>::new());
+    assert_eq!(reconciled.code, Some(2), "{reconciled:?}");
+    assert!(reconciled.stderr.contains("NO and EE have exchanged nothing"), "{reconciled:?}");
     no.stop().unwrap();
     ee.stop().unwrap();
 }

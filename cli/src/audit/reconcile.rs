@@ -4,13 +4,15 @@ use super::{show, trust, verify};
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use std::path::PathBuf;
-use varde_proto::audit::{self, Given};
+use varde_proto::audit::{self, Finding, Given, Incomparable, Severity, codes};
 
 /// Which two bundles.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  varde audit reconcile no.bundle ee.bundle\n  \
     varde audit reconcile no.bundle ee.bundle --trust no.descriptor --trust ee.descriptor --json\n\n\
-    Who holds the other side's receipt or head holds its signature: that decides who is to explain what.")]
+    Who holds the other side's receipt or head holds its signature: that decides who is to explain what.\n\n\
+    Exit codes: 0 they agree, 3 something is found, 2 they cannot be compared (two countries that exchanged nothing, two\n\
+    networks, one country twice, an export made for somebody else) and nothing else is found.")]
 pub(crate) struct Args {
     /// A folder with a bundle
     #[arg(value_name = "DIR")]
@@ -29,7 +31,25 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     let mut given = Given { trusted: trust::identities(&trust)?, views: Vec::new() };
     let (a, b) = (verify::one(&first, &mut given, context)?, verify::one(&second, &mut given, context)?);
     let between = audit::reconcile(&a, &b);
+    let reason = audit::incomparable(&a, &b);
+    let findings = [&a.findings[..], &b.findings, &between].concat();
+    if let Some(reason) = reason.filter(|_| nothing_else(&findings)) {
+        return Err(not_compared(reason));
+    }
     show::between(&a, &b, &between, context);
-    let findings = [a.findings, b.findings, between].concat();
     show::findings(&findings, context)
+}
+
+/// Whether the only thing wrong is the choice of bundles. Whatever else is found comes first: a country that would rather
+/// not be compared cannot hide a finding behind a reason not to (see `audit::comparable`).
+fn nothing_else(findings: &[Finding]) -> bool {
+    let wrong = |finding: &&Finding| finding.code.severity == Severity::Finding;
+    findings.iter().filter(wrong).all(|finding| finding.code == codes::NOT_COMPARABLE)
+}
+
+fn not_compared(reason: Incomparable) -> Failure {
+    Failure::usage(format!("cannot be compared: {}", reason.why))
+        .means("whether the two logs agree is not known; in each by itself nothing wrong was found")
+        .next(reason.next)
+        .reason("not-comparable")
 }

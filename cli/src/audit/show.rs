@@ -4,7 +4,7 @@ use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use serde::Serialize;
 use std::path::Path;
-use varde_proto::audit::{Audit, Counts, Finding, Log, Severity};
+use varde_proto::audit::{Audit, Counts, Finding, Log, Severity, codes};
 use varde_proto::id::Origin;
 use varde_proto::log::Direction;
 
@@ -133,7 +133,13 @@ pub(super) fn between(a: &Audit, b: &Audit, findings: &[Finding], context: &Cont
             let channels = log.channels().filter(|(c, _)| c.peer == other.origin && c.direction == Direction::Out);
             channels.map(|(_, items)| items.len()).sum::<usize>()
         };
-        let verdict = if exit(findings) == Exit::Done { "agree" } else { "DO NOT AGREE" };
+        let wrong = |finding: &&Finding| finding.code.severity == Severity::Finding;
+        let wrong: Vec<_> = findings.iter().filter(wrong).collect();
+        let verdict = match &wrong[..] {
+            [] => "agree",
+            [one] if one.code == codes::NOT_COMPARABLE => "were not compared",
+            _ => "DO NOT AGREE",
+        };
         let (there, back) = (items(a, b), items(b, a));
         let (a, b) = (a.origin.node(), b.origin.node());
         context.render.line(format!("{a} and {b} {verdict}: {there} items from {a} to {b}, {back} from {b} to {a}"));

@@ -67,7 +67,9 @@ codes! {
     /// An opening that is not what the leaf commits to.
     OPENING_ALTERED = Finding "opening-altered" "L1" "keep this bundle as evidence; ask the counterparties of that time";
     /// Leaves that are not for this reader.
-    WITHHELD = Note "withheld" "" "nothing: sequence numbers and accumulators show that what is for you is complete";
+    WITHHELD = Note "withheld" ""
+        "this is normal in a bundle made with `--for CC`: the numbers of CC's channels show that nothing which concerns CC was \
+         left out. To see the rest, ask the coordinator for the whole bundle (`varde log export` without `--for`)";
     /// A leaf whose fields contradict its kind.
     LEAF_MALFORMED = Finding "leaf-malformed" "L1" "ask the node's operator; an honest node does not write such a leaf";
     /// A kind that this version does not know.
@@ -136,8 +138,9 @@ codes! {
     /// The peer refused an item, and said why.
     REJECTED = Note "rejected" "L4" "read the reason; what was refused was not admitted";
 
-    /// The two bundles are not of two nodes of one network, or one cannot be read.
-    NOT_COMPARABLE = Finding "not-comparable" "" "put right what is found in each bundle first";
+    /// The items of the two bundles cannot be compared, see [`super::incomparable`].
+    NOT_COMPARABLE = Finding "not-comparable" ""
+        "nothing was compared item by item: put right what else is found, and give bundles that belong together";
     /// One side holds a head of the other that its bundle does not reach.
     BUNDLE_BEHIND = Finding "bundle-behind" "L1" "ask for a newer bundle of that log; if it does not reach that size, leaves are withheld";
     /// A head that one side holds is not in the other's log.

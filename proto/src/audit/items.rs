@@ -234,7 +234,10 @@ impl Leaves<'_> {
             }
         }
         if self.withheld > 0 {
-            let text = format!("{} leaves are not for this reader ({})", self.withheld, self.scope);
+            let text = format!(
+                "{} leaves are not shown: the bundle was made {}, and they concern others",
+                self.withheld, self.scope
+            );
             self.out.add(Finding::new(codes::WITHHELD, text));
         }
     }

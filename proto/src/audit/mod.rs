@@ -9,6 +9,7 @@
 
 mod channels;
 pub mod codes;
+mod comparable;
 mod files;
 mod finding;
 mod items;
@@ -25,6 +26,7 @@ mod views;
 mod writer;
 
 pub use channels::{Channel, Item};
+pub use comparable::{Incomparable, incomparable};
 pub use finding::{Code, Finding, Severity};
 pub use layout::Scope;
 pub use receipts::{Receipt, SentProof, extract as receipt};

@@ -47,6 +47,12 @@ impl Peers {
         })
     }
 
+    /// The name under which the identity of a genesis was pinned, where its own name never was.
+    pub(super) fn other_name(&self, genesis: &Genesis) -> Option<&Origin> {
+        let unknown = self.get(genesis.origin()).is_none();
+        self.0.iter().find(|(_, pinned)| unknown && pinned.id == *genesis.keys().id()).map(|(origin, _)| origin)
+    }
+
     /// Whether both sides had accepted this agreement.
     pub(super) fn agreed(&self, origin: &Origin, agreement: &Digest) -> bool {
         let both = |peer: &Pinned| peer.ours == Some(*agreement) && peer.theirs == Some(*agreement);

@@ -5,6 +5,7 @@
 
 use super::channels::{Channel, Item, about, find};
 use super::codes;
+use super::comparable::{self, Incomparable};
 use super::finding::{Finding, Findings};
 use super::{Audit, Log, SentProof};
 use crate::id::{LogIndex, TreeSize};
@@ -15,36 +16,27 @@ use std::time::Duration;
 /// How far two honest clocks may be apart.
 const SKEW: Duration = Duration::from_secs(10 * 60);
 
-/// Compares two verified bundles. What each alone shows is not said again.
+/// Compares two verified bundles. What each alone shows is not said again. Where items cannot be compared, that is a finding
+/// beside those of what could be compared all the same.
 pub fn reconcile(a: &Audit, b: &Audit) -> Vec<Finding> {
     let mut out = Findings::default();
-    match (&a.log, &b.log) {
-        (Some(a), Some(b)) => match incomparable(a, b) {
-            Some(why) => {
-                out.add(Finding::new(codes::NOT_COMPARABLE, why));
-            }
-            None => {
-                let (of_a, of_b) = (heads(a, b, &mut out), heads(b, a, &mut out));
+    if let (Some(a), Some(b)) = (&a.log, &b.log) {
+        if a.origin == b.origin {
+            comparable::one_log(a, b, &mut out);
+        } else {
+            let (of_a, of_b) = (heads(a, b, &mut out), heads(b, a, &mut out));
+            comparable::renamed(a, b, &mut out);
+            comparable::renamed(b, a, &mut out);
+            if comparable::between(a, b).is_none() {
                 Side { own: a, other: b, of_own: of_a, of_other: of_b }.compare(&mut out);
                 Side { own: b, other: a, of_own: of_b, of_other: of_a }.compare(&mut out);
             }
-        },
-        _ => {
-            out.add(Finding::new(codes::NOT_COMPARABLE, "one of the bundles cannot be read"));
         }
     }
+    if let Some(Incomparable { why, next }) = comparable::incomparable(a, b) {
+        out.add(Finding::new(codes::NOT_COMPARABLE, format!("{why}; {next}")));
+    }
     out.finish()
-}
-
-fn incomparable(a: &Log, b: &Log) -> Option<String> {
-    if a.origin == b.origin {
-        return Some(format!("both bundles are of {}", a.origin));
-    }
-    if a.origin.network() != b.origin.network() || a.genesis.mode() != b.genesis.mode() {
-        return Some("the bundles are of different networks or modes".to_owned());
-    }
-    let shown = |log: &Log, other: &Log| log.scope.concerns(&other.origin);
-    (!shown(a, b) || !shown(b, a)).then(|| "a bundle is for another peer than the one it is compared with".to_owned())
 }
 
 /// What `holder` shows of the other's heads, against the other's tree.

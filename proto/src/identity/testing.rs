@@ -22,11 +22,16 @@ pub(crate) fn origin(country: &str) -> Origin {
 
 /// Six keys of NO; K_id has the seed `first`, the others the next five.
 pub(crate) fn role_keys(first: u8) -> RoleKeys {
-    keys_of("no", first)
+    keys_of(&origin("no"), first)
 }
 
 pub(crate) fn genesis(country: &str, first: u8) -> Genesis {
-    Genesis::found(origin(country), Mode::Test, keys_of(country, first), now(), [9; 32]).unwrap()
+    genesis_of(origin(country), Mode::Test, first)
+}
+
+pub(crate) fn genesis_of(origin: Origin, mode: Mode, first: u8) -> Genesis {
+    let keys = keys_of(&origin, first);
+    Genesis::found(origin, mode, keys, now(), [9; 32]).unwrap()
 }
 
 pub(crate) fn descriptor(country: &str, first: u8) -> Descriptor {
@@ -34,8 +39,8 @@ pub(crate) fn descriptor(country: &str, first: u8) -> Descriptor {
     Descriptor::issue(&genesis(country, first), Some(endpoint), now(), [8; 32])
 }
 
-fn keys_of(country: &str, first: u8) -> RoleKeys {
+fn keys_of(origin: &Origin, first: u8) -> RoleKeys {
     let keys: Vec<_> = (first..first + 6).map(key).collect();
     let roles: Vec<_> = Role::ALL.into_iter().zip(&keys).collect();
-    RoleKeys::prove(&origin(country), &roles).unwrap()
+    RoleKeys::prove(origin, &roles).unwrap()
 }

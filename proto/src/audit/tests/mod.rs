@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod altered;
+mod apart;
 mod dishonest;
 mod pairs;
 mod proofs;
