@@ -30,6 +30,7 @@ struct Peer {
     owed: u64,
     last_heard: Option<String>,
     last_failure: Option<String>,
+    last_failure_at: Option<String>,
 }
 
 /// Asks the node and shows the answer.
@@ -55,15 +56,16 @@ impl From<StatusReply> for Node {
 
 impl From<PeerStatus> for Peer {
     fn from(peer: PeerStatus) -> Self {
-        let PeerStatus { country, origin, connected, owed, last_heard_ms, last_failure } = peer;
-        let heard = Timestamp::from_ms(last_heard_ms).ok().filter(|t| t.ms() > 0);
+        let PeerStatus { country, origin, connected, owed, last_heard_ms, last_failure, last_failure_ms } = peer;
+        let time = |ms: i64| Timestamp::from_ms(ms).ok().filter(|t| t.ms() > 0).map(|t| t.to_string());
         Self {
             country,
             origin,
             connected,
             owed,
-            last_heard: heard.map(|t| t.to_string()),
+            last_heard: time(last_heard_ms),
             last_failure: Some(last_failure).filter(|f| !f.is_empty()),
+            last_failure_at: time(last_failure_ms),
         }
     }
 }
@@ -79,7 +81,35 @@ fn show(node: &Node, context: &Context) {
     let rows = node.peers.iter().map(|p| {
         let link = if p.connected { "connected" } else { "not connected" };
         let heard = p.last_heard.clone().unwrap_or_else(|| "never".into());
-        [p.country.clone(), link.into(), p.owed.to_string(), heard, p.last_failure.clone().unwrap_or_default()]
+        [p.country.clone(), link.into(), p.owed.to_string(), heard, failure(p)]
     });
     render.table(["peer", "link", "owed", "last heard", "last failure"], rows);
+}
+
+/// The last failure with its time. What stands now has mended what failed before.
+fn failure(peer: &Peer) -> String {
+    let Some(code) = &peer.last_failure else { return String::new() };
+    let at = peer.last_failure_at.as_ref().map(|time| format!(" at {time}")).unwrap_or_default();
+    format!("{code}{at}{}", if peer.connected { ", since mended" } else { "" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_has_its_time_and_is_called_mended_while_the_link_stands() {
+        let at = Timestamp::parse("2026-11-21T12:00:00Z").map(Timestamp::ms).unwrap_or_default();
+        let peer = |connected, last_failure: &str, last_failure_ms| {
+            Peer::from(PeerStatus {
+                connected,
+                last_failure: last_failure.into(),
+                last_failure_ms,
+                ..PeerStatus::default()
+            })
+        };
+        assert_eq!(failure(&peer(true, "unreachable", at)), "unreachable at 2026-11-21T12:00:00Z, since mended");
+        assert_eq!(failure(&peer(false, "unreachable", at)), "unreachable at 2026-11-21T12:00:00Z");
+        assert_eq!(failure(&peer(true, "", 0)), "");
+    }
 }

@@ -16,7 +16,8 @@ Usage: varde-node --dir DIR
 
 Prints `ready ADDR:PORT` once it serves. Its log goes to stderr; VARDE_LOG sets how much (error, warn, info, debug).
 Ends in order on SIGTERM or SIGINT within eleven seconds.
-Exit codes: 0 ended as told, 1 our fault or the machine's, 2 wrong arguments or settings.
+Exit codes: 0 ended as told, 1 our fault or the machine's, 2 wrong arguments or settings, 75 another process holds the
+directory (try again once it has ended).
 ";
 
 enum Asked {

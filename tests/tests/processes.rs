@@ -35,14 +35,15 @@ fn nodes_that_pinned_each_other_connect_and_do_so_again_after_a_kill() -> Result
 }
 
 #[test]
-fn a_second_node_in_the_same_directory_does_not_start() -> Result<(), Trouble> {
+fn a_second_node_in_the_same_directory_is_told_who_holds_it() -> Result<(), Trouble> {
     let home = tempfile::tempdir()?;
     let mut first = Country::init(home.path(), "LT")?;
     first.start()?;
     let mut second = std::process::Command::new(&varde_tests::harness::binaries()?.node);
     let outcome = varde_tests::harness::run(second.arg("--dir").arg(first.dir()))?;
-    assert_ne!(outcome.code, Some(0), "{}", outcome.stderr);
-    assert!(!outcome.stdout.contains("ready"), "{}", outcome.stdout);
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(75), ""), "{}", outcome.stderr);
+    let holder = format!("(process {})", first.pid().unwrap_or_default());
+    assert!(outcome.stderr.contains(&holder) && outcome.stderr.contains("varde status --dir"), "{}", outcome.stderr);
     assert_eq!(first.varde(&["status"])?.code, Some(0), "the first node still serves");
     Ok(())
 }

@@ -30,8 +30,8 @@ pub struct Contact {
     pub connections: u32,
     /// When its last frame came.
     pub last_heard: Option<Timestamp>,
-    /// Code of why the last connection ended, or was not made.
-    pub last_failure: Option<String>,
+    /// Code of why the last connection ended, or was not made, and when.
+    pub last_failure: Option<(String, Timestamp)>,
 }
 
 /// How every peer was last reached.
@@ -82,16 +82,16 @@ fn as_flow_sees(pin: &border::Peer) -> Option<Arc<Peer>> {
 /// Writes each refusal of the border into the journal.
 pub async fn keep_journal(node: Arc<Node>, contacts: Arc<Contacts>, mut refused: mpsc::Receiver<Refused>) {
     while let Some(refused) = refused.recv().await {
-        let code = refused.code.name();
+        let (code, now) = (refused.code.name(), node.clock.now());
         let who = match refused.peer {
             Some(peer) => {
-                contacts.change(peer, |contact| contact.last_failure = Some(code.to_owned()));
+                contacts.change(peer, |contact| contact.last_failure = Some((code.to_owned(), now)));
                 peer.to_string()
             }
             None => refused.remote.map_or_else(|| "unknown".to_owned(), |remote| remote.to_string()),
         };
         if refused.code.is_notable() {
-            node.journal.note(&node.ledger, node.clock.now(), code, &who, refused.peer.is_some()).await;
+            node.journal.note(&node.ledger, now, code, &who, refused.peer.is_some()).await;
         }
     }
 }
@@ -148,10 +148,11 @@ async fn run_link(node: Arc<Node>, contacts: Arc<Contacts>, link: Link) {
     back.abort();
     // What was still to be said, a refusal above all, goes out before the link is let go.
     let _ = tokio::time::timeout(FAREWELL, out).await;
+    let now = node.clock.now();
     contacts.change(country, |contact| {
         contact.connections = contact.connections.saturating_sub(1);
         if !matches!(ended, Ended::Closed | Ended::Goodbye(_)) {
-            contact.last_failure = Some(ended.to_string());
+            contact.last_failure = Some((ended.to_string(), now));
         }
     });
     tracing::info!(peer = country.as_str(), why = %ended, "connection ended");

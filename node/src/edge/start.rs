@@ -7,7 +7,7 @@ use super::entropy::SystemEntropy;
 use super::keyring::FileKeyring;
 use super::keys::{self, BadHome};
 use super::operator::{self, Door, DoorError, PeerVitals, Vitals};
-use super::store::sled::SledStore;
+use super::store::sled::{self, SledStore};
 use crate::flow::Node;
 use crate::flow::founding::{self, NotFounded};
 use crate::flow::journal::Journal;
@@ -50,6 +50,17 @@ pub enum Stopped {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Another process holds the directory.
+    #[error(
+        "{} is held by another process{}; nothing was changed.\nOne directory is one node: use the one that runs \
+         (`varde status --dir {}`), or stop it and start again", .dir.display(), named(*.by), .dir.display()
+    )]
+    Held {
+        /// The node's directory.
+        dir: PathBuf,
+        /// The process, where it said who it is.
+        by: Option<u32>,
+    },
     /// The log's first leaves.
     #[error(transparent)]
     Founding(#[from] NotFounded),
@@ -67,13 +78,18 @@ pub enum Stopped {
 }
 
 impl Stopped {
-    /// 2 where arguments or settings must be put right, 1 otherwise.
+    /// 2 where arguments or settings must be put right, 75 where another process must end first, 1 otherwise.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::NoConfig { .. } | Self::Config { .. } | Self::OtherGenesis(_) | Self::Home(_) => 2,
+            Self::Held { .. } => 75,
             Self::Store(_) | Self::Founding(_) | Self::Border(_) | Self::Door(_) | Self::StoreFailed => 1,
         }
     }
+}
+
+fn named(process: Option<u32>) -> String {
+    process.map(|id| format!(" (process {id})")).unwrap_or_default()
 }
 
 fn dir(path: &Path) -> String {
@@ -141,7 +157,10 @@ async fn serve(
     tasks.spawn(contacts::run_links(node.clone(), contacts.clone(), links));
     let summarise = Summarise::new(node.clone());
     tasks.spawn(summarise.clone().recover_at_start());
-    let door = Door::open(&dir.join(home::RUN)).await?;
+    let door = Door::open(&dir.join(home::RUN)).await.map_err(|error| match error {
+        DoorError::InUse(_) => Stopped::Held { dir: dir.to_owned(), by: None },
+        other => Stopped::Door(other),
+    })?;
     let services = services(node.clone(), summarise, contacts, local.to_string());
     let (close, mut closed) = watch::channel(false);
     let door = tokio::spawn(door.serve(services, async move {
@@ -217,7 +236,10 @@ fn open_ledger(
     let store = dir.join(home::STORE);
     let new_store = !store.exists();
     let keyring = FileKeyring::open(&dir.join(home::KEYRING), new_store, entropy.clone())?;
-    let store = SledStore::open(&store)?;
+    let store = SledStore::open(&store).map_err(|error| match error {
+        StoreError::InUse => Stopped::Held { dir: dir.to_owned(), by: sled::holder(&store) },
+        other => Stopped::Store(other),
+    })?;
     Ok(Ledger::open(Parts {
         store: Arc::new(store),
         keyring: Arc::new(keyring),

@@ -127,6 +127,11 @@ impl Book {
         self.channels.iter().filter(move |(key, _)| key.peer == *peer)
     }
 
+    /// Whether an item was ever exchanged with a country.
+    pub fn has_exchanged(&self, peer: NodeId) -> bool {
+        self.channels.iter().any(|(key, state)| key.peer.node() == peer && state.seq > 0)
+    }
+
     /// Items logged as sent to a country and not yet receipted.
     pub fn owed(&self, peer: NodeId) -> u64 {
         let out = self.channels.iter().filter(|(k, _)| k.direction == Direction::Out && k.peer.node() == peer);

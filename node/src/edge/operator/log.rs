@@ -61,7 +61,7 @@ impl Log for Service {
     }
 
     async fn export(&self, request: Request<LogExportRequest>) -> Result<Response<Self::ExportStream>, Status> {
-        let scope = scope(&request.into_inner().for_country).map_err(Trouble::for_staff)?;
+        let scope = scope(&self.node, &request.into_inner().for_country).map_err(Trouble::for_staff)?;
         let (parts, reader) = mpsc::channel(WAITING);
         let node = self.node.clone();
         tokio::task::spawn_blocking(move || {
@@ -78,15 +78,24 @@ impl Log for Service {
     }
 }
 
-fn scope(country: &str) -> Result<Scope, Trouble> {
+fn scope(node: &Node, country: &str) -> Result<Scope, Trouble> {
     if country.is_empty() {
         return Ok(Scope::National);
     }
-    let wrong = || {
-        Trouble::new(Class::Change, "bad-country", format!("{country:?} is not a country"))
-            .next("give two capital letters, for example EE")
+    let Ok(wanted) = NodeId::parse(country) else {
+        return Err(Trouble::new(Class::Change, "bad-country", format!("{country:?} is not a country"))
+            .next("give two capital letters, for example EE"));
     };
-    NodeId::parse(country).map(Scope::For).map_err(|_| wrong())
+    let pinned = node.peers.borrow().clone();
+    // A peer whose pin was removed has its part of the log still.
+    if pinned.contains_key(&wanted) || node.ledger.book().has_exchanged(wanted) {
+        return Ok(Scope::For(wanted));
+    }
+    let pinned: Vec<&str> = pinned.keys().map(|peer| peer.as_str()).collect();
+    let those = if pinned.is_empty() { "no country is".to_owned() } else { format!("pinned: {}", pinned.join(", ")) };
+    Err(Trouble::new(Class::Change, "not-pinned", format!("{wanted} is not pinned at this node; {those}"))
+        .means("the bundle would hold nothing of any exchange, so none was made")
+        .next("name one of the pinned countries with --for, or leave it out for the whole log"))
 }
 
 fn standing(node: &Node) -> Result<LogStandingReply, StoreError> {

@@ -38,8 +38,8 @@ pub struct PeerVitals {
     pub owed: u64,
     /// When its last frame came.
     pub last_heard: Option<Timestamp>,
-    /// The code of why the last connection ended.
-    pub last_failure: Option<String>,
+    /// The code of why the last connection ended, or was not made, and when.
+    pub last_failure: Option<(String, Timestamp)>,
 }
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -83,13 +83,15 @@ fn reply(vitals: Vitals) -> StatusReply {
 
 fn peer_reply(peer: PeerVitals) -> PeerStatus {
     let PeerVitals { country, origin, connected, owed, last_heard, last_failure } = peer;
+    let (last_failure, failed) = last_failure.unwrap_or_default();
     PeerStatus {
         country: country.to_string(),
         origin: origin.to_string(),
         connected,
         owed,
         last_heard_ms: last_heard.map_or(0, Timestamp::ms),
-        last_failure: last_failure.unwrap_or_default(),
+        last_failure,
+        last_failure_ms: failed.ms(),
     }
 }
 
