@@ -1,7 +1,7 @@
 //! The house rules hold everywhere in the repository, and each of them bites.
 
 use std::path::Path;
-use varde_tests::tidy::{Source, check, check_links, check_map, check_named_tests, check_tree};
+use varde_tests::tidy::{Source, check, check_links, check_map, check_named_tests, check_tree, mapped_modules};
 
 #[test]
 fn the_repository_is_tidy() {
@@ -143,11 +143,32 @@ fn a_test_that_a_document_names_but_nobody_wrote_is_found() {
 
 #[test]
 fn a_module_that_is_not_on_the_map_is_found() {
-    let map = Source::new("docs/architecture.md", "src/flow  intake, ledger\n");
-    let modules = ["ledger", "edger"].map(str::to_owned);
-    let breaches = check_map(&map, &modules);
+    let text = "cli/ badger\n## The map\nproto/  what\n  src/log  leaves\nnode/\n  src/flow  intake, ledger\ncli/  a noun each\n\
+        tests/  tests/ badger\n## Flows\ncli/ otter\n";
+    let map = Source::new("docs/architecture.md", text);
+    let asked = ["node/ledger", "node/edger", "proto/ledger", "cli/noun", "cli/badger", "cli/otter", "tests/tests"];
+    let breaches = check_map(&map, &asked.map(str::to_owned));
     assert_eq!(
         breaches.iter().map(|b| b.text.as_str()).collect::<Vec<_>>(),
-        ["the map does not name the module `edger`"]
+        ["node/edger", "proto/ledger", "cli/badger", "cli/otter"].map(|m| format!("the map does not name `{m}`"))
     );
+}
+
+#[test]
+fn the_map_is_asked_for_files_and_folders_of_all_four_crates() {
+    for (path, asks) in [
+        ("proto/src/limits.rs", &["proto/limits"][..]),
+        ("proto/src/audit/tests/pairs.rs", &["proto/audit"]),
+        ("node/src/vault.rs", &["node/vault"]),
+        ("node/src/edge/border/tls.rs", &["node/edge", "node/border"]),
+        ("node/src/flow/mod.rs", &["node/flow"]),
+        ("cli/src/alert/release.rs", &["cli/alert"]),
+        ("cli/src/staff.rs", &["cli/staff"]),
+        ("tests/src/tidy/mod.rs", &["tests/tidy"]),
+        ("tests/src/bin/demo.rs", &["tests/bin"]),
+        ("cli/src/main.rs", &[]),
+        ("docs/src/a.md", &[]),
+    ] {
+        assert_eq!(mapped_modules(path), asks, "{path}");
+    }
 }

@@ -1,6 +1,7 @@
 //! Module documentation, and links that lead somewhere.
 
 use super::{Breach, Source};
+use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
 const NO_DOCS: &str = "a file begins with `//!`: what is in, what is out";
@@ -75,20 +76,32 @@ pub(super) fn named_tests(source: &Source, exists: impl Fn(&str) -> bool) -> Vec
     breaches
 }
 
-/// Modules that the map does not name: the map follows the code. `module` is a source file of the top of a crate or a floor.
+/// Crates whose folders and modules stand on the map.
+pub(super) const MAPPED: [&str; 4] = ["proto", "node", "cli", "tests"];
+
+/// Folders and modules (`crate/name`) that the map does not name in the part of their crate: the map follows the code.
 pub(super) fn unmapped(map: &Source, modules: &[String]) -> Vec<Breach> {
-    let words: Vec<&str> = map.text.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
-    let missing = modules.iter().filter(|m| !words.contains(&m.as_str()));
-    missing.map(|m| map.breach(1, format!("the map does not name the module `{m}`"))).collect()
+    let mut named: BTreeSet<(&str, &str)> = BTreeSet::new();
+    let mut part = "";
+    let lines = map.text.lines().skip_while(|line| !line.starts_with("## The map")).skip(1);
+    for line in lines.take_while(|line| !line.starts_with("## ")) {
+        let krate = MAPPED.into_iter().find(|krate| line.starts_with(&format!("{krate}/")));
+        part = krate.unwrap_or(part);
+        named.extend(line.split(|c: char| !c.is_alphanumeric() && c != '_').map(|word| (part, word)));
+    }
+    let missing = modules.iter().filter(|m| m.split_once('/').is_none_or(|module| !named.contains(&module)));
+    missing.map(|m| map.breach(1, format!("the map does not name `{m}`"))).collect()
 }
 
-/// The module on the map that a file is: `proto/src/log/tree.rs` is `log`, `node/src/flow/alert/mod.rs` is `alert`.
-pub(super) fn mapped_module(path: &str) -> Option<String> {
-    let (_, inside) = path.split_once("/src/").filter(|_| path.starts_with("proto/") || path.starts_with("node/"))?;
+/// What of a source file the map must name: the module or folder at the top of its crate, and in the node that of its floor.
+pub(super) fn mapped_modules(path: &str) -> Vec<String> {
+    let Some((krate, inside)) = path.split_once("/src/").filter(|(krate, _)| MAPPED.contains(krate)) else {
+        return Vec::new();
+    };
     let parts: Vec<&str> = inside.trim_end_matches(".rs").split('/').collect();
-    let floor = matches!(parts[0], "national" | "state" | "flow" | "edge");
-    let part = parts.get(usize::from(floor)).copied()?;
-    (!matches!(part, "mod" | "lib" | "main")).then(|| part.to_owned())
+    let floor = krate == "node" && matches!(parts[0], "national" | "state" | "flow" | "edge");
+    let named = parts.iter().take(if floor { 2 } else { 1 }).filter(|part| !matches!(**part, "mod" | "lib" | "main"));
+    named.map(|part| format!("{krate}/{part}")).collect()
 }
 
 /// Without `.` and `..`.

@@ -95,12 +95,27 @@ pub fn check_tree(root: &Path) -> io::Result<(usize, Vec<Breach>)> {
         breaches.extend(documents::links(source, |target| root.join(target).exists()));
         breaches.extend(documents::named_tests(source, |name| functions.contains(name)));
     }
-    let modules: BTreeSet<String> = sources.iter().filter_map(|s| documents::mapped_module(&s.path)).collect();
+    let mut modules: BTreeSet<String> = sources.iter().flat_map(|s| documents::mapped_modules(&s.path)).collect();
+    for krate in documents::MAPPED {
+        modules.extend(folders(&root.join(krate))?.into_iter().map(|folder| format!("{krate}/{folder}")));
+    }
     let map = sources.iter().find(|s| s.path == "docs/architecture.md");
     let map = map.ok_or_else(|| io::Error::other("there is no docs/architecture.md"))?;
     breaches.extend(check_map(map, &modules.into_iter().collect::<Vec<_>>()));
     breaches.sort();
     Ok((read, breaches))
+}
+
+fn folders(of: &Path) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(of)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if entry.file_type()?.is_dir() && !NOT_OURS.contains(&name.as_str()) {
+            names.push(name);
+        }
+    }
+    Ok(names)
 }
 
 /// The links of one document, given what exists.
@@ -113,7 +128,12 @@ pub fn check_named_tests(source: &Source, exists: impl Fn(&str) -> bool) -> Vec<
     documents::named_tests(source, exists)
 }
 
-/// The modules that the map leaves out.
+/// What a source file asks of the map.
+pub fn mapped_modules(path: &str) -> Vec<String> {
+    documents::mapped_modules(path)
+}
+
+/// The modules and folders (`crate/name`) that the map leaves out.
 pub fn check_map(map: &Source, modules: &[String]) -> Vec<Breach> {
     documents::unmapped(map, modules)
 }
