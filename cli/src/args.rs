@@ -8,11 +8,9 @@
 
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
-use crate::render::Render;
 use crate::{alert, audit, completions, init, log, peer, record, status, trend};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 /// Heads the options that every command takes, so that they stand apart from its own.
 const EVERYWHERE: &str = "With every command";
@@ -20,8 +18,12 @@ const EVERYWHERE: &str = "With every command";
 /// Signed, minimised alerts and trend summaries between countries, with a log that an auditor can check.
 #[derive(Debug, Parser)]
 #[command(name = "varde", version, max_term_width = 100, subcommand_required = true, arg_required_else_help = true)]
-#[command(after_help = "Exit codes: 0 done, 1 our fault, 2 usage, 3 findings or refused, 75 not ready (try later).\n\
-    Data goes to stdout, everything else to stderr. NO_COLOR is honoured.")]
+#[command(after_help = "Examples:\n  varde init --country NO --network varde.example --dir ./no --mode test\n  \
+    varde status --dir ./no --json\n  varde audit verify no.bundle\n\n\
+    Exit codes: 0 done, 1 our fault, 2 usage, 3 findings or refused, 75 not ready (try later).\n\
+    Data goes to stdout, everything else to stderr. NO_COLOR is honoured.\n\n\
+    With --json an error is one document on stderr: {\"error\": {exit, kind, reason, what, means, next}}. `exit` is the exit\n\
+    code, `kind` its word, `reason` a code that does not change; `reason`, `means` and `next` may be null.")]
 pub(crate) struct Cli {
     /// Directory of the node this command belongs to
     #[arg(long, global = true, env = "VARDE_DIR", value_name = "DIR", help_heading = EVERYWHERE)]
@@ -29,6 +31,9 @@ pub(crate) struct Cli {
     /// Print one JSON document instead of text
     #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub(crate) json: bool,
+    /// Milliseconds that the node may take to answer
+    #[arg(long, global = true, hide = true, value_name = "MS", default_value_t = 30_000)]
+    pub(crate) patience: u64,
     #[command(subcommand)]
     pub(crate) noun: Noun,
 }
@@ -111,24 +116,6 @@ pub(crate) async fn dispatch(noun: Noun, context: &Context) -> Result<Exit, Fail
     }
 }
 
-/// Shows what clap has to say: help on stdout with exit 0, a misuse on stderr with exit 2.
-pub(crate) fn explain(error: &clap::Error) -> ExitCode {
-    let asked_json = std::env::args_os().any(|a| a == "--json");
-    let render = Render::new(asked_json);
-    if !error.use_stderr() {
-        render.text(&error.render().to_string());
-        return Exit::Done.into();
-    }
-    if asked_json {
-        let text = error.render().to_string();
-        let what = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        render.failure(&Failure::usage(what).next("see `varde --help`, or `varde NOUN --help`"));
-    } else {
-        render.talk(error.render().to_string().trim_end());
-    }
-    Exit::Usage.into()
-}
-
 #[cfg(test)]
 mod tests {
     use super::{command, unwrapped};
@@ -139,14 +126,11 @@ mod tests {
     }
 
     #[test]
-    fn every_command_shows_an_example_of_itself() {
+    fn every_command_and_every_group_shows_an_example_of_itself() {
         fn check(command: &clap::Command, path: &str) {
-            let mut inner = command.get_subcommands().peekable();
-            if inner.peek().is_none() {
-                let closing = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-                assert!(closing.contains(path), "`{path} --help` has no example");
-            }
-            inner.for_each(|c| check(c, &format!("{path} {}", c.get_name())));
+            let closing = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(closing.contains(&format!("\n  {path}")), "`{path} --help` has no example");
+            command.get_subcommands().for_each(|c| check(c, &format!("{path} {}", c.get_name())));
         }
         check(&command(), "varde");
     }

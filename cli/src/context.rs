@@ -1,8 +1,11 @@
 //! What every command gets: the node's directory, the way to print, the clock.
 
 use crate::failure::Failure;
+use crate::owner;
 use crate::render::Render;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use varde_proto::time::Timestamp;
 
 /// The surroundings of one command.
@@ -11,12 +14,14 @@ pub(crate) struct Context {
     dir: Option<PathBuf>,
     /// The way to print.
     pub(crate) render: Render,
+    /// How long the node may take to answer, beyond what a command waits for.
+    pub(crate) patience: Duration,
 }
 
 impl Context {
     /// From the global arguments.
-    pub(crate) fn new(dir: Option<PathBuf>, render: Render) -> Self {
-        Self { dir, render }
+    pub(crate) fn new(dir: Option<PathBuf>, render: Render, patience: Duration) -> Self {
+        Self { dir, render, patience }
     }
 
     /// The directory given by `--dir` or `VARDE_DIR`, whether or not a node lives there yet.
@@ -31,8 +36,11 @@ impl Context {
     /// The directory of a node that exists: it holds `varde.toml`.
     pub(crate) fn node_dir(&self) -> Result<&Path, Failure> {
         let dir = self.dir()?;
-        if dir.join("varde.toml").is_file() {
-            return Ok(dir);
+        let settings = dir.join("varde.toml");
+        match std::fs::metadata(&settings) {
+            Ok(found) if found.is_file() => return Ok(dir),
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => return Err(owner::denied(&settings)),
+            Ok(_) | Err(_) => {}
         }
         Err(Failure::usage(format!("no node lives in {}: it holds no varde.toml", dir.display()))
             .next("look at `--dir` and VARDE_DIR, or make a node there with `varde init`")

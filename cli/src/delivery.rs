@@ -20,6 +20,11 @@ pub(crate) struct Wait {
 }
 
 impl Wait {
+    /// How long; nothing for no waiting.
+    pub(crate) fn time(&self) -> Duration {
+        self.wait.unwrap_or_default()
+    }
+
     /// For the request; 0 for no waiting.
     pub(crate) fn milliseconds(&self) -> u32 {
         self.wait.map_or(0, |wait| u32::try_from(wait.as_millis()).unwrap_or(u32::MAX))

@@ -1,6 +1,7 @@
 //! The one error of the command line: what happened, what it means, what to do next, and the exit code.
 
 use prost::Message;
+use std::error::Error;
 use std::process::ExitCode;
 use tonic::Code;
 use varde_proto::wire::operator::Advice;
@@ -131,6 +132,9 @@ impl Failure {
 /// What the node answered. Its operator door sends an `Advice` in the details; without one, the class alone is known.
 impl From<tonic::Status> for Failure {
     fn from(status: tonic::Status) -> Self {
+        if timed_out(&status) {
+            return Self::late("the node took the question and did not answer in time");
+        }
         let exit = match status.code() {
             Code::InvalidArgument | Code::NotFound | Code::AlreadyExists | Code::OutOfRange => Exit::Usage,
             Code::FailedPrecondition | Code::PermissionDenied => Exit::Findings,
@@ -148,7 +152,27 @@ impl From<tonic::Status> for Failure {
     }
 }
 
+/// Whether the deadline of the call passed, which tonic tells only by the causes of a status.
+fn timed_out(status: &tonic::Status) -> bool {
+    let mut cause = status.source();
+    while let Some(error) = cause {
+        if error.is::<tonic::TimeoutExpired>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
 impl Failure {
+    /// The node has the question, and no answer came.
+    pub(crate) fn late(what: &str) -> Self {
+        Self::not_ready(what)
+            .means("it hangs or is overloaded. What it has begun it may finish: this may have been done or not")
+            .next("see how things stand (`varde status`, `varde log show`) before you ask again")
+            .reason("no-answer")
+    }
+
     fn by_class(self, code: Code) -> Self {
         match code {
             Code::Unimplemented => self

@@ -1,6 +1,7 @@
 //! Files that hold secrets or trust: 0600 in directories of 0700, durable before a command says that it is done.
 
 use crate::failure::Failure;
+use crate::owner;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
@@ -76,7 +77,9 @@ fn read_bounded(file: File, path: &Path, bound: usize) -> Result<String, Failure
 fn unreadable(path: &Path, error: &io::Error) -> Failure {
     let failure = Failure::usage(format!("cannot read {}: {error}", path.display())).reason("unreadable");
     match error.kind() {
-        io::ErrorKind::NotFound => failure.next("look at the path"),
+        io::ErrorKind::PermissionDenied => owner::denied(path),
+        io::ErrorKind::NotFound => failure.next("look at the path: it is taken from the folder you stand in"),
+        io::ErrorKind::IsADirectory => failure.means("it is a folder").next("give a file"),
         io::ErrorKind::InvalidData => failure.means("it is not text"),
         _ => failure.next("see who owns the file, and run this command as its owner"),
     }

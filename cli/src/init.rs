@@ -16,9 +16,10 @@ use varde_proto::wire::peer::Mode;
 
 /// Who the node is, and where it listens.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  varde init --country NO --network varde.example --dir ./no\n  \
-    varde init --country NO --network varde.example --dir /var/lib/varde --listen 0.0.0.0:7443 \\\n      \
+#[command(after_help = "Examples:\n  varde init --country NO --network varde.example --dir ./no --mode test\n  \
+    varde init --country NO --network varde.example --dir /var/lib/varde --mode actual --listen 0.0.0.0:7443 \\\n      \
     --endpoint no.varde.example:7443\n\n\
+    Begin with --mode test: nothing of a test node can ever reach an actual one. A node keeps its mode for ever.\n\
     The directory must not exist, or be empty. It holds the node's keys: keep it on an encrypted disk, and keep a\n\
     copy of identity.key apart from it.")]
 pub(crate) struct Args {
@@ -34,9 +35,9 @@ pub(crate) struct Args {
     /// Where peers reach it, if that differs from --listen
     #[arg(long, value_name = "HOST:PORT", value_parser = Endpoint::parse)]
     endpoint: Option<Endpoint>,
-    /// actual, exercise or test: fixed for ever, and the three never mix
-    #[arg(long, default_value = "actual", value_parser = mode::parse)]
-    mode: Mode,
+    /// actual, exercise or test: fixed for ever, and the three never mix. Without it, actual
+    #[arg(long, value_parser = mode::parse)]
+    mode: Option<Mode>,
 }
 
 fn network(text: &str) -> Result<String, BadName> {
@@ -81,9 +82,15 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     let listen = port::settle(listen)?;
     let origin = Origin::new(&network, country, 1).map_err(|e| Failure::usage(e.to_string()))?;
     let endpoint = endpoint.or_else(|| Endpoint::parse(&listen.to_string()).ok());
-    let plan = Plan { dir, origin, mode, listen, endpoint };
+    let plan = Plan { dir, origin, mode: mode.unwrap_or(Mode::Actual), listen, endpoint };
     let fingerprint = build::build(&plan, context.now()?)?;
     show(&plan, fingerprint.to_string(), context)?;
+    if mode.is_none() {
+        context.render.talk(
+            "No --mode was given, so this is a node of mode actual, for ever: for real cases, and it exchanges with actual \
+             nodes only. For a trial, remove the directory and make it again with `--mode test`.",
+        );
+    }
     Ok(Exit::Done)
 }
 

@@ -18,6 +18,8 @@ mod files;
 mod home;
 mod init;
 mod log;
+mod misuse;
+mod owner;
 mod peer;
 mod record;
 mod render;
@@ -28,11 +30,12 @@ mod trend;
 use failure::Failure;
 use render::Render;
 use std::process::ExitCode;
+use std::time::Duration;
 
 fn main() -> ExitCode {
     let cli = match args::Cli::read() {
         Ok(cli) => cli,
-        Err(error) => return args::explain(&error),
+        Err(error) => return misuse::explain(&error),
     };
     let render = Render::new(cli.json);
     let outcome = run(cli, render);
@@ -51,6 +54,6 @@ fn run(cli: args::Cli, render: Render) -> Result<failure::Exit, Failure> {
         .enable_all()
         .build()
         .map_err(|e| Failure::ours(format!("the system gives no event loop: {e}")))?;
-    let context = context::Context::new(cli.dir, render);
+    let context = context::Context::new(cli.dir, render, Duration::from_millis(cli.patience));
     runtime.block_on(args::dispatch(cli.noun, &context))
 }

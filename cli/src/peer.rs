@@ -15,6 +15,9 @@ use clap::Subcommand;
 /// What to do with peers.
 #[derive(Debug, clap::Args)]
 #[command(arg_required_else_help = true)]
+#[command(
+    after_help = "Examples:\n  varde peer export --dir ./no > no.descriptor\n  varde peer add lt.descriptor --dir ./no --fingerprint 64-HEX-DIGITS"
+)]
 pub(crate) struct Args {
     #[command(subcommand)]
     verb: Verb,

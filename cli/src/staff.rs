@@ -1,4 +1,5 @@
-//! Acts of staff: what a person does is signed with that person's credential before the node does it.
+//! Acts of staff: what a person does is signed with that person's credential before the node does it. The one place that
+//! decides which file `--as` names.
 
 use crate::context::Context;
 use crate::failure::Failure;
@@ -14,7 +15,7 @@ use varde_proto::wire::peer::Envelope;
 /// Whose credential signs.
 #[derive(Debug, clap::Args)]
 pub(crate) struct As {
-    /// Credential of whoever does this; without it, the first that varde.toml lists
+    /// Key file of who does this, a path such as DIR/operators/b.key; without it, that of the first operator in varde.toml
     #[arg(long = "as", value_name = "FILE")]
     credential: Option<PathBuf>,
 }
@@ -26,19 +27,26 @@ pub(crate) struct Credential {
     origin: Origin,
 }
 
-impl Credential {
-    /// Reads the credential that was named, or the first of the node's own.
-    pub(crate) fn open(named: &As, context: &Context) -> Result<Self, Failure> {
+impl As {
+    /// Reads the credential: the file that was named, as a path from where the user stands and nothing else; or the first of
+    /// the node's own, which is said aloud, because it decides who is taken to have acted.
+    pub(crate) fn open(&self, context: &Context) -> Result<Credential, Failure> {
         let home = Home::open(context)?;
-        let path = match &named.credential {
+        let path = match &self.credential {
+            Some(file) if std::fs::exists(file).is_ok_and(|there| !there) => return Err(absent(&home, file)),
             Some(file) => file.clone(),
             None => first(&home)?,
         };
         let key = files::read_key(&path)?;
         check(&home, &key, &path)?;
-        Ok(Self { key, origin: home.genesis.origin().clone() })
+        if self.credential.is_none() && !context.render.is_json() {
+            context.render.talk(&format!("signed with {} (no --as was given)", path.display()));
+        }
+        Ok(Credential { key, origin: home.genesis.origin().clone() })
     }
+}
 
+impl Credential {
     /// Signs an act of now.
     pub(crate) fn sign(&self, verb: Verb, about: Digest, context: &Context) -> Result<Envelope, Failure> {
         Ok(act::sign(verb, about, &self.origin, context.now()?, &self.key))
@@ -52,14 +60,25 @@ fn first(home: &Home) -> Result<PathBuf, Failure> {
     Ok(home.path(home::operator(&one.name)))
 }
 
+fn absent(home: &Home, path: &Path) -> Failure {
+    let own = home.config.operators.iter().map(|one| home.path(home::operator(&one.name)).display().to_string());
+    Failure::usage(format!("--as {}: there is no such file", path.display()))
+        .means("--as names a key file by its path from the folder you stand in")
+        .next(format!("name the file of who acts; this node's are {}", own.collect::<Vec<_>>().join(", ")))
+        .reason("unreadable")
+}
+
 /// The node would refuse it; said here, it can name the file.
 fn check(home: &Home, key: &SecretKey, path: &Path) -> Result<(), Failure> {
     if home.config.operators.iter().any(|operator| operator.public_key == key.public()) {
         return Ok(());
     }
     let names: Vec<&str> = home.config.operators.iter().map(|operator| operator.name.as_str()).collect();
-    Err(Failure::refused(format!("{} is not a credential of this node", path.display()))
-        .means(format!("varde.toml lists the credentials of {}, and this is none of them", names.join(", ")))
-        .next("name the file of one of them with `--as FILE`")
-        .reason("other-credential"))
+    Err(Failure::refused(format!("{} is not a key of this node's staff", path.display()))
+        .means(format!(
+            "varde.toml lists the keys of {} under [[operator]], and this is none of them",
+            names.join(", ")
+        ))
+        .next("name the file of one of them with `--as FILE`, or let who runs the node list this key")
+        .reason("not-staff"))
 }

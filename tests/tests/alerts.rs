@@ -88,7 +88,9 @@ fn a_pointer_to_a_child_leaves_only_after_a_second_person_approved_it() -> Resul
     let release = ["alert", "release", &draft, "--to", "LT", "--wait", "30s", "--json"];
     let refused = no.varde(&release)?;
     assert_eq!((refused.code, refused.stderr.contains("needs-approval")), (Some(3), true), "{}", refused.stderr);
-    let own = no.varde(&["alert", "approve", &draft, "--as", "a", "--json"])?;
+    let guessed = no.varde(&["alert", "approve", &draft, "--as", "a"])?;
+    assert_eq!((guessed.code, guessed.stderr.contains("operators/b.key")), (Some(2), true), "{}", guessed.stderr);
+    let own = no.varde(&["alert", "approve", &draft, "--json"])?;
     assert_eq!((own.code, own.stderr.contains("own-draft")), (Some(3), true), "{}", own.stderr);
     let second = no.dir().join("operators").join("b.key").to_string_lossy().into_owned();
     let approved = no.varde(&["alert", "approve", &draft, "--as", &second, "--json"])?.json(0)?;
@@ -190,7 +192,8 @@ fn whoever_approves_sees_what_was_decided_and_hears_what_is_invented_or_missing(
     }
     assert_eq!((warned(&json), &json["decision"]["harms"]), (vec!["as-template".into()], &Value::Array(vec![])));
 
-    let approved = no.varde(&["alert", "approve", &draft, "--as", "b"])?;
+    let second = no.dir().join("operators/b.key").to_string_lossy().into_owned();
+    let approved = no.varde(&["alert", "approve", &draft, "--as", &second])?;
     assert!(approved.code == Some(0) && approved.stderr.contains(shipped), "{}", approved.stderr);
     let released = no.varde(&["alert", "release", &draft, "--to", "LT", "--wait", "60s"])?;
     assert!(released.code == Some(0) && released.stderr.contains(shipped), "{}", released.stderr);
@@ -213,7 +216,7 @@ fn whoever_approves_sees_what_was_decided_and_hears_what_is_invented_or_missing(
     let empty = "the sharing decision of this draft is empty";
     assert!(drafted.stderr.contains(empty) && !drafted.stderr.contains(shipped), "{}", drafted.stderr);
     let draft = id(drafted)?;
-    for args in [["alert", "preview", &draft, "--as", "b"], ["alert", "approve", &draft, "--as", "b"]] {
+    for args in [["alert", "preview", &draft, "--as", &second], ["alert", "approve", &draft, "--as", &second]] {
         let args = if args[1] == "preview" { &args[..3] } else { &args[..] };
         let said = no.varde(args)?;
         assert!(said.code == Some(0) && said.stderr.contains(empty), "{args:?}: {}", said.stderr);

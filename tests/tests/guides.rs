@@ -34,3 +34,37 @@ fn the_story_ends_well_and_the_guides_that_build_on_it_tell_the_truth() -> Resul
 fn the_coordinators_guide_works_from_an_empty_folder() -> Result<(), Trouble> {
     play("coordinator.md", tempfile::tempdir()?.path(), 20)
 }
+
+/// What stands in quotes after a word of the source, up to the next quote.
+fn quoted_after<'a>(source: &'a str, word: &'a str) -> impl Iterator<Item = &'a str> {
+    source.split(word).skip(1).filter_map(|rest| rest.strip_prefix('"')?.split('"').next())
+}
+
+#[test]
+fn every_code_by_which_a_connection_ends_is_explained_to_the_coordinator() -> Result<(), Trouble> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let guide = guide("coordinator.md")?;
+    let mut codes = 0;
+    for (file, words) in [
+        ("node/src/edge/border/code.rs", &["=> "][..]),
+        ("node/src/flow/greeting.rs", &["Ended::Greeting("]),
+        ("node/src/flow/connection.rs", &["Ended::Greeting(", "#[error("]),
+        ("node/src/flow/receive.rs", &["Broken::Leaf("]),
+        ("node/src/flow/deliver.rs", &["Broken::Leaf(", "Self::Store(_) => "]),
+        ("proto/src/exchange.rs", &["Self::Signature => ", "Self::Rollback => ", "Self::Fork => "]),
+        ("proto/src/exchange.rs", &["Self::Consistency => ", "Self::Inclusion => "]),
+    ] {
+        let source = std::fs::read_to_string(root.join(file))?;
+        for code in words.iter().flat_map(|word| quoted_after(&source, word)) {
+            let code = code.split(':').next().unwrap_or(code);
+            if code.starts_with('{') || code == "goodbye" {
+                continue;
+            }
+            codes += 1;
+            let there = guide.contains(&format!("`{code}`")) || guide.contains(&format!("`{code}:CODE`"));
+            assert!(there, "docs/guides/coordinator.md does not explain `{code}` ({file})");
+        }
+    }
+    assert!(codes > 50, "only {codes} codes were found");
+    Ok(())
+}

@@ -176,7 +176,7 @@ fn what_cannot_be_released_is_refused_with_its_reason_and_nothing_is_spent() {
     let other = home.path().join("lt/operators/a.key");
     let other = other.to_string_lossy().into_owned();
     let stranger = refused(no, &["release", "--cohort", COHORT, "--to", "LT", "--as", &other]);
-    assert_eq!(stranger, ("other-credential".into(), Some(3)));
+    assert_eq!(stranger, ("not-staff".into(), Some(3)));
     json(no, &["release", "--cohort", COHORT, "--to", "LT"]);
     assert_eq!(ask("2026-H1", "LT"), ("budget-overlap".into(), Some(3)));
     for misspelt in [["show", "XX"], ["corridor", "LT"], ["show", "--cohort"]] {

@@ -1,7 +1,8 @@
 //! `varde alert draft`
 
 use super::staff::As;
-use super::{connect, decision, read_code};
+use super::{connect_for, decision, read_code};
+use crate::client;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::files;
@@ -75,7 +76,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
     let staff = args.staff.open(context)?;
     let mut request = request(&args, context.now()?)?;
     request.act = Some(staff.sign(Verb::Draft, about_draft(&request), context)?);
-    let reply = connect(context).await?.draft(request).await?.into_inner();
+    let reply = connect_for(context, client::COUNTING).await?.draft(request).await?.into_inner();
     let cautions = reply.state.unwrap_or_default().cautions;
     if context.render.is_json() {
         let warnings = decision::warnings(&cautions);

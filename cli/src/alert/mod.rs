@@ -14,6 +14,7 @@ use crate::client;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use clap::Subcommand;
+use std::time::Duration;
 use tonic::transport::Channel;
 use varde_proto::id::AlertId;
 use varde_proto::time::Timestamp;
@@ -62,7 +63,11 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
 }
 
 async fn connect(context: &Context) -> Result<AlertsClient<Channel>, Failure> {
-    Ok(AlertsClient::new(client::connect(context).await?))
+    connect_for(context, Duration::ZERO).await
+}
+
+async fn connect_for(context: &Context, work: Duration) -> Result<AlertsClient<Channel>, Failure> {
+    Ok(AlertsClient::new(client::connect_for(context, work).await?))
 }
 
 /// An id on the command line.

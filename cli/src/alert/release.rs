@@ -1,7 +1,7 @@
 //! `varde alert release`
 
 use super::staff::{As, digest};
-use super::{connect, decision, read_id};
+use super::{connect_for, decision, read_id};
 use crate::context::Context;
 use crate::delivery::{self, Wait};
 use crate::failure::{Exit, Failure};
@@ -50,7 +50,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
 
 async fn released(args: &Args, context: &Context) -> Result<(Vec<Caution>, Vec<Delivery>), Failure> {
     let staff = args.staff.open(context)?;
-    let mut node = connect(context).await?;
+    let mut node = connect_for(context, args.wait.time()).await?;
     let id = args.id.to_string();
     let seen = node.preview(PreviewRequest { id: id.clone() }).await?.into_inner();
     let about = about_release(digest(&seen.digest)?, &args.to);

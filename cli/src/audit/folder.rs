@@ -2,6 +2,7 @@
 
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::owner;
 use indicatif::ProgressBar;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -19,6 +20,9 @@ impl Folder {
     /// Opens a folder; one without any of a bundle's first pages is a mistake in the arguments.
     pub(super) fn open(root: &Path, context: &Context) -> Result<Self, Failure> {
         let unreadable = |error: io::Error| {
+            if error.kind() == io::ErrorKind::PermissionDenied {
+                return owner::denied(root);
+            }
             Failure::usage(format!("cannot read {}: {error}", root.display()))
                 .next("look at the path; `varde log export --out DIR` makes a bundle")
                 .reason("unreadable")

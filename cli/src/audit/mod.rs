@@ -15,7 +15,9 @@ use clap::Subcommand;
 /// What to audit.
 #[derive(Debug, clap::Args)]
 #[command(arg_required_else_help = true)]
-#[command(after_help = "Exit codes: 0 nothing is wrong (notes may be shown), 1 our fault, 2 usage, 3 findings.")]
+#[command(after_help = "Examples:\n  varde audit verify no.bundle --trust no.descriptor\n  \
+    varde audit reconcile no.bundle ee.bundle\n\n\
+    Exit codes: 0 nothing is wrong (notes may be shown), 1 our fault, 2 usage, 3 findings.")]
 pub(crate) struct Args {
     #[command(subcommand)]
     verb: Verb,

@@ -10,10 +10,11 @@ use varde_proto::limits;
 
 /// Which receipt of which bundle.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  varde audit receipt no.bundle --from EE --class 2 --seq 1 > ee.tlog-proof\n  \
+#[command(after_help = "Examples:\n  varde audit receipt no.bundle --from EE --class 2 --seq 1 > ee.tlog-proof\n  \
     varde audit proof ee.tlog-proof --policy ee.bundle/policy\n\n\
     Classes: 1 urgent, 2 alert, 3 summary and budget; `varde log show` names an item as class/number.\n\
-    What comes out is as the bundle holds it; `varde audit proof` verifies it.")]
+    What comes out is as the bundle holds it; `varde audit proof` verifies it. With --json it is the text `proof` of a\n\
+    document.")]
 pub(crate) struct Args {
     /// The bundle of the node that sent the item
     #[arg(value_name = "DIR")]
@@ -36,6 +37,10 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     let receipt = audit::receipt(&folder, from, class, seq);
     folder.done();
     match receipt.map_err(|error| folder::unreadable(folder.root(), &error))? {
+        Some(proof) if context.render.is_json() => context.render.document(&serde_json::json!({
+            "bundle": bundle, "from": from.to_string(), "class": class, "seq": seq,
+            "proof": String::from_utf8_lossy(&proof),
+        }))?,
         Some(proof) => context.render.bytes(&proof),
         None => {
             return Err(Failure::usage(format!(

@@ -1,4 +1,5 @@
-//! `--trust`: whom the reader already knows, as a fingerprint or as a descriptor file.
+//! `--trust`: whom the reader already knows. 64 hex digits are a fingerprint; anything else is the path of a descriptor file,
+//! from the folder that the reader stands in.
 
 use crate::failure::Failure;
 use crate::files;
@@ -19,6 +20,12 @@ fn identity(value: &str) -> Result<Trusted, Failure> {
     }
     if value.len() == 64 && value.bytes().all(|b| b.is_ascii_hexdigit()) {
         return Err(wrong(value, "a fingerprint is written in lower case"));
+    }
+    if std::fs::exists(value).is_ok_and(|there| !there) {
+        return Err(wrong(
+            value,
+            "neither a fingerprint (64 hex digits) nor a file, seen from the folder you stand in",
+        ));
     }
     let text = files::read_text(Path::new(value), limits::ARMOR_BYTES)?;
     let descriptor = Descriptor::open_text(&text).map_err(|bad| wrong(value, &bad.to_string()))?;

@@ -46,7 +46,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
     let mut parts = LogClient::new(channel).export(request).await?.into_inner();
     let mut folder = Folder::make(&out)?;
     let bar = context.render.progress(0, "files");
-    while let Some(part) = parts.message().await? {
+    while let Some(part) = client::next(&mut parts, context).await? {
         bar.set_length(bar.length().unwrap_or(0) + u64::from(part.last));
         bar.inc(u64::from(part.last));
         folder.write(part)?;

@@ -11,6 +11,7 @@ use clap::Subcommand;
 /// What to do with the log.
 #[derive(Debug, clap::Args)]
 #[command(arg_required_else_help = true)]
+#[command(after_help = "Examples:\n  varde log show --dir ./no\n  varde log export --dir ./no --out no.bundle")]
 pub(crate) struct Args {
     #[command(subcommand)]
     verb: Verb,

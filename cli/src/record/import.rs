@@ -3,11 +3,12 @@
 use super::rows::{Next, Rows};
 use super::source::{Format, Header, Line, Lines, NoHeader, Reader, explain};
 use super::tally::Tally;
+use super::trouble;
 use crate::client;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use indicatif::ProgressBar;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
@@ -54,12 +55,13 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
     let mut node = RecordsClient::new(client::connect(context).await?);
     let mut tally = Tally::new(context.render, args.report.as_deref())?;
     let rehearse = args.dry_run || args.strict;
-    let rehearsed = transfer(&mut rows.0, &mut node, &mut tally, context, rehearse).await?;
+    let rehearsed = transfer(&mut rows.0, &mut node, &mut tally, &Way { args: &args, context, rehearse }).await?;
     let stops = args.strict && tally.refused > 0;
     if args.strict && !args.dry_run && !stops {
         let mut again = open(&args)?.0;
         tally = tally.again();
-        let stored = transfer(&mut again, &mut node, &mut tally, context, false).await?;
+        let stored =
+            transfer(&mut again, &mut node, &mut tally, &Way { args: &args, context, rehearse: false }).await?;
         if stored.digest != rehearsed.digest {
             return Err(Failure::refused(format!("{} changed while it was read", args.file.display()))
                 .means(format!("{} records were added from what it held the second time", tally.added))
@@ -75,26 +77,25 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
 
 /// The file past its header, and the columns that the format does not use.
 fn open(args: &Args) -> Result<(Rows, Vec<String>), Failure> {
-    let mut lines = Lines::open(&args.file).map_err(|e| unreadable(&args.file, 0, &e))?;
-    let first = match lines.next().map_err(|e| unreadable(&args.file, 0, &e))? {
+    let no_header = |why: &str| trouble::no_header(&args.file, args.format, why);
+    let unopened = |error: std::io::Error| trouble::unopened(&args.file, &error);
+    let mut lines = Lines::open(&args.file).map_err(unopened)?;
+    let first = match lines.next().map_err(unopened)? {
         Some(Line::Bytes(line)) => line,
-        Some(Line::TooLong) => return Err(no_header(args, "its first line is longer than 64 KiB")),
-        None => return Err(no_header(args, "it is empty")),
+        Some(Line::TooLong) => return Err(no_header("its first line is longer than 64 KiB")),
+        None => return Err(trouble::empty(&args.file)),
     };
     let knows = |name: &str| args.format.knows(name);
     let header = Header::read(&first, knows).map_err(|bad| match bad {
-        NoHeader::Utf16 => no_header(args, "it is written in UTF-16; save it as UTF-8"),
-        NoHeader::NotText => no_header(args, "its first line is no UTF-8 text"),
-        NoHeader::Twice(name) => no_header(args, &format!("the column {name} stands there twice")),
-        NoHeader::NoneKnown => no_header(args, "its first line names none of the format's columns"),
+        NoHeader::Utf16 => no_header("it is written in UTF-16; save it as UTF-8"),
+        NoHeader::NotText => no_header("its first line is no UTF-8 text"),
+        NoHeader::Twice(name) => no_header(&format!("the column {name} stands there twice")),
+        NoHeader::NoneKnown => no_header("its first line names none of the format's columns"),
     })?;
     let needs = args.format.needs();
     if !header.names.iter().any(|name| needs.iter().any(|need| need.eq_ignore_ascii_case(name))) {
         let needed = needs.join(" or ");
-        return Err(no_header(
-            args,
-            &format!("it has no column {needed}, without which nobody is known to be a child"),
-        ));
+        return Err(no_header(&format!("it has no column {needed}, without which nobody is known to be a child")));
     }
     let unused = header.names.iter().filter(|name| !knows(name)).cloned().collect();
     Ok((Rows::new(lines, Reader::new(args.format, header)), unused))
@@ -107,67 +108,94 @@ struct Passage {
     digest: [u8; 32],
 }
 
+/// One passage over the file.
+struct Way<'a> {
+    args: &'a Args,
+    context: &'a Context,
+    /// Nothing is stored.
+    rehearse: bool,
+}
+
+/// What is said with the node during a passage.
+struct Talk<'a> {
+    batches: mpsc::Sender<ImportBatch>,
+    answers: Streaming<ImportAnswer>,
+    under_way: usize,
+    context: &'a Context,
+}
+
 /// Sends every row, takes every answer.
 async fn transfer(
     rows: &mut Rows,
     node: &mut RecordsClient<Channel>,
     tally: &mut Tally,
-    context: &Context,
-    rehearse: bool,
+    way: &Way<'_>,
 ) -> Result<Passage, Failure> {
     let (batches, stream) = mpsc::channel(UNDER_WAY);
-    let mut answers = node.import(ReceiverStream::new(stream)).await?.into_inner();
-    let bar = context.render.progress(rows.lines().progress().1, "bytes");
-    let outcome = converse(rows, batches, &mut answers, tally, &bar, rehearse).await;
+    let answers = node.import(ReceiverStream::new(stream)).await?.into_inner();
+    let bar = way.context.render.progress(rows.lines().progress().1, "bytes");
+    let talk = Talk { batches, answers, under_way: 0, context: way.context };
+    let outcome = converse(rows, talk, tally, &bar, way).await;
     bar.finish_and_clear();
     outcome.map(|()| Passage { lines: rows.lines().number().saturating_sub(1), digest: rows.digest() })
 }
 
 async fn converse(
     rows: &mut Rows,
-    batches: mpsc::Sender<ImportBatch>,
-    answers: &mut Streaming<ImportAnswer>,
+    mut talk: Talk<'_>,
     tally: &mut Tally,
     bar: &ProgressBar,
-    rehearse: bool,
+    way: &Way<'_>,
 ) -> Result<(), Failure> {
-    let mut under_way = 0;
     loop {
-        let Next { batch, refused, repeated } =
-            rows.next(rehearse).map_err(|e| damaged(rows.lines().number(), tally.added, &e))?;
+        let Next { batch, refused, repeated } = match rows.next(way.rehearse) {
+            Ok(next) => next,
+            Err(error) => {
+                // What was sent is answered first, so that the number of records kept is exact.
+                talk.settle(1, tally).await?;
+                return Err(trouble::damaged(&way.args.file, rows.lines().number(), tally, way.rehearse, &error));
+            }
+        };
         let end = batch.rows.is_empty() && refused.is_empty();
         tally.known += repeated;
         for refused in refused {
             tally.fault(refused.line, &refused.fault)?;
         }
         bar.set_position(rows.lines().progress().0);
-        if !batch.rows.is_empty() && batches.send(batch).await.is_ok() {
-            under_way += 1;
+        if !batch.rows.is_empty() && talk.batches.send(batch).await.is_ok() {
+            talk.under_way += 1;
         }
-        // An answer that fails says why the node stopped listening.
-        while under_way >= if end { 1 } else { UNDER_WAY } {
-            take_answer(answers, tally).await?;
-            under_way -= 1;
-        }
+        talk.settle(if end { 1 } else { UNDER_WAY }, tally).await?;
         if end {
             return Ok(());
         }
     }
 }
 
-async fn take_answer(answers: &mut Streaming<ImportAnswer>, tally: &mut Tally) -> Result<(), Failure> {
-    let Some(ImportAnswer { added, known, refused }) = answers.message().await? else {
-        return Err(Failure::not_ready("the node ended the import")
-            .means(format!("{} records were added before", tally.added))
-            .next("import the same file again: nothing is taken twice")
-            .reason("import-ended"));
-    };
-    tally.added += added;
-    tally.known += known;
-    for row in refused {
-        tally.refuse(row.line, &row.column, "checked by the node", &row.reason)?;
+impl Talk<'_> {
+    /// Takes answers until fewer than `most` are outstanding. One that fails says why the node stopped listening.
+    async fn settle(&mut self, most: usize, tally: &mut Tally) -> Result<(), Failure> {
+        while self.under_way >= most {
+            self.take_answer(tally).await?;
+            self.under_way -= 1;
+        }
+        Ok(())
     }
-    Ok(())
+
+    async fn take_answer(&mut self, tally: &mut Tally) -> Result<(), Failure> {
+        let Some(ImportAnswer { added, known, refused }) = client::next(&mut self.answers, self.context).await? else {
+            return Err(Failure::not_ready("the node ended the import")
+                .means(format!("{} records were added before", tally.added))
+                .next("import the same file again: nothing is taken twice")
+                .reason("import-ended"));
+        };
+        tally.added += added;
+        tally.known += known;
+        for row in refused {
+            tally.refuse(row.line, &row.column, "checked by the node", &row.reason)?;
+        }
+        Ok(())
+    }
 }
 
 fn show(
@@ -199,27 +227,11 @@ fn show(
         |(reason, count): &(&str, u64)| [format!("  {reason}"), count.to_string(), explain(reason).to_owned()];
     rows.extend(reasons.iter().map(refused));
     context.render.table(["rows", "number", "meaning"], rows);
+    if lines == 0 {
+        context.render.talk("The file has a header and no lines under it: there was nothing to take.");
+    }
     if !stored {
         context.render.talk(if args.dry_run { "dry run: nothing was stored" } else { "--strict: nothing was stored" });
     }
     Ok(())
-}
-
-fn no_header(args: &Args, why: &str) -> Failure {
-    Failure::usage(format!("{} is no {} file: {why}", args.file.display(), args.format.word()))
-        .means("nothing was stored")
-        .next("look at --format and at the file's first line; docs/records.md names the columns")
-        .reason("no-header")
-}
-
-fn unreadable(path: &Path, line: u64, error: &std::io::Error) -> Failure {
-    let place = if line == 0 { String::new() } else { format!(" after line {line}") };
-    Failure::usage(format!("cannot read {}{place}: {error}", path.display())).reason("unreadable")
-}
-
-fn damaged(line: u64, added: u64, error: &std::io::Error) -> Failure {
-    Failure::usage(format!("the file cannot be read after line {line}: {error}"))
-        .means(format!("{added} records were added before; rows on their way may be stored too"))
-        .next("mend the file, then import it again: nothing is taken twice")
-        .reason("unreadable")
 }

@@ -4,6 +4,7 @@ mod import;
 mod rows;
 mod source;
 mod tally;
+mod trouble;
 
 use crate::client;
 use crate::context::Context;

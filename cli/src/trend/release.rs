@@ -5,7 +5,7 @@ use crate::client;
 use crate::context::Context;
 use crate::delivery::{self, Delivered, Wait};
 use crate::failure::{Exit, Failure};
-use crate::staff::{As, Credential};
+use crate::staff::As;
 use serde::Serialize;
 use varde_proto::draft::act::{self, Verb};
 use varde_proto::id::hex;
@@ -73,10 +73,10 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
         wait_ms: wait.milliseconds(),
         act: None,
     };
-    let act = Credential::open(&credential, context)?.sign(Verb::Release, act::about_trend(&bare), context)?;
+    let act = credential.open(context)?.sign(Verb::Release, act::about_trend(&bare), context)?;
     let request = TrendReleaseRequest { act: Some(act), ..bare };
     let released = async {
-        let channel = client::connect(context).await?;
+        let channel = client::connect_for(context, client::COUNTING + wait.time()).await?;
         Ok(TrendsClient::new(channel).release(request).await?.into_inner())
     };
     let TrendReleaseReply { edition, first, deliveries } = wait.hold(LOOK, released).await?;
