@@ -172,6 +172,13 @@ async fn a_receipt_in_a_bundle_is_a_proof_that_stands_alone() {
     let packed = &bundle["receipts/varde.example/ee/1/2/000"];
     let receipts = varde_proto::log::tiles::read_bundle(packed).unwrap();
     assert_eq!(receipts.len(), 4);
+    let root = dir.path().join("no.bundle");
+    on_disk(&bundle, &root);
+    let take = ["audit", "receipt", root.to_str().unwrap(), "--from", "EE", "--class", "2", "--seq", "1"];
+    let document = varde(&[&take[..], &["--json"]].concat()).json(0).unwrap();
+    assert_eq!(document["proof"].as_str().map(str::as_bytes), Some(receipts[0]));
+    assert_eq!((document["from"].as_str(), document["class"].as_u64()), (Some("EE"), Some(2)));
+    assert_eq!(varde(&take).ok().unwrap().as_bytes(), receipts[0]);
     let (file, policy) = (dir.path().join("a.tlog-proof"), dir.path().join("policy"));
     std::fs::write(&file, receipts[0]).unwrap();
     let vkey = varde_proto::log::head::log_vkey(ee.origin(), &ee.keys[1].public()).unwrap();

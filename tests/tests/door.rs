@@ -114,6 +114,9 @@ async fn a_stream_that_falls_silent_has_a_deadline() {
         let outcome = varde(dir.path(), args);
         assert_eq!((outcome.code, error(&outcome)["reason"].as_str()), (Some(75), Some("no-answer")), "{outcome:?}");
     }
+    let again = dir.path().join("again.bundle").to_string_lossy().into_owned();
+    let broken = error(&varde(dir.path(), &["log", "export", "--out", &again]));
+    assert!(broken["means"].as_str().unwrap().contains("again.bundle is no bundle"), "{broken}");
     serving.abort();
 }
 

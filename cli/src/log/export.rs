@@ -46,7 +46,11 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
     let mut parts = LogClient::new(channel).export(request).await?.into_inner();
     let mut folder = Folder::make(&out)?;
     let bar = context.render.progress(0, "files");
-    while let Some(part) = client::next(&mut parts, context).await? {
+    let broken = |failure: Failure| {
+        let means = format!("what lies in {} is no bundle, and nothing was changed at the node", out.display());
+        failure.means(means).next("remove it, see whether the node still answers (`varde status`), then try again")
+    };
+    while let Some(part) = client::next(&mut parts, context).await.map_err(broken)? {
         bar.set_length(bar.length().unwrap_or(0) + u64::from(part.last));
         bar.inc(u64::from(part.last));
         folder.write(part)?;

@@ -172,6 +172,15 @@ async fn converse(
     }
 }
 
+/// A node that fell silent may have stored what it was sent; nobody needs to find out which.
+fn again(failure: Failure) -> Failure {
+    if failure.exit() != Exit::NotReady {
+        return failure;
+    }
+    failure
+        .next("see whether the node answers (`varde status`), then import the same file again: nothing is taken twice")
+}
+
 impl Talk<'_> {
     /// Takes answers until fewer than `most` are outstanding. One that fails says why the node stopped listening.
     async fn settle(&mut self, most: usize, tally: &mut Tally) -> Result<(), Failure> {
@@ -183,7 +192,9 @@ impl Talk<'_> {
     }
 
     async fn take_answer(&mut self, tally: &mut Tally) -> Result<(), Failure> {
-        let Some(ImportAnswer { added, known, refused }) = client::next(&mut self.answers, self.context).await? else {
+        let Some(ImportAnswer { added, known, refused }) =
+            client::next(&mut self.answers, self.context).await.map_err(again)?
+        else {
             return Err(Failure::not_ready("the node ended the import")
                 .means(format!("{} records were added before", tally.added))
                 .next("import the same file again: nothing is taken twice")
