@@ -11,7 +11,7 @@ use varde_proto::audit::{self, Finding, Given, Incomparable, Severity, codes};
 #[command(after_help = "Examples:\n  varde audit reconcile no.bundle ee.bundle\n  \
     varde audit reconcile no.bundle ee.bundle --trust no.descriptor --trust ee.descriptor --json\n\n\
     Who holds the other side's receipt or head holds its signature: that decides who is to explain what.\n\n\
-    Exit codes: 0 they agree, 3 something is found, 2 they cannot be compared (two countries that exchanged nothing, two\n\
+    Exit codes: 0 they agree, 3 something is found, 2 they cannot be compared (two countries that do not know each other, two\n\
     networks, one country twice, an export made for somebody else) and nothing else is found.")]
 pub(crate) struct Args {
     /// A folder with a bundle

@@ -177,6 +177,9 @@ codes! {
     /// A policy that asks for no witness.
     UNWITNESSED = Note "unwitnessed" "L1" "compare the head with one that somebody else holds of this log";
 
+    /// Two logs that know each other agree that there was nothing between them.
+    NOTHING_EXCHANGED = Note "nothing-exchanged" ""
+        "if the two countries say otherwise, ask both for newer bundles";
     /// The receiver's time is far before the sender's.
     CLOCK_SKEW = Note "clock-skew" "" "compare the two nodes' clocks";
 }

@@ -59,13 +59,18 @@ pub(super) fn between(a: &Log, b: &Log) -> Option<Incomparable> {
             return Some(Incomparable::new(why, next));
         }
     }
-    if !names_items_of(a, b) && !names_items_of(b, a) {
+    if exchanged_nothing(a, b) && !(a.peers.get(&b.origin).is_some() && b.peers.get(&a.origin).is_some()) {
         let (a, b) = (a.origin.node(), b.origin.node());
-        let why = format!("neither log has an item to or from the other, so {a} and {b} have exchanged nothing");
-        let next = "give the bundles of two countries that exchanged something, or newer ones";
+        let why = format!("{a} and {b} have exchanged nothing, and did not both know each other");
+        let next = "give the bundles of two countries that exchange with each other, or newer ones";
         return Some(Incomparable::new(why, next));
     }
     None
+}
+
+/// Whether neither log has an item to or from the other. Between peers that know each other, that is what the two logs agree on.
+pub(super) fn exchanged_nothing(a: &Log, b: &Log) -> bool {
+    !names_items_of(a, b) && !names_items_of(b, a)
 }
 
 fn names_items_of(log: &Log, other: &Log) -> bool {

@@ -30,6 +30,10 @@ pub fn reconcile(a: &Audit, b: &Audit) -> Vec<Finding> {
             if comparable::between(a, b).is_none() {
                 Side { own: a, other: b, of_own: of_a, of_other: of_b }.compare(&mut out);
                 Side { own: b, other: a, of_own: of_b, of_other: of_a }.compare(&mut out);
+                if comparable::exchanged_nothing(a, b) {
+                    let text = format!("{} and {} know each other, and neither log has an item", a.origin, b.origin);
+                    out.add(Finding::new(codes::NOTHING_EXCHANGED, text));
+                }
             }
         }
     }

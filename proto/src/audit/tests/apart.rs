@@ -68,16 +68,16 @@ fn bundles_that_do_not_belong_together_say_why() {
 }
 
 #[test]
-fn peers_that_pinned_each_other_and_sent_nothing_have_nothing_to_compare() {
+fn peers_that_pinned_each_other_and_sent_nothing_agree_on_that() {
     let (mut no, mut lt) = (Country::new("no", 1), Country::new("lt", 21));
     let (before_no, before_lt) = (no.clone(), lt.clone());
     no.pin(&before_lt);
     lt.pin(&before_no);
     no.witnessed.insert(lt.origin(), lt.newest());
-    assert!(only_reason(&national(&no), &national(&lt)).contains("exchanged nothing"));
+    assert_eq!(names(&reconcile(&national(&no), &national(&lt))), ["nothing-exchanged"]);
     // A head that does not fit is found all the same.
     let other = without(&lt, |event| event.kind == Kind::AGREEMENT);
-    assert_eq!(names(&besides(&national(&no), &national(&other))), ["bundle-behind"]);
+    assert_eq!(names(&reconcile(&national(&no), &national(&other))), ["bundle-behind", "nothing-exchanged"]);
 }
 
 #[test]
