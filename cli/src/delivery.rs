@@ -30,15 +30,16 @@ impl Wait {
         self.wait.map_or(0, |wait| u32::try_from(wait.as_millis()).unwrap_or(u32::MAX))
     }
 
-    /// The whole conversation with the node within the wait and a little more, whatever the node does. `look` is the command
-    /// that says how it ended.
+    /// The whole conversation with the node within `work`, the wait and a little more, whatever the node does. `look` is the
+    /// command that says how it ended.
     pub(crate) async fn hold<T>(
         &self,
         look: &str,
+        work: Duration,
         conversation: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
         let Some(wait) = self.wait else { return conversation.await };
-        within(wait + GRACE, look, conversation).await
+        within(work + wait + GRACE, look, conversation).await
     }
 }
 
@@ -53,7 +54,7 @@ async fn within<T>(
 fn silent(most: Duration, look: &str) -> Failure {
     Failure::not_ready(format!("the node did not answer within {most:?}"))
         .means("it may be busy, or its disk slow or full. What it has begun it finishes: this may be released or not")
-        .next(format!("{look} shows what became of it; running the same command again does no harm"))
+        .next(format!("look first: {look} shows what became of it"))
         .reason("no-answer")
 }
 

@@ -19,7 +19,7 @@ pub(crate) fn denied(path: &Path) -> Failure {
     }
     let owner = name(found.uid());
     failure
-        .means(format!("{shown} belongs to the user {owner}; only that user, and root, may use it"))
+        .means(format!("{shown} belongs to the user {owner}"))
         .next(format!("run this command as that user, for example with `sudo -u {owner} varde ...`"))
 }
 

@@ -61,7 +61,7 @@ fn a_node_that_stands_still_cannot_hold_up_a_release_beyond_its_wait() {
     no.start().unwrap();
     let pid = no.pid().and_then(|pid| Pid::from_raw(pid.try_into().unwrap())).unwrap();
     kill_process(pid, Signal::STOP).unwrap();
-    let held = refused(&no, &["release", "--cohort", COHORT, "--to", "LT", "--wait", "1ms"]);
+    let held = refused(&no, &["release", "--cohort", COHORT, "--to", "LT", "--wait", "1ms", "--patience", "2000"]);
     kill_process(pid, Signal::CONT).unwrap();
     assert_eq!(held, ("no-answer".into(), Some(75)));
 }

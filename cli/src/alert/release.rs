@@ -5,6 +5,7 @@ use super::{connect_for, decision, read_id};
 use crate::context::Context;
 use crate::delivery::{self, Wait};
 use crate::failure::{Exit, Failure};
+use std::time::Duration;
 use varde_proto::draft::act::{Verb, about_release};
 use varde_proto::id::{AlertId, NodeId};
 use varde_proto::wire::operator::{Caution, Delivery, PreviewRequest, ReleaseRequest};
@@ -34,7 +35,7 @@ pub(crate) struct Args {
 /// Signs the release, sends it, says what became of it.
 pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     let look = format!("`varde alert show {}`", args.id);
-    let (cautions, deliveries) = args.wait.hold(&look, released(&args, context)).await?;
+    let (cautions, deliveries) = args.wait.hold(&look, Duration::ZERO, released(&args, context)).await?;
     if context.render.is_json() {
         let list: Vec<_> = deliveries.iter().map(delivery).collect();
         context.render.document(&serde_json::json!({

@@ -33,11 +33,12 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     let between = audit::reconcile(&a, &b);
     let reason = audit::incomparable(&a, &b);
     let findings = [&a.findings[..], &b.findings, &between].concat();
-    if let Some(reason) = reason.filter(|_| nothing_else(&findings)) {
-        return Err(not_compared(reason));
-    }
     show::between(&a, &b, &between, context);
-    show::findings(&findings, context)
+    let exit = show::findings(&findings, context)?;
+    match reason.filter(|_| nothing_else(&findings)) {
+        Some(reason) => Err(not_compared(reason, given.trusted.is_empty())),
+        None => Ok(exit),
+    }
 }
 
 /// Whether the only thing wrong is the choice of bundles. Whatever else is found comes first: a country that would rather
@@ -47,9 +48,10 @@ fn nothing_else(findings: &[Finding]) -> bool {
     findings.iter().filter(wrong).all(|finding| finding.code == codes::NOT_COMPARABLE)
 }
 
-fn not_compared(reason: Incomparable) -> Failure {
+fn not_compared(reason: Incomparable, unpinned: bool) -> Failure {
+    let unpinned = if unpinned { ", and whose they are was not checked (--trust)" } else { "" };
     Failure::usage(format!("cannot be compared: {}", reason.why))
-        .means("whether the two logs agree is not known; in each by itself nothing wrong was found")
+        .means(format!("whether the two logs agree is not known; in each by itself nothing wrong was found{unpinned}"))
         .next(reason.next)
         .reason("not-comparable")
 }

@@ -16,7 +16,6 @@ use clap::Subcommand;
 
 /// Trends.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  varde trend release --cohort 2025 --to LT,EE\n  varde trend corridor LT NO")]
 #[command(subcommand_required = true, arg_required_else_help = true)]
 #[command(
     after_help = "Examples:\n  varde trend release --cohort 2026-Q3 --to LT,EE\n  varde trend show NO --table recruited-in\n  \

@@ -79,7 +79,7 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
         let channel = client::connect_for(context, client::COUNTING + wait.time()).await?;
         Ok(TrendsClient::new(channel).release(request).await?.into_inner())
     };
-    let TrendReleaseReply { edition, first, deliveries } = wait.hold(LOOK, released).await?;
+    let TrendReleaseReply { edition, first, deliveries } = wait.hold(LOOK, client::COUNTING, released).await?;
     let edition = edition.ok_or_else(|| Failure::ours("the node's answer names no release"))?;
     let rho = Rho::from_nano(edition.rho_nano).to_string();
     if context.render.is_json() {

@@ -158,6 +158,9 @@ codes! {
     /// One side pinned the other under another identity or log key than its genesis has.
     PEER_MISIDENTIFIED = Finding "peer-misidentified" "L6"
         "ask the coordinator whose fingerprint was compared; nothing that it shows of that peer's signatures counts";
+    /// The bundle is of another log of a country than the one that the other side exchanged with.
+    ANOTHER_LOG = Finding "another-log" "L6"
+        "ask the country for the bundle of the log that its peer names, and why there are two";
     /// The two ends name different items under one number.
     ITEM_DIFFERS = Finding "item-differs" "L3" "ask the receiving side for the proof with which it came";
     /// A file that is not a tlog-proof.

@@ -13,6 +13,7 @@
 use super::codes;
 use super::finding::{Finding, Findings};
 use super::{Audit, Log};
+use crate::id::Origin;
 use crate::identity::mode;
 
 /// Why two bundles cannot be compared.
@@ -60,7 +61,7 @@ pub(super) fn between(a: &Log, b: &Log) -> Option<Incomparable> {
         }
     }
     if exchanged_nothing(a, b) && !(a.peers.get(&b.origin).is_some() && b.peers.get(&a.origin).is_some()) {
-        let (a, b) = (a.origin.node(), b.origin.node());
+        let (a, b) = (&a.origin, &b.origin);
         let why = format!("{a} and {b} have exchanged nothing, and did not both know each other");
         let next = "give the bundles of two countries that exchange with each other, or newer ones";
         return Some(Incomparable::new(why, next));
@@ -90,6 +91,20 @@ pub(super) fn one_log(a: &Log, b: &Log, out: &mut Findings) {
         let code = if long.size() == size { codes::SPLIT_VIEW } else { codes::REWRITTEN };
         let text = format!("the two bundles of {} differ in their first {} leaves", a.origin, size.0);
         out.add(Finding::new(code, text).of(&a.origin));
+    }
+}
+
+/// A country of which `holder` knows another log than this one: whatever was exchanged stands in that one.
+pub(super) fn another_log(log: &Log, holder: &Log, out: &mut Findings) {
+    let (network, node) = (log.origin.network(), log.origin.node());
+    let of_the_country =
+        |origin: &&Origin| origin.network() == network && origin.node() == node && **origin != log.origin;
+    if holder.peers.get(&log.origin).is_none()
+        && let Some(known) = holder.peers.origins().find(of_the_country)
+    {
+        let text =
+            format!("{} knows {known} and not {}: ask {node} for the bundle of that log", holder.origin, log.origin);
+        out.add(Finding::new(codes::ANOTHER_LOG, text).of(&log.origin).with(&holder.origin));
     }
 }
 

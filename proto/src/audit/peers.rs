@@ -39,6 +39,11 @@ impl Peers {
         self.get(origin).filter(|peer| peer.present)
     }
 
+    /// Every log that was ever pinned.
+    pub(super) fn origins(&self) -> impl Iterator<Item = &Origin> {
+        self.0.keys()
+    }
+
     /// Whether a peer was ever pinned under another identity or log key than its own genesis has.
     pub(super) fn misidentifies(&self, genesis: &Genesis) -> bool {
         let keys = genesis.keys();

@@ -27,6 +27,8 @@ pub fn reconcile(a: &Audit, b: &Audit) -> Vec<Finding> {
             let (of_a, of_b) = (heads(a, b, &mut out), heads(b, a, &mut out));
             comparable::renamed(a, b, &mut out);
             comparable::renamed(b, a, &mut out);
+            comparable::another_log(a, b, &mut out);
+            comparable::another_log(b, a, &mut out);
             if comparable::between(a, b).is_none() {
                 Side { own: a, other: b, of_own: of_a, of_other: of_b }.compare(&mut out);
                 Side { own: b, other: a, of_own: of_b, of_other: of_a }.compare(&mut out);

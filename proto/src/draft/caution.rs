@@ -9,6 +9,8 @@ use crate::vocabulary::PersonalDataLevel;
 pub enum Caution {
     /// It says what the template says.
     AsTemplate,
+    /// It is about one child, and its sharing decision is the template's, though its content is not.
+    DecidedAsTemplate,
     /// It is about one child, and its sharing decision says nothing.
     NothingDecided,
 }
@@ -18,6 +20,7 @@ impl Caution {
     pub fn code(self) -> &'static str {
         match self {
             Self::AsTemplate => "as-template",
+            Self::DecidedAsTemplate => "decided-as-template",
             Self::NothingDecided => "nothing-decided",
         }
     }
@@ -28,6 +31,10 @@ impl Caution {
             Self::AsTemplate => {
                 "this is the template as it was shipped; edit it first. What it says is invented, and whoever receives it \
                  would act on it. Change `content` in the file and draft it again"
+            }
+            Self::DecidedAsTemplate => {
+                "the sharing decision of this draft is the template's: invented, and nobody's. If it happens to be right, \
+                 leave it; otherwise write into `decision` what was really decided and draft it again"
             }
             Self::NothingDecided => {
                 "the sharing decision of this draft is empty. It does not say why less would not do, who considered the \
@@ -43,8 +50,12 @@ impl Draft {
     pub fn cautions(&self) -> Vec<Caution> {
         let template = self.fields.is_empty() && template::is_invented(&self.content.subject);
         let one_child = self.content.personal_data_level == PersonalDataLevel::L1;
-        let seen =
-            [(template, Caution::AsTemplate), (one_child && self.decision.says_nothing(), Caution::NothingDecided)];
+        let by_hand = self.fields.is_empty() && self.decision.bare() == template::decision(self.content.subject.kind());
+        let seen = [
+            (template, Caution::AsTemplate),
+            (one_child && by_hand && !template, Caution::DecidedAsTemplate),
+            (one_child && self.decision.says_nothing(), Caution::NothingDecided),
+        ];
         seen.into_iter().filter_map(|(holds, caution)| holds.then_some(caution)).collect()
     }
 }

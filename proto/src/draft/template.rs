@@ -49,7 +49,8 @@ fn subject(kind: AlertKind) -> Option<Subject> {
     }
 }
 
-fn decision(kind: AlertKind) -> Decision {
+/// What a template decides: as invented as what it says.
+pub(super) fn decision(kind: AlertKind) -> Decision {
     use super::{ChildHeard, GuardianInformed, Necessity};
     let pattern = kind.level() == PersonalDataLevel::L0;
     let silent = Decision { best_interests_by: DeskRole::FOCAL_POINT, ..Decision::silent(pattern) };

@@ -267,7 +267,12 @@ fn a_template_is_known_again_until_what_it_says_is_changed() {
             AlertKind::ROUTE_CORRIDOR => ("\"LABOUR_EXPLOITATION\"", "\"FORCED_BEGGING\""),
             _ => ("\"MINIBUS\"", "\"COACH\""),
         };
-        assert!(drafted(&text.replace(said, edited)).cautions().is_empty(), "{kind}");
+        let edited = text.replace(said, edited);
+        let decided = edited.replace("\"INFORMED\"", "\"NOT_REACHED\"");
+        assert!(drafted(&decided).cautions().is_empty(), "{kind}");
+        let one_child = kind == AlertKind::MISSING_CHILD_POINTER;
+        let left = if one_child { vec![Caution::DecidedAsTemplate] } else { Vec::new() };
+        assert_eq!(drafted(&edited).cautions(), left, "{kind}: its decision is the template's");
         assert!(
             Draft { fields: draft().fields, ..drafted(&text) }.cautions().is_empty(),
             "{kind}: it came from records"

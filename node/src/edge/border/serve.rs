@@ -79,7 +79,6 @@ impl Exchange for Service {
             return Err(Trouble::incident(&Code::Unpinned).for_peer());
         };
         let node = peer.node();
-        fate.used();
         let Some(live) = self.registry.enter(node, side, &fate) else {
             return Err(Trouble::new(Class::Ask, "superseded", "another connection with this peer is kept").for_peer());
         };
@@ -87,6 +86,7 @@ impl Exchange for Service {
         if self.links.try_send(link).is_err() {
             return Err(Trouble::new(Class::Again, "busy", "this node stops, or takes no more links now").for_peer());
         }
+        fate.used();
         let reporter = self.reporter.clone();
         tokio::spawn(async move {
             ends.carry(request.into_inner(), live).await;

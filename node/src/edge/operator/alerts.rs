@@ -24,7 +24,7 @@ use varde_proto::wire::operator::*;
 /// Alerts that one call lists at most.
 const LISTED: usize = 1000;
 /// Twice the time in which pins are looked at.
-const TAKEN_UP: Duration = Duration::from_secs(2);
+const TAKEN_UP: Duration = Duration::from_secs(5);
 
 /// The service.
 pub fn alerts_service(node: Arc<Node>) -> AlertsServer<Service> {

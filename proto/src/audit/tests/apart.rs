@@ -134,3 +134,11 @@ fn a_log_under_another_name_mode_or_identity_does_not_hide_behind_it() {
     let behind = as_of(national(&no), "varde.example/no/1", Mode::Exercise, 1);
     assert_eq!(names(&besides(&behind, &national(&ee))), ["bundle-behind"]);
 }
+
+#[test]
+fn a_second_log_of_a_country_does_not_stand_in_for_the_one_that_its_peer_knows() {
+    let (_, ee) = two();
+    let fresh = as_of(national(&Country::new("lt", 21)), "varde.example/no/2", Mode::Test, 21);
+    assert_eq!(names(&besides(&fresh, &national(&ee))), ["another-log"]);
+    assert_eq!(names(&besides(&national(&ee), &fresh)), ["another-log"]);
+}
