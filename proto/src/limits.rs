@@ -87,6 +87,8 @@ pub const CONTACT_TOKEN_BYTES: usize = 10;
 pub const DRAFT_FILE_BYTES: usize = 64 * 1024;
 /// Bytes of a tlog-proof: a note, its path, and whatever another system puts into `extra`.
 pub const PROOF_BYTES: usize = 1024 * 1024;
+/// Bytes of a request to cosign (C2SP tlog-witness): a note, the size line, and 63 hashes of 45 bytes each.
+pub const ADD_CHECKPOINT_BYTES: usize = NOTE_BYTES + 4 * 1024;
 /// Bytes of a policy file.
 pub const POLICY_BYTES: usize = 256 * 1024;
 /// Logs, witnesses and groups (of each) in a policy; C2SP tlog-policy asks for 32 at least.

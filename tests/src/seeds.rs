@@ -15,6 +15,7 @@ use varde_proto::identity::{Acceptance, Descriptor, Endpoint, Genesis, Role, Rol
 use varde_proto::log::head::log_vkey;
 use varde_proto::log::tiles::{self, Tile, TileKind};
 use varde_proto::log::vkey::KeyMaterial;
+use varde_proto::log::witness::AddCheckpoint;
 use varde_proto::log::{Checkpoint, Head, Opening, TlogProof, Vkey, cosignature};
 use varde_proto::summary::{
     Act, Charge, Coverage, Edition, LedgerEntry, Release, ReleaseDraft, TableName, TrendSummary, family,
@@ -151,6 +152,11 @@ fn log(seeds: &mut Seeds, key: &SecretKey, alerts: &[Alert]) -> Result<(), Failu
     seeds.add("checkpoint", "head", text);
     let path = no.tree.inclusion(LogIndex(index), size).ok_or("a path")?;
     seeds.add("proof", "sent", TlogProof::of_leaf(&opening, LogIndex(index), path, head.note().clone()).write());
+    for (name, old) in [("first", 0), ("next", 1), ("again", size.0)] {
+        let path = no.tree.consistency(TreeSize(old), size).unwrap_or_default();
+        let request = AddCheckpoint::new(TreeSize(old), path, head.note().clone())?;
+        seeds.add("add_checkpoint", name, request.write());
+    }
 
     let empty = Checkpoint::new(no.origin.as_str(), TreeSize(0), Digest::of(b""))?;
     let line = cosignature::sign(&empty, "varde.example/witness/ee", 1_795_284_000, key).ok_or("a cosignature")?;

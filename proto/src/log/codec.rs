@@ -63,3 +63,15 @@ impl<'a> Fields<'a> {
         self.array().map(Digest)
     }
 }
+
+/// A reader of the lines before a format's blank line.
+pub(crate) struct Lines<'a>(pub(crate) &'a [u8]);
+
+impl<'a> Lines<'a> {
+    /// The next line without its newline; `None` where none ends in one, or it is not UTF-8.
+    pub(crate) fn next(&mut self) -> Option<&'a str> {
+        let (line, after) = self.0.split_at_checked(self.0.iter().position(|b| *b == b'\n')?)?;
+        self.0 = after.get(1..)?;
+        std::str::from_utf8(line).ok()
+    }
+}

@@ -1,6 +1,6 @@
 //! The exchange log: what a leaf commits to ([`event`], [`leaf`], [`chain`]), the Merkle tree over the leaves ([`merkle`],
-//! [`tree`], [`frontier`], [`tiles`]), its signed heads ([`vkey`], [`note`], [`checkpoint`], [`cosignature`], [`head`]), and what
-//! shows one leaf to a stranger ([`policy`], [`proof`]).
+//! [`tree`], [`frontier`], [`tiles`]), its signed heads ([`vkey`], [`note`], [`checkpoint`], [`cosignature`], [`head`]), what
+//! shows one leaf to a stranger ([`policy`], [`proof`]), and when a head is cosigned for others ([`witness`]).
 //!
 //! Out: where leaves are kept and when a head is signed (the node), and what a whole log proves ([`crate::audit`]).
 //! Hashing is RFC 6962's (RFC 9162, section 2.1); notes, checkpoints, proofs and policies are C2SP's, at the versions that
@@ -21,6 +21,7 @@ pub mod proof;
 pub mod tiles;
 pub mod tree;
 pub mod vkey;
+pub mod witness;
 
 pub use checkpoint::Checkpoint;
 pub use event::{Direction, Event, Kind};

@@ -4,7 +4,7 @@
 //! is believed only because it opens the leaf. A proof of another system may leave the entry out: then its reader must bring
 //! the entry, or learns that a tree was signed and nothing about what is in it.
 
-use super::codec::{base64, decimal, unbase64, unbase64_digest};
+use super::codec::{Lines, base64, decimal, unbase64, unbase64_digest};
 use super::leaf::Opening;
 use super::merkle::{self, BadProof};
 use super::note::{BadNote, Note};
@@ -72,28 +72,23 @@ impl TlogProof {
             return Err(BadForm::Oversized);
         }
         let rest = bytes.strip_prefix(HEADER.as_bytes()).and_then(|rest| rest.strip_prefix(b"\n"));
-        let mut rest = rest.ok_or(BadForm::Header)?;
-        let mut next = || {
-            let (line, after) = rest.split_at_checked(rest.iter().position(|b| *b == b'\n')?)?;
-            rest = after.get(1..)?;
-            std::str::from_utf8(line).ok()
-        };
-        let mut line = next().ok_or(BadForm::Index)?;
+        let mut lines = Lines(rest.ok_or(BadForm::Header)?);
+        let mut line = lines.next().ok_or(BadForm::Index)?;
         let mut extra = None;
         if let Some(text) = line.strip_prefix("extra ") {
             extra = Some(unbase64(text).ok_or(BadForm::Extra)?);
-            line = next().ok_or(BadForm::Index)?;
+            line = lines.next().ok_or(BadForm::Index)?;
         }
         let index = line.strip_prefix("index ").and_then(decimal).map(LogIndex).ok_or(BadForm::Index)?;
         let mut path = Vec::new();
         loop {
-            match next().ok_or(BadForm::Checkpoint)? {
+            match lines.next().ok_or(BadForm::Checkpoint)? {
                 "" => break,
                 _ if path.len() == limits::PROOF_HASHES => return Err(BadForm::Oversized),
                 hash => path.push(unbase64_digest(hash).ok_or(BadForm::Hash(path.len() + 1))?),
             }
         }
-        Ok(Self { extra, index, path, checkpoint: Note::parse(rest)? })
+        Ok(Self { extra, index, path, checkpoint: Note::parse(lines.0)? })
     }
 
     /// The opening in `extra`, if there is one of ours.

@@ -10,6 +10,7 @@ use varde_proto::identity::certificate::Certificate;
 use varde_proto::identity::{Acceptance, Descriptor, Genesis, PublicKey, SecretKey};
 use varde_proto::log::proof::Shown;
 use varde_proto::log::tiles::{self, Tile};
+use varde_proto::log::witness::{self, AddCheckpoint, KnownLog, Latest, Witness};
 use varde_proto::log::{Checkpoint, Event, Note, Opening, Policy, TlogProof, Vkey, cosignature, merkle, proof};
 use varde_proto::summary::{LedgerEntry, TrendSummary};
 use varde_proto::time::Timestamp;
@@ -24,7 +25,8 @@ pub struct Decoder {
 }
 
 /// All of them, in the order of their names.
-pub const ALL: [Decoder; 18] = [
+pub const ALL: [Decoder; 19] = [
+    Decoder { name: "add_checkpoint", run: add_checkpoint },
     Decoder { name: "alert", run: alert },
     Decoder { name: "armor", run: armor },
     Decoder { name: "budget", run: budget },
@@ -183,6 +185,33 @@ pub fn note(bytes: &[u8]) -> bool {
     let Ok(note) = Note::parse(bytes) else { return false };
     assert_eq!(note.write().as_bytes(), bytes);
     let _ = own_vkey().map(|vkey| note.verify(&[vkey]).is_ok());
+    true
+}
+
+/// A request to cosign, decided on by a witness that has seen nothing and by one that has seen what the request starts from.
+pub fn add_checkpoint(bytes: &[u8]) -> bool {
+    let Ok(request) = AddCheckpoint::parse(bytes) else { return false };
+    assert_eq!(request.write().as_bytes(), bytes);
+    let keys: Vec<Vkey> = own_vkey().into_iter().collect();
+    let wit = SecretKey::from_seed(&[8; 32].into());
+    let decide = |latest| {
+        let log = KnownLog { keys: &keys, extensions: true, latest };
+        witness::decide(&request, Some(log), Witness { name: "varde.example/witness/ee", key: &wit }, 1)
+    };
+    let checkpoint = request.checkpoint();
+    let next = Latest { size: checkpoint.size(), root: checkpoint.root() };
+    let root = Digest::NONE;
+    let starts = [Latest::NONE, next].into_iter().chain([1, 2, 3, 4].map(|size| Latest { size: TreeSize(size), root }));
+    for latest in starts {
+        let verdict = decide(latest);
+        let answer = witness::answer(&verdict);
+        assert!(answer.body.ends_with('\n') && answer.body.lines().count() == 1);
+        let Ok(cosigned) = verdict else { continue };
+        assert_eq!(cosigned.latest, next);
+        assert!(latest.root != Digest::NONE, "a tree was found to begin with a root that nobody can have");
+        assert!(cosigned.note.verify(&keys).is_ok());
+        assert!(cosignature::verify(request.note().text(), cosigned.line.signature(), &wit.public()) == Some(1));
+    }
     true
 }
 

@@ -8,6 +8,7 @@
 mod differential_notes;
 mod differential_proofs;
 mod differential_tree;
+mod differential_witness;
 mod golden;
 mod published_keys;
 mod published_merkle;
