@@ -33,6 +33,8 @@ pub const KEY_NAME_BYTES: usize = 255;
 pub const STORED_VALUE_BYTES: usize = 16 * 1024;
 /// Items sealed under one bucket key: the cost of an erasure is bounded by rewrapping this many keys.
 pub const BUCKET_ITEMS: u64 = 256;
+/// Leaves of padding in a row: what brings a size to the next multiple of 16.
+pub const PADS: u64 = 15;
 /// Classes of a channel: 0 local, 1 urgent, 2 alert, 3 summary and budget, 4 query, 5 control, 6 register.
 pub const CLASSES: u8 = 7;
 /// Bytes of an agency's name or reference in a record: longer texts are narratives, which have no place in it.

@@ -50,8 +50,19 @@ codes! {
     TILE_ALTERED = Finding "tile-altered" "L1" "the leaves are right and the tile is wrong: ask for the bundle again";
     /// The policy is not the one that the log names, or cannot be read.
     POLICY_DIFFERS = Finding "policy-differs" "L1" "ask the node's operator which policy is in force";
-    /// The newest head does not satisfy the log's own policy.
+    /// Leaves that the witnesses of the log's own policy had not cosigned after a day.
     NOT_WITNESSED = Finding "not-witnessed" "L1" "ask the witnesses whether they saw this head";
+    /// Leaves that the witnesses of the log's own policy had not cosigned after ten minutes.
+    WITNESS_LATE = Note "witness-late" "L1"
+        "a partition explains it, and so does a log that was not shown to anybody: ask a witness for its newest head of it";
+    /// Witnesses were shown fewer leaves than before, or new leaves took the place of lost ones, and the log does not say so.
+    ROLLED_BACK = Finding "rolled-back" "L1"
+        "keep the two heads as evidence; ask every peer for the proofs and receipts of that time";
+    /// The log says that the node was restored from a backup, and what came back.
+    RESTORED = Note "restored" "L1"
+        "ask the operator what happened; compare the size that came back with the newest head that a peer holds of that time";
+    /// More padding than hides a size.
+    PADS_OVER_POLICY = Note "pads-over-policy" "" "ask the operator why: padding reserves places, and says nothing itself";
     /// Two different roots of one size, both signed by the log.
     SPLIT_VIEW = Finding "split-view" "L1"
         "two signatures of one key prove it: keep both notes, tell every peer, stop exchanging with this log";

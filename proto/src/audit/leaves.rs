@@ -7,6 +7,7 @@ use super::files::Files;
 use super::finding::{Code, Finding, Findings, Wrong};
 use super::items::Items;
 use super::layout::{self, Scope, packed};
+use super::own::Own;
 use super::peers::Peers;
 use super::source::Unreadable;
 use crate::envelope::Envelope;
@@ -41,6 +42,8 @@ pub(super) struct Leaves<'a> {
     pub(super) held: BTreeMap<(Channel, u64), Held>,
     /// The newest policy.
     pub(super) policy: Option<Vec<u8>>,
+    /// What the leaves say of the log itself.
+    pub(super) own: Own,
     /// Leaves that should be readable and are not, in order.
     pub(super) unknown: Vec<LogIndex>,
     /// Leaves that are not for this reader.
@@ -73,6 +76,7 @@ impl<'a> Leaves<'a> {
             items: Items::default(),
             held: BTreeMap::new(),
             policy: None,
+            own: Own::default(),
             unknown: Vec::new(),
             withheld: 0,
             opened: 0,
@@ -84,6 +88,7 @@ impl<'a> Leaves<'a> {
         for block in 0..size.div_ceil(layout::PACK) {
             pass.block(files, block, layout::PACK.min(size - block * layout::PACK))?;
         }
+        pass.own.say_missing(pass.out);
         pass.finish(files);
         Ok(pass)
     }
@@ -111,6 +116,7 @@ impl<'a> Leaves<'a> {
                     None
                 }
             };
+            self.own.moment(event.as_ref());
             let envelope = at(&envelopes).and_then(|bytes| self.envelope(index, event.as_ref(), &bytes));
             if let Some(event) = &event {
                 self.take(index, event);
@@ -142,8 +148,7 @@ impl<'a> Leaves<'a> {
     }
 
     fn missing(&mut self, index: LogIndex) -> Option<Event> {
-        let text = format!("leaf {} has no opening and nothing says why", index.0);
-        self.unclosed(Finding::new(codes::OPENING_MISSING, text).at(index));
+        self.own.missing(index, self.last_time);
         self.lose(index)
     }
 
@@ -198,6 +203,7 @@ impl<'a> Leaves<'a> {
             self.say(index, event, codes::LEAF_MALFORMED, text);
             return;
         }
+        self.take_own(index, event);
         match event.kind {
             Kind::GENESIS if event.object != self.genesis_digest => {
                 self.say(index, event, codes::GENESIS_DIFFERS, "leaf 0 names another genesis than the bundle's");

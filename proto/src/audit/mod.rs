@@ -15,6 +15,7 @@ mod finding;
 mod items;
 mod layout;
 mod leaves;
+mod own;
 mod payload;
 mod peers;
 mod receipts;
@@ -23,6 +24,7 @@ mod sent;
 mod source;
 mod tree;
 mod views;
+mod witnesses;
 mod writer;
 
 pub use channels::{Channel, Item};
@@ -44,6 +46,7 @@ use leaves::Leaves;
 use peers::Peers;
 use receipts::Receipts;
 use std::collections::BTreeMap;
+use witnesses::Witnessed;
 
 /// What the reader brings besides the bundle.
 #[derive(Debug, Clone, Default)]
@@ -159,11 +162,15 @@ fn read(source: &dyn BundleSource, given: &Given, out: &mut Findings) -> Result<
     let Some(mut files) = Files::open(source, out)? else { return Ok(None) };
     let genesis = files.genesis.clone();
     views::identity(&genesis, given, out);
-    let Some(read) = tree::read(&mut files, out)? else { return Ok(None) };
-    views::heads(&genesis, &read, given, out);
+    let Some(mut read) = tree::read(&mut files, out)? else { return Ok(None) };
+    views::heads(&genesis, &mut read, given, out);
     let mut leaves = Leaves::read(&mut files, &genesis, &read.tree, out)?;
     let receipts = Receipts::read(&mut files, &mut leaves)?;
     let (policy, unknown) = (leaves.policy.take(), !leaves.unknown.is_empty());
+    let own = std::mem::take(&mut leaves.own);
+    let witnessed = Witnessed::read(&read.cosigned, &own, leaves.out);
+    witnessed.tail(&own, leaves.out);
+    witnessed.order(&own, leaves.out);
     let counts = Counts {
         opened: leaves.opened,
         heads: read.signed.len() as u64,

@@ -22,6 +22,8 @@ pub(super) struct Read {
     pub(super) head: Head,
     /// Roots that were signed, by size.
     pub(super) signed: BTreeMap<u64, Digest>,
+    /// Heads with lines by others than the log, which may be cosignatures.
+    pub(super) cosigned: Vec<Head>,
 }
 
 /// Reads leaves, tiles and heads. `None` when the tree cannot be known; the findings say why.
@@ -37,9 +39,10 @@ pub(super) fn read(files: &mut Files<'_>, out: &mut Findings) -> Result<Option<R
         tree = if other.root() == head.root() { other } else { tree };
     }
     higher_tiles(files, &tree, out)?;
-    let signed = heads(files, &keys, &head, out)?;
-    roots(&tree, &signed, out);
-    Ok(Some(Read { tree, head, signed }))
+    let mut read = Read { tree, signed: BTreeMap::from([(head.size().0, head.root())]), cosigned: Vec::new(), head };
+    read.heads(files, &keys, out)?;
+    roots(&read.tree, &read.signed, out);
+    Ok(Some(read))
 }
 
 fn grow(hashes: &[Digest]) -> Tree {
@@ -140,34 +143,40 @@ fn higher_tiles(files: &mut Files<'_>, tree: &Tree, out: &mut Findings) -> Resul
     Ok(())
 }
 
-/// Every signed head, by size.
-fn heads(
-    files: &mut Files<'_>,
-    keys: &[PublicKey],
-    newest: &Head,
-    out: &mut Findings,
-) -> Result<BTreeMap<u64, Digest>, Unreadable> {
-    let mut signed = BTreeMap::from([(newest.size().0, newest.root())]);
-    for path in files.under("checkpoints/") {
-        let Some(notes) = files.take_packed(&path, out)? else { continue };
-        for (place, note) in notes.iter().enumerate() {
-            match Head::from_note(note, files.genesis.origin(), keys) {
-                Ok(head) => keep(&mut signed, &head, out),
-                Err(bad) => {
-                    let text = format!("head {place} of {path}: {bad}");
-                    out.add(Finding::new(codes::CHECKPOINT_INVALID, text));
+impl Read {
+    /// Takes in every signed head.
+    fn heads(&mut self, files: &mut Files<'_>, keys: &[PublicKey], out: &mut Findings) -> Result<(), Unreadable> {
+        self.keep_cosigned(self.head.clone());
+        for path in files.under("checkpoints/") {
+            let Some(notes) = files.take_packed(&path, out)? else { continue };
+            for (place, note) in notes.iter().enumerate() {
+                match Head::from_note(note, files.genesis.origin(), keys) {
+                    Ok(head) => self.keep(head, out),
+                    Err(bad) => {
+                        let text = format!("head {place} of {path}: {bad}");
+                        out.add(Finding::new(codes::CHECKPOINT_INVALID, text));
+                    }
                 }
             }
         }
+        Ok(())
     }
-    Ok(signed)
-}
 
-fn keep(signed: &mut BTreeMap<u64, Digest>, head: &Head, out: &mut Findings) {
-    let before = signed.insert(head.size().0, head.root());
-    if before.is_some_and(|root| root != head.root()) {
-        let text = format!("the log signed two different roots of {} leaves", head.size().0);
-        out.add(Finding::new(codes::SPLIT_VIEW, text));
+    fn keep(&mut self, head: Head, out: &mut Findings) {
+        let before = self.signed.insert(head.size().0, head.root());
+        if before.is_some_and(|root| root != head.root()) {
+            let text = format!("the log signed two different roots of {} leaves", head.size().0);
+            out.add(Finding::new(codes::SPLIT_VIEW, text));
+        }
+        self.keep_cosigned(head);
+    }
+
+    /// Keeps a head of this log for the cosignatures that it may carry.
+    pub(super) fn keep_cosigned(&mut self, head: Head) {
+        let others = head.note().signatures().iter().any(|line| line.name() != head.origin().as_str());
+        if others && self.cosigned.last() != Some(&head) {
+            self.cosigned.push(head);
+        }
     }
 }
 

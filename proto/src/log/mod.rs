@@ -1,4 +1,4 @@
-//! The exchange log: what a leaf commits to ([`event`], [`leaf`], [`chain`]), the Merkle tree over the leaves ([`merkle`],
+//! The exchange log: what a leaf commits to ([`event`], [`body`], [`leaf`], [`chain`]), the Merkle tree over the leaves ([`merkle`],
 //! [`tree`], [`frontier`], [`tiles`]), its signed heads ([`vkey`], [`note`], [`checkpoint`], [`cosignature`], [`head`]), what
 //! shows one leaf to a stranger ([`policy`], [`proof`]), and when a head is cosigned for others ([`witness`]).
 //!
@@ -6,6 +6,7 @@
 //! Hashing is RFC 6962's (RFC 9162, section 2.1); notes, checkpoints, proofs and policies are C2SP's, at the versions that
 //! docs/protocol.md pins. No function here panics on any input.
 
+pub mod body;
 pub mod chain;
 pub mod checkpoint;
 mod codec;

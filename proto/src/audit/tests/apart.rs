@@ -52,7 +52,7 @@ fn as_of(mut audit: Audit, origin: &str, mode: Mode, first: u8) -> Audit {
 fn bundles_that_do_not_belong_together_say_why() {
     let (mut no, ee) = two();
     let earlier = national(&no);
-    no.log(Event::local(Kind::PAD, no.clock));
+    no.log(Event::local(Kind::ANCHOR, no.clock));
     no.commit();
     assert!(only_reason(&national(&no), &earlier).contains("both bundles are of varde.example/no/1"));
     assert!(only_reason(&audit(&no, for_lt()), &national(&ee)).contains("leaves EE out"));
@@ -88,7 +88,7 @@ fn a_country_that_strips_its_channel_with_the_other_is_found() {
     stripped.receipts.clear();
     stripped.sent.clear();
     while stripped.events.len() < no.events.len() {
-        stripped.log(Event::local(Kind::PAD, stripped.clock));
+        stripped.log(Event::local(Kind::ANCHOR, stripped.clock));
     }
     stripped.commit();
     let findings = compare(&stripped, &ee);
@@ -109,14 +109,14 @@ fn a_bundle_for_another_peer_does_not_excuse_a_log_that_was_rewritten() {
     let (mut no, ee) = two();
     let mut rewritten = without(&no, |event| event.kind == Kind::SENT && event.seq == 2);
     while rewritten.events.len() < no.events.len() + 2 {
-        rewritten.log(Event::local(Kind::PAD, rewritten.clock));
+        rewritten.log(Event::local(Kind::ANCHOR, rewritten.clock));
     }
     rewritten.commit();
     let findings = besides(&audit(&rewritten, for_lt()), &national(&ee));
     assert_eq!(names(&findings), ["forked"]);
     assert_eq!(findings[0].origin, Some(no.origin()));
     // The same log in two versions, though neither is compared with another country's.
-    no.log(Event::local(Kind::PAD, no.clock));
+    no.log(Event::local(Kind::ANCHOR, no.clock));
     no.commit();
     assert_eq!(names(&besides(&audit(&rewritten, for_lt()), &national(&no))), ["rewritten"]);
 }

@@ -65,7 +65,7 @@ fn an_entry_or_a_tile_that_was_changed_is_told_from_the_tree() {
 fn a_changed_tile_above_the_leaves_is_told_from_the_tree() {
     let (mut no, _) = two();
     for _ in 0..600 {
-        no.log(Event::local(Kind::PAD, no.clock));
+        no.log(Event::local(Kind::ANCHOR, no.clock));
     }
     no.commit();
     let findings = found(&no, &no.with("tile/1/000.p/2", |bytes| bytes[40] ^= 1));
@@ -352,18 +352,6 @@ fn another_policy_genesis_or_agreement_text_is_found() {
     assert_eq!(names(&found(&no, &no.reseal(bundle))), ["witness-invalid"]);
     no.events[0].object = Digest([1; 32]);
     assert_eq!(names(&found(&no, &no.national())), ["genesis-differs"]);
-}
-
-#[test]
-fn a_policy_that_asks_for_witnesses_is_held_to() {
-    let mut no = Country::new("no", 1);
-    let vkey =
-        crate::log::Vkey::new("wit.example", crate::log::vkey::KeyMaterial::Cosignature(world::stranger().public()));
-    no.policy = no.policy.replace("quorum none", &format!("witness w {}\nquorum w", vkey.unwrap().text()));
-    let body = no.policy.clone().into_bytes();
-    no.log(Event { object: Digest::of(&body), body, ..Event::local(Kind::POLICY, no.clock) });
-    no.commit();
-    assert_eq!(names(&found(&no, &no.national())), ["not-witnessed"]);
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod dishonest;
 mod pairs;
 mod proofs;
 mod trends;
+mod witnessed;
 mod world;
 
 use super::{Finding, Given, MemoryBundle, Scope, verify};
@@ -50,7 +51,7 @@ fn a_bundle_of_a_thousand_leaves_is_clean() {
         exchange(&mut no, &mut ee, number);
     }
     for _ in 0..850 {
-        no.log(crate::log::Event::local(crate::log::Kind::PAD, no.clock));
+        no.log(crate::log::Event::local(crate::log::Kind::ANCHOR, no.clock));
     }
     no.commit();
     let bundle = no.national();

@@ -53,7 +53,7 @@ fn a_receiver_that_forgot_what_it_receipted_is_shown_its_own_signature() {
     let mut forgetful = without(&ee, |event| event.kind == Kind::RECEIVED && event.seq == 2);
     assert_eq!(names(&compare(&no, &forgetful)), ["forked", "bundle-behind", "receipt-denied"]);
     while forgetful.events.len() < ee.events.len() + 2 {
-        forgetful.log(Event::local(Kind::PAD, forgetful.clock));
+        forgetful.log(Event::local(Kind::ANCHOR, forgetful.clock));
     }
     forgetful.commit();
     let findings = compare(&no, &forgetful);
@@ -70,7 +70,7 @@ fn a_sender_that_forgot_what_it_sent_is_shown_its_own_signature() {
     let mut forgetful = without(&no, |event| event.direction == Direction::Out && event.seq == 4);
     forgetful.receipts.retain(|(_, _, seq), _| *seq != 4);
     while forgetful.events.len() < no.events.len() + 2 {
-        forgetful.log(Event::local(Kind::PAD, forgetful.clock));
+        forgetful.log(Event::local(Kind::ANCHOR, forgetful.clock));
     }
     forgetful.commit();
     let findings = compare(&forgetful, &ee);

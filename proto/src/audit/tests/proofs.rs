@@ -45,7 +45,7 @@ fn a_sender_that_denies_is_shown_its_proof_and_a_receiver_without_one_stands_alo
     let mut denier = without(&no, |event| event.direction == Direction::Out && event.seq == 4);
     denier.receipts.retain(|(_, _, seq), _| *seq != 4);
     while denier.events.len() < no.events.len() + 2 {
-        denier.log(Event::local(Kind::PAD, denier.clock));
+        denier.log(Event::local(Kind::ANCHOR, denier.clock));
     }
     denier.commit();
     let (at_no, at_ee) = (Some(no.origin()), Some(ee.origin()));
@@ -186,7 +186,7 @@ fn what_was_signed_by_an_impostor_convicts_nobody() {
     let mut ee = Country::new("ee", 11);
     ee.pin(&before_no);
     while ee.events.len() < 20 {
-        ee.log(Event::local(Kind::PAD, ee.clock));
+        ee.log(Event::local(Kind::ANCHOR, ee.clock));
     }
     ee.commit();
     let told: Vec<Finding> = compare(&no, &ee);

@@ -9,6 +9,8 @@ use crate::identity::agreement::default_agreement;
 use crate::identity::testing::{descriptor, genesis, key, now, origin};
 use crate::identity::{Acceptance, Genesis, SecretKey};
 use crate::log::chain;
+use crate::log::checkpoint::Checkpoint;
+use crate::log::cosignature;
 use crate::log::event::{Direction, Event, Kind};
 use crate::log::head::{Head, log_vkey};
 use crate::log::leaf::{DECISION, Opening};
@@ -35,6 +37,8 @@ pub(super) struct Country {
     pub(super) witnessed: BTreeMap<Origin, Head>,
     pub(super) clock: Timestamp,
     pub(super) policy: String,
+    /// Who cosigned the head of a size, by seed, and when.
+    pub(super) cosigned: BTreeMap<u64, Vec<(u8, Timestamp)>>,
 }
 
 impl Country {
@@ -50,6 +54,7 @@ impl Country {
             witnessed: BTreeMap::new(),
             clock: now(),
             policy: String::new(),
+            cosigned: BTreeMap::new(),
         };
         let vkey = log_vkey(&country.origin(), &country.log_key().public()).unwrap();
         country.policy = format!("log {}\nquorum none\n", vkey.text());
@@ -119,7 +124,14 @@ impl Country {
 
     pub(super) fn head(&self, size: u64) -> Head {
         let root = self.tree().root_at(TreeSize(size)).unwrap();
-        Head::sign(&self.origin(), TreeSize(size), root, &self.log_key()).unwrap()
+        let mut head = Head::sign(&self.origin(), TreeSize(size), root, &self.log_key()).unwrap();
+        for (seed, time) in self.cosigned.get(&size).into_iter().flatten() {
+            let checkpoint = Checkpoint::parse(head.note().text()).unwrap();
+            let seconds = time.seconds().cast_unsigned();
+            head.add(cosignature::sign(&checkpoint, &format!("wit{seed}.example"), seconds, &key(*seed)).unwrap())
+                .unwrap();
+        }
+        head
     }
 
     pub(super) fn newest(&self) -> Head {

@@ -1,0 +1,127 @@
+//! What a log's leaves say of the log itself: when each was written, its policies, what it regained after a restored backup, how
+//! much of it is padding.
+
+use super::codes;
+use super::finding::{Finding, Findings};
+use super::leaves::Leaves;
+use crate::id::LogIndex;
+use crate::limits;
+use crate::log::body::{Entangled, Recovery};
+use crate::log::event::{Event, Kind};
+use crate::log::policy::Policy;
+use crate::time::Timestamp;
+
+/// When a leaf was written, by its own word; of one that could not be read, the time of the one before.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment {
+    pub(super) time: Timestamp,
+    /// Whether it is a leaf that peers should come to know of: neither padding nor a mere mention of others' heads.
+    pub(super) loud: bool,
+}
+
+/// A leaf without opening, and the times of those around it.
+#[derive(Debug, Clone, Copy)]
+struct Missing {
+    index: LogIndex,
+    not_before: Option<Timestamp>,
+    not_after: Option<Timestamp>,
+}
+
+/// What the leaves say of the log itself.
+#[derive(Debug, Default)]
+pub(super) struct Own {
+    /// By index.
+    pub(super) moments: Vec<Moment>,
+    /// Each policy that can be read, from the leaf that names it on.
+    pub(super) policies: Vec<(LogIndex, Policy)>,
+    /// What was regained, after each restored backup.
+    pub(super) recoveries: Vec<Recovery>,
+    missing: Vec<Missing>,
+    pads: u64,
+}
+
+impl Own {
+    /// The leaf was read, or could not be.
+    pub(super) fn moment(&mut self, event: Option<&Event>) {
+        let before = self.moments.last().map_or(Timestamp::default(), |moment| moment.time);
+        let quiet = |event: &Event| matches!(event.kind, Kind::PAD | Kind::ENTANGLE);
+        let loud = event.is_some_and(|event| !quiet(event));
+        self.moments.push(Moment { time: event.map_or(before, |event| event.time), loud });
+        if let Some(event) = event {
+            self.missing.iter_mut().rev().take_while(|missing| missing.not_after.is_none()).for_each(|missing| {
+                missing.not_after = Some(event.time);
+            });
+        }
+    }
+
+    /// A leaf has no opening.
+    pub(super) fn missing(&mut self, index: LogIndex, not_before: Option<Timestamp>) {
+        self.missing.push(Missing { index, not_before, not_after: None });
+    }
+
+    /// Each leaf without opening is a finding, unless a restored backup explains it.
+    pub(super) fn say_missing(&mut self, out: &mut Findings) {
+        for Missing { index, not_before, not_after } in std::mem::take(&mut self.missing) {
+            if self.recoveries.iter().any(|recovery| recovery.misses(index.0)) {
+                continue;
+            }
+            let text = format!("leaf {} has no opening and nothing says why", index.0);
+            out.add(Finding::new(codes::OPENING_MISSING, text).at(index).between(not_before, not_after));
+        }
+    }
+}
+
+impl Leaves<'_> {
+    /// Takes in a leaf that is about the log itself.
+    pub(super) fn take_own(&mut self, index: LogIndex, event: &Event) {
+        if event.kind != Kind::PAD && event.kind != Kind::ENTANGLE {
+            self.own.pads = 0;
+        }
+        match event.kind {
+            Kind::POLICY => {
+                self.own.policies.extend(Policy::parse(&event.body).ok().map(|policy| (index, policy)));
+            }
+            Kind::PAD => self.pad(index, event),
+            Kind::ENTANGLE => match Entangled::read(&event.body) {
+                Some(_) => {}
+                None => self.say(index, event, codes::LEAF_MALFORMED, "an `entangle` leaf does not name heads"),
+            },
+            Kind::RECOVERY => match Recovery::read(&event.body) {
+                Some(recovery) => self.recovery(index, event, recovery),
+                None => {
+                    self.say(index, event, codes::LEAF_MALFORMED, "a `recovery` leaf does not say what was regained");
+                }
+            },
+            _ => {}
+        }
+    }
+
+    fn pad(&mut self, index: LogIndex, event: &Event) {
+        self.own.pads += 1;
+        if self.own.pads == limits::PADS + 1 {
+            let text = format!("from here on there is more padding than the {} leaves that hide a size", limits::PADS);
+            self.say(index, event, codes::PADS_OVER_POLICY, text);
+        }
+    }
+
+    fn recovery(&mut self, index: LogIndex, event: &Event, recovery: Recovery) {
+        let Recovery { backup, backup_size, size, missing } = &recovery;
+        if *size != index.0 {
+            let text = format!(
+                "leaf {} says that a backup of {backup_size} leaves was brought back to {size}; what stands between was \
+                 written before that was said",
+                index.0
+            );
+            self.say(index, event, codes::ROLLED_BACK, text);
+            return;
+        }
+        let gone: u64 = missing.iter().map(|(from, to)| to - from).sum();
+        let text = format!(
+            "restored from a backup of {backup} with {backup_size} leaves; {} came back from peers, {gone} of them without \
+             their openings",
+            size - backup_size
+        );
+        self.say(index, event, codes::RESTORED, text);
+        self.own.recoveries.push(recovery);
+    }
+}

@@ -1,0 +1,120 @@
+//! What witnesses say of a log: which of its leaves a quorum of its own policy had cosigned, by when, and whether the sizes that
+//! they saw ever went back. A cosignature states its witness's time, so nothing here rests on the node's clock alone.
+
+use super::codes;
+use super::finding::{Finding, Findings};
+use super::own::Own;
+use crate::id::LogIndex;
+use crate::log::head::Head;
+use crate::log::note::BadNote;
+use crate::log::policy::Policy;
+use crate::time::Timestamp;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How far two honest clocks may be apart.
+const SKEW: Duration = Duration::from_secs(10 * 60);
+/// After this, a leaf that no quorum cosigned is worth saying.
+const LATE: Duration = Duration::from_secs(10 * 60);
+/// After this, it is not to be explained by a partition.
+const TOO_LATE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The cosignatures of a log's heads.
+#[derive(Debug, Default)]
+pub(super) struct Witnessed {
+    /// Sizes that a quorum cosigned, and by when at least one honest witness had.
+    quorum: BTreeMap<u64, Timestamp>,
+    /// Every size that enough witnesses cosigned for one of them to be honest, by that time.
+    seen: Vec<(Timestamp, u64)>,
+}
+
+impl Witnessed {
+    /// Checks the cosignatures of these heads, each by the policy that was in force for it.
+    pub(super) fn read(heads: &[Head], own: &Own, out: &mut Findings) -> Self {
+        let mut witnessed = Self::default();
+        for head in heads {
+            let size = head.size().0;
+            let Some((_, policy)) = own.policies.iter().rfind(|(index, _)| index.0 < size) else { continue };
+            match cosignatures(head, policy) {
+                Ok(cosigned) => witnessed.keep(size, policy, &cosigned),
+                Err(bad) => {
+                    let text = format!("the head of {size} leaves: {bad}");
+                    out.add(Finding::new(codes::CHECKPOINT_INVALID, text));
+                }
+            }
+        }
+        witnessed.seen.sort_unstable();
+        witnessed
+    }
+
+    /// Of the times that witnesses state, the smallest one that is not below every honest one: with f faulty witnesses among
+    /// them, the (f+1)-th.
+    fn keep(&mut self, size: u64, policy: &Policy, cosigned: &[(usize, u64)]) {
+        let faulty = policy.witnesses().len().saturating_sub(1) / 3;
+        let mut times: Vec<u64> = cosigned.iter().map(|(_, seconds)| *seconds).collect();
+        times.sort_unstable();
+        let Some(time) = times.get(faulty).and_then(|seconds| time(*seconds)) else { return };
+        self.seen.push((time, size));
+        let places: Vec<usize> = cosigned.iter().map(|(place, _)| *place).collect();
+        if !policy.is_quorum(&[]) && policy.is_quorum(&places) {
+            self.quorum.entry(size).and_modify(|before| *before = time.min(*before)).or_insert(time);
+        }
+    }
+
+    /// The newest leaves, if no quorum cosigned them for longer than that takes.
+    pub(super) fn tail(&self, own: &Own, out: &mut Findings) {
+        let Some((from, policy)) = own.policies.last().filter(|(_, policy)| !policy.is_quorum(&[])) else { return };
+        let covered = self.quorum.keys().last().copied().unwrap_or(0).max(from.0);
+        let tail = own.moments.iter().enumerate().skip(usize::try_from(covered).unwrap_or(usize::MAX));
+        let Some((index, first)) = tail.clone().find(|(_, moment)| moment.loud) else { return };
+        let written = own.moments.last().map_or(first.time, |moment| moment.time);
+        let until = self.seen.last().map_or(written, |(time, _)| written.max(*time));
+        let code = match until.since(first.time) {
+            waited if waited > TOO_LATE => codes::NOT_WITNESSED,
+            waited if waited > LATE => codes::WITNESS_LATE,
+            _ => return,
+        };
+        let text = format!(
+            "no quorum of its {} witnesses had cosigned leaf {index} and what follows, {} leaves, by {until}",
+            policy.witnesses().len(),
+            tail.count()
+        );
+        out.add(Finding::new(code, text).at(LogIndex(index as u64)).between(Some(first.time), Some(until)));
+    }
+
+    /// Whether witnesses were shown a smaller log after a larger one, and no restored backup explains it.
+    pub(super) fn order(&self, own: &Own, out: &mut Findings) {
+        let mut largest: Option<(Timestamp, u64)> = None;
+        for (time, size) in &self.seen {
+            let Some((when, most)) = largest.filter(|(_, most)| size <= most) else {
+                largest = Some((*time, *size));
+                continue;
+            };
+            let explained = own.recoveries.iter().any(|r| r.backup_size <= *size && r.size >= most);
+            if *size < most && *time > when.after(SKEW) && !explained {
+                let text = format!(
+                    "at {when} witnesses had cosigned {most} leaves and at {time} only {size}; no leaf says that a backup was \
+                     restored"
+                );
+                out.add(Finding::new(codes::ROLLED_BACK, text).at(LogIndex(*size)).between(Some(when), Some(*time)));
+                return;
+            }
+        }
+    }
+}
+
+/// Which witnesses of the policy cosigned a head, and the earliest time that each states.
+fn cosignatures(head: &Head, policy: &Policy) -> Result<Vec<(usize, u64)>, BadNote> {
+    let mut cosigned = Vec::new();
+    for (place, witness) in policy.witnesses().iter().enumerate() {
+        match head.note().verify(std::slice::from_ref(&witness.key)) {
+            Err(BadNote::Unsigned) => {}
+            lines => cosigned.extend(lines?.iter().filter_map(|line| line.time).min().map(|time| (place, time))),
+        }
+    }
+    Ok(cosigned)
+}
+
+fn time(seconds: u64) -> Option<Timestamp> {
+    Timestamp::from_ms(i64::try_from(seconds).ok()?.checked_mul(1000)?).ok()
+}
