@@ -97,34 +97,34 @@ impl fmt::Display for Scope {
 
 /// What a bundle says it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Manifest {
+pub struct Manifest {
     /// Whose log.
-    pub(super) origin: Origin,
+    pub origin: Origin,
     /// Leaves in its tree.
-    pub(super) size: TreeSize,
+    pub size: TreeSize,
     /// For whom.
-    pub(super) scope: Scope,
+    pub scope: Scope,
     /// First leaf whose opening it may hold.
-    pub(super) from: u64,
+    pub from: u64,
     /// The leaf after the last one.
-    pub(super) to: u64,
+    pub to: u64,
     /// Lines of `FILES`.
-    pub(super) files: u64,
+    pub files: u64,
     /// SHA-256 of `FILES`.
-    pub(super) list: Digest,
+    pub list: Digest,
 }
 
 const HEADER: &str = "varde/bundle/v1";
 
 impl Manifest {
     /// The text that is signed.
-    pub(super) fn text(&self) -> String {
+    pub fn text(&self) -> String {
         let Self { origin, size, scope, from, to, files, list } = self;
         format!("{HEADER}\n{origin}\n{}\n{scope}\n{from}\n{to}\n{files}\n{list}\n", size.0)
     }
 
     /// Reads the text; only the one spelling is one.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub fn parse(text: &str) -> Option<Self> {
         let lines: Vec<&str> = text.split('\n').collect();
         let [HEADER, origin, size, scope, from, to, files, list, ""] = lines.as_slice() else { return None };
         let manifest = Self {
@@ -141,27 +141,29 @@ impl Manifest {
 }
 
 /// The key name under which K_msg signs manifests.
-pub(super) fn manifest_key_name(origin: &Origin) -> String {
+pub fn manifest_key_name(origin: &Origin) -> String {
     format!("{}/message/{}", origin.network(), origin.node().lower())
 }
 
 /// A line of `FILES`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Listed {
-    pub(super) digest: Digest,
-    pub(super) size: u64,
+pub struct Listed {
+    /// SHA-256 of the file.
+    pub digest: Digest,
+    /// Its bytes.
+    pub size: u64,
 }
 
 /// Bytes of one file of a bundle, at most: 256 envelopes with room to spare.
 pub(super) const FILE_BYTES: u64 = 32 * 1024 * 1024;
 
 /// `FILES`: sorted by path.
-pub(super) fn write_list(files: &BTreeMap<String, Listed>) -> String {
+pub fn write_list(files: &BTreeMap<String, Listed>) -> String {
     files.iter().map(|(path, Listed { digest, size })| format!("{digest} {size} {path}\n")).collect()
 }
 
 /// Reads `FILES`; only the one spelling is one.
-pub(super) fn read_list(text: &str) -> Option<BTreeMap<String, Listed>> {
+pub fn read_list(text: &str) -> Option<BTreeMap<String, Listed>> {
     let mut files = BTreeMap::new();
     for line in text.split_terminator('\n') {
         let (digest, rest) = line.split_once(' ')?;

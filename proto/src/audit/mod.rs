@@ -30,7 +30,7 @@ mod writer;
 pub use channels::{Channel, Item};
 pub use comparable::{Incomparable, incomparable};
 pub use finding::{Code, Finding, Severity};
-pub use layout::Scope;
+pub use layout::{Listed, Manifest, Scope, manifest_key_name, read_list, write_list};
 pub use receipts::{Receipt, SentProof, extract as receipt};
 pub use reconcile::reconcile;
 pub use source::{BundleSink, BundleSource, MemoryBundle, Unreadable};

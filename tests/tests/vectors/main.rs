@@ -9,6 +9,7 @@ mod differential_notes;
 mod differential_proofs;
 mod differential_tree;
 mod differential_witness;
+mod formats;
 mod golden;
 mod published_keys;
 mod published_merkle;
