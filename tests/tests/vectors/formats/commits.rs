@@ -43,6 +43,12 @@ pub(super) fn formats() -> Vec<Format> {
             decode: Some(leaf_decode),
             refused: none,
         },
+    ]
+}
+
+/// Formats that only hash.
+pub(super) fn one_way() -> Vec<Format> {
+    vec![
         Format {
             name: "commitment",
             about: "A salt and details (in); `restricted` and the commitment to a sharing decision (out). One way.",

@@ -47,6 +47,12 @@ pub(super) fn formats() -> Vec<Format> {
             }),
             refused: tile_refused,
         },
+    ]
+}
+
+/// What lies in files.
+pub(super) fn files() -> Vec<Format> {
+    vec![
         Format {
             name: "layout",
             about: "A tree's size (in), and the path of every file in which it lies (out). One way.",
