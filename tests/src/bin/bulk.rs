@@ -38,7 +38,6 @@ fn import_twice(file: &Path) -> Result<Vec<String>, Trouble> {
     let home = tempfile::tempdir()?;
     let mut country = Country::init(home.path(), "NO")?;
     country.start()?;
-    let report = home.path().join("refused.csv");
     let mut wrong = Vec::new();
     let mut check = |holds: bool, what: &str| {
         if !holds {
@@ -46,6 +45,7 @@ fn import_twice(file: &Path) -> Result<Vec<String>, Trouble> {
         }
     };
     for round in 1..=2 {
+        let report = home.path().join(format!("refused-{round}.csv"));
         let (took, document, cli) = import(&country, file, &report)?;
         let count = |key: &str| document[key].as_u64().unwrap_or_default();
         let (added, known, refused) = (count("added"), count("known"), count("refused"));
