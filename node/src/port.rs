@@ -108,6 +108,8 @@ pub struct Peer {
     pub log_keys: Vec<PublicKey>,
     /// K_msg: signs payloads.
     pub message_keys: Vec<PublicKey>,
+    /// K_wit: cosigns our heads.
+    pub witness_key: PublicKey,
     /// The agreement in force between us and it.
     pub agreement: Digest,
     /// Its descriptor, signed, as it was pinned.

@@ -13,6 +13,9 @@ pub const ENVELOPE: u8 = b'e';
 pub const HEAD: u8 = b'h';
 /// Verified head of a peer's log, by country and size. Plain.
 pub const PEER_HEAD: u8 = b'v';
+/// A peer's cosignature of a head of ours, by the peer's country, generation and the head's size: time (8 bytes, seconds) and
+/// signature. Plain.
+pub const COSIGNATURE: u8 = b'g';
 /// State of a channel: direction, country, class. Plain.
 pub const CHANNEL: u8 = b'c';
 /// Item owed to a peer: country, class, sequence number. Plain (log indexes only).

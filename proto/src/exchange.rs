@@ -37,6 +37,19 @@ pub struct Proven {
     pub from_size: u64,
     /// RFC 6962 consistency proof; empty when `from_size` is 0 or the checkpoint's own size.
     pub consistency: Vec<Digest>,
+    /// A head of the receiver's log that the sender witnessed since the last frame; not yet verified.
+    pub cosigned: Option<Cosigned>,
+}
+
+/// A head of the receiver's log, and the sender's cosignature of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cosigned {
+    /// Which head.
+    pub head: KnownHead,
+    /// When it was cosigned, in seconds since 1970.
+    pub seconds: u64,
+    /// Ed25519 over the C2SP message.
+    pub signature: [u8; 64],
 }
 
 /// A leaf, shown: its place, its opening, and its path to the root of the frame's checkpoint.
@@ -128,18 +141,18 @@ impl Frame {
         use peer::frame::Frame as Wire;
         Ok(match frame.frame.ok_or(BadFrame::Empty)? {
             Wire::Hello(hello) => Self::Hello(Box::new(read_hello(hello)?)),
-            Wire::Items(peer::Items { checkpoint, from_size, consistency, items }) => {
+            Wire::Items(peer::Items { checkpoint, from_size, consistency, items, cosigned }) => {
                 bound(!items.is_empty() && items.len() <= limits::FRAME_ITEMS, "items")?;
-                let proven = read_proven(checkpoint, from_size, consistency)?;
+                let proven = read_proven(checkpoint, from_size, consistency, cosigned)?;
                 Self::Items(proven, items.into_iter().map(read_item).collect::<Result<_, _>>()?)
             }
-            Wire::Receipts(peer::Receipts { checkpoint, from_size, consistency, receipts }) => {
+            Wire::Receipts(peer::Receipts { checkpoint, from_size, consistency, receipts, cosigned }) => {
                 bound(!receipts.is_empty() && receipts.len() <= limits::FRAME_ITEMS, "receipts")?;
-                let proven = read_proven(checkpoint, from_size, consistency)?;
+                let proven = read_proven(checkpoint, from_size, consistency, cosigned)?;
                 Self::Receipts(proven, receipts.into_iter().map(read_shown).collect::<Result<_, _>>()?)
             }
-            Wire::Heads(peer::Heads { checkpoint, from_size, consistency, your_log }) => {
-                let proven = read_proven(checkpoint, from_size, consistency)?;
+            Wire::Heads(peer::Heads { checkpoint, from_size, consistency, your_log, cosigned }) => {
+                let proven = read_proven(checkpoint, from_size, consistency, cosigned)?;
                 Self::Heads(proven, read_known(your_log)?)
             }
             Wire::Refusal(peer::Refusal { code }) => Self::Refusal(read_code(code)?),
@@ -155,19 +168,20 @@ impl Frame {
         let frame = match self {
             Self::Hello(hello) => Wire::Hello(write_hello(*hello)),
             Self::Items(proven, items) => {
-                let (checkpoint, from_size, consistency) = write_proven(proven);
+                let (checkpoint, from_size, consistency, cosigned) = write_proven(proven);
                 let item = |item: Item| peer::Item { sent: Some(write_shown(item.sent)), envelope: item.envelope };
                 let items = items.into_iter().map(item).collect();
-                Wire::Items(peer::Items { checkpoint, from_size, consistency, items })
+                Wire::Items(peer::Items { checkpoint, from_size, consistency, items, cosigned })
             }
             Self::Receipts(proven, receipts) => {
-                let (checkpoint, from_size, consistency) = write_proven(proven);
+                let (checkpoint, from_size, consistency, cosigned) = write_proven(proven);
                 let receipts = receipts.into_iter().map(write_shown).collect();
-                Wire::Receipts(peer::Receipts { checkpoint, from_size, consistency, receipts })
+                Wire::Receipts(peer::Receipts { checkpoint, from_size, consistency, receipts, cosigned })
             }
             Self::Heads(proven, known) => {
-                let (checkpoint, from_size, consistency) = write_proven(proven);
-                Wire::Heads(peer::Heads { checkpoint, from_size, consistency, your_log: Some(write_known(known)) })
+                let (checkpoint, from_size, consistency, cosigned) = write_proven(proven);
+                let your_log = Some(write_known(known));
+                Wire::Heads(peer::Heads { checkpoint, from_size, consistency, your_log, cosigned })
             }
             Self::Refusal(code) => Wire::Refusal(peer::Refusal { code }),
             Self::Goodbye(reason, retry_after_ms) => Wire::Goodbye(peer::Goodbye { reason, retry_after_ms }),
@@ -205,9 +219,17 @@ fn read_proven(
     checkpoint: Option<peer::Checkpoint>,
     from_size: u64,
     consistency: Vec<Bytes>,
+    cosigned: Option<peer::Cosigned>,
 ) -> Result<Proven, BadFrame> {
-    let checkpoint = read_checkpoint(checkpoint)?;
-    Ok(Proven { checkpoint, from_size, consistency: read_hashes(consistency, "consistency")? })
+    let (checkpoint, consistency) = (read_checkpoint(checkpoint)?, read_hashes(consistency, "consistency")?);
+    Ok(Proven { checkpoint, from_size, consistency, cosigned: cosigned.map(read_cosigned).transpose()? })
+}
+
+fn read_cosigned(cosigned: peer::Cosigned) -> Result<Cosigned, BadFrame> {
+    let peer::Cosigned { size, root, time, signature } = cosigned;
+    let head = KnownHead { size, root: read_digest(&root, "cosigned")? };
+    let signature = signature.as_ref().try_into().map_err(|_| BadFrame::Field("cosigned"))?;
+    Ok(Cosigned { head, seconds: time, signature })
 }
 
 fn read_shown(shown: peer::Shown) -> Result<Shown, BadFrame> {
@@ -254,9 +276,15 @@ fn write_known(known: KnownHead) -> peer::KnownHead {
     peer::KnownHead { size: known.size, root: digest_bytes(&known.root) }
 }
 
-fn write_proven(proven: Proven) -> (Option<peer::Checkpoint>, u64, Vec<Bytes>) {
+fn write_proven(proven: Proven) -> (Option<peer::Checkpoint>, u64, Vec<Bytes>, Option<peer::Cosigned>) {
     let consistency = proven.consistency.iter().map(digest_bytes).collect();
-    (Some(proven.checkpoint), proven.from_size, consistency)
+    let cosigned = proven.cosigned.map(|Cosigned { head, seconds, signature }| peer::Cosigned {
+        size: head.size,
+        root: digest_bytes(&head.root),
+        time: seconds,
+        signature: Bytes::copy_from_slice(&signature),
+    });
+    (Some(proven.checkpoint), proven.from_size, consistency, cosigned)
 }
 
 fn write_shown(shown: Shown) -> peer::Shown {

@@ -88,7 +88,7 @@ impl Rogue {
             from if from == size.0 => Vec::new(),
             from => self.tree.consistency(TreeSize(from), size).expect("a prefix"),
         };
-        let proven = Proven { checkpoint: head.to_wire(), from_size: self.shown, consistency };
+        let proven = Proven { checkpoint: head.to_wire(), from_size: self.shown, consistency, cosigned: None };
         self.shown = size.0;
         proven
     }

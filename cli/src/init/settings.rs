@@ -28,6 +28,9 @@ listen = "{listen}"
 # this node dials its peers and is never dialled. After a change, give your peers a new descriptor.
 {endpoint}
 
+# How often, in seconds, each peer is told of a head of this node's log that it has not seen, so that it can witness it.
+# heartbeat_seconds = 60
+
 # How many connections it bears: TLS handshakes at once, connections in all, connections of one peer.
 [connections]
 handshakes = 64

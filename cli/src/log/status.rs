@@ -1,12 +1,16 @@
-//! `varde log status`: the newest signed head, and how far each channel has come.
+//! `varde log status`: the newest signed head, how far its peers have witnessed it, and how far each channel has come.
 
 use crate::client;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use serde::Serialize;
+use std::time::Duration;
 use varde_proto::id::hex;
 use varde_proto::time::Timestamp;
 use varde_proto::wire::operator::{LogChannel, LogPeer, LogStandingReply, LogStandingRequest, log_client::LogClient};
+
+/// A leaf that no quorum has cosigned for so long is a matter for people (docs/protocol.md, "Witnesses").
+const LONG: Duration = Duration::from_secs(10 * 60);
 
 /// What to show.
 #[derive(Debug, clap::Args)]
@@ -26,7 +30,20 @@ struct Standing {
     root: String,
     newest: Option<String>,
     head: String,
+    witnessed: Witnessed,
     peers: Vec<Peer>,
+}
+
+/// How far a quorum of the peers has cosigned the log.
+#[derive(Serialize)]
+struct Witnessed {
+    quorum: u32,
+    peers: usize,
+    size: u64,
+    /// Time of the first leaf beyond.
+    waiting_since: Option<String>,
+    /// It has waited for longer than [`LONG`].
+    overdue: bool,
 }
 
 #[derive(Serialize)]
@@ -34,6 +51,8 @@ struct Peer {
     country: String,
     origin: String,
     verified_size: u64,
+    cosigned_size: u64,
+    cosigned_at: Option<String>,
     channels: Vec<Channel>,
 }
 
@@ -50,7 +69,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
     let Args { head } = args;
     let channel = client::connect(context).await?;
     let reply = LogClient::new(channel).standing(LogStandingRequest {}).await?.into_inner();
-    let standing = Standing::from(reply);
+    let standing = Standing::read(reply, context.now()?);
     let render = &context.render;
     if render.is_json() {
         render.document(&standing)?;
@@ -62,32 +81,51 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
     Ok(Exit::Done)
 }
 
-impl From<LogStandingReply> for Standing {
-    fn from(reply: LogStandingReply) -> Self {
-        let LogStandingReply { origin, size, root, head, newest_ms, peers } = reply;
-        let newest = Timestamp::from_ms(newest_ms).ok().filter(|time| time.ms() > 0);
+impl Standing {
+    fn read(reply: LogStandingReply, now: Timestamp) -> Self {
+        let LogStandingReply { origin, size, root, head, newest_ms, peers, quorum, witnessed, waiting_since_ms } =
+            reply;
+        let waiting = time(waiting_since_ms);
+        let overdue = waiting.is_some_and(|since| now.since(since) > LONG);
+        let witnessed = Witnessed {
+            quorum,
+            peers: peers.len(),
+            size: witnessed,
+            waiting_since: waiting.map(|since| since.to_string()),
+            overdue,
+        };
         let peers = peers.into_iter().map(Peer::from).collect();
-        Self { origin, size, root: hex(&root), newest: newest.map(|time| time.to_string()), head, peers }
+        let newest = time(newest_ms).map(|time| time.to_string());
+        Self { origin, size, root: hex(&root), newest, head, witnessed, peers }
     }
 }
 
 impl From<LogPeer> for Peer {
     fn from(peer: LogPeer) -> Self {
-        let LogPeer { country, origin, verified_size, channels } = peer;
+        let LogPeer { country, origin, verified_size, channels, cosigned_size, cosigned_time } = peer;
+        let cosigned_at = i64::try_from(cosigned_time).ok().and_then(|seconds| time(seconds.checked_mul(1000)?));
+        let cosigned_at = cosigned_at.map(|time| time.to_string());
         let channel = |channel: LogChannel| {
             let LogChannel { direction, class, seq, settled } = channel;
             let settled = (direction == "to").then_some(settled);
             Channel { direction, class, seq, settled }
         };
-        Self { country, origin, verified_size, channels: channels.into_iter().map(channel).collect() }
+        let channels = channels.into_iter().map(channel).collect();
+        Self { country, origin, verified_size, cosigned_size, cosigned_at, channels }
     }
+}
+
+/// A time, if one is said.
+fn time(ms: i64) -> Option<Timestamp> {
+    Timestamp::from_ms(ms).ok().filter(|time| time.ms() > 0)
 }
 
 fn show(standing: Standing, context: &Context) {
     let render = &context.render;
-    let newest = standing.newest.map(|time| format!(", newest of {time}")).unwrap_or_default();
+    let newest = standing.newest.as_ref().map(|time| format!(", newest of {time}")).unwrap_or_default();
     render.line(format!("{}  {} leaves{newest}", standing.origin, standing.size));
     render.line(format!("root {}", standing.root));
+    show_witnesses(&standing, context);
     let rows = standing.peers.into_iter().flat_map(|peer| {
         let of = move |channel: Channel| {
             let settled = channel.settled.map(|settled| settled.to_string()).unwrap_or_default();
@@ -101,5 +139,24 @@ fn show(standing: Standing, context: &Context) {
         render.talk("Nothing was exchanged yet.");
     } else {
         render.table(["channel", "class", "items", "receipted", "peer's log verified to"], rows);
+    }
+}
+
+fn show_witnesses(standing: &Standing, context: &Context) {
+    let (render, Witnessed { quorum, peers, size, waiting_since, overdue }) = (&context.render, &standing.witnessed);
+    if *peers == 0 {
+        return render.talk("No peer is pinned, so nobody witnesses this log.");
+    }
+    render.line(format!("witnessed to leaf {size} by {quorum} of {peers} peers or more"));
+    let rows = standing.peers.iter().map(|peer| {
+        let at = peer.cosigned_at.clone().unwrap_or_default();
+        [peer.country.clone(), peer.cosigned_size.to_string(), at]
+    });
+    render.table(["witness", "cosigned to", "at"], rows);
+    if let (Some(since), true) = (waiting_since, overdue) {
+        render.talk(&format!(
+            "Leaf {size} of {since} has waited for {quorum} witnesses for over ten minutes. Nothing is held up by that: see with \
+             `varde status` which peer is not connected, and ask its coordinator."
+        ));
     }
 }

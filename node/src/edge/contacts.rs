@@ -73,6 +73,7 @@ fn as_flow_sees(pin: &border::Peer) -> Option<Arc<Peer>> {
         id_key: *descriptor.key(Role::Id)?,
         log_keys: vec![*descriptor.key(Role::Log)?],
         message_keys: vec![*descriptor.key(Role::Msg)?],
+        witness_key: *descriptor.key(Role::Wit)?,
         agreement: varde_proto::identity::agreement::default_agreement(),
         descriptor: pin.envelope.clone(),
         our_acceptance: pin.acceptance.clone()?,

@@ -131,6 +131,8 @@ pub async fn run(
         ledger: ledger.clone(),
         me: Me { origin: genesis.origin().clone(), mode: genesis.mode() },
         message_key: keys.msg.clone(),
+        witness_key: keys.wit.clone(),
+        heartbeat: config.heartbeat,
         clock,
         entropy,
         peers,

@@ -6,6 +6,7 @@
 use super::Node;
 use super::alert::drafts;
 use super::reopen::peer_of;
+use super::witness;
 use crate::port::StoreError;
 use crate::rows;
 use prost::Message;
@@ -43,7 +44,7 @@ pub fn write<S: BundleSink>(node: &Node, scope: Scope, sink: S) -> Result<(S, u6
     }
     writer.policy(&told.policy)?;
     decisions(node, size, &mut writer)?;
-    heads(node, size, &mut writer)?;
+    heads(node, size, scope, &mut writer)?;
     let sent = |peer: &Origin, class, seq, proof: &[u8]| writer.sent(peer, class, seq, proof);
     proofs(node, rows::SENT_PROOF, &told.taken, sent)?;
     let receipt = |peer: &Origin, class, seq, proof: &[u8]| writer.receipt(peer, class, seq, proof);
@@ -110,13 +111,21 @@ fn decisions<S: BundleSink>(node: &Node, size: u64, writer: &mut Writer<S>) -> E
     Ok(())
 }
 
-fn heads<S: BundleSink>(node: &Node, size: u64, writer: &mut Writer<S>) -> Exported<S> {
+/// Every signed head, with the cosignatures of the witnesses whom the bundle may name.
+fn heads<S: BundleSink>(node: &Node, size: u64, scope: Scope, writer: &mut Writer<S>) -> Exported<S> {
+    let witnesses = node.peers.borrow().clone();
     let (from, to) = (rows::numbered(rows::HEAD, 0), rows::numbered(rows::HEAD, size + 1));
     for row in node.ledger.scan(&from, &to, false) {
         let (name, _) = row?;
         let size = name.get(1..).and_then(|bytes| bytes.try_into().ok()).map(u64::from_be_bytes);
         let size = size.ok_or_else(|| damaged("the row of a head"))?;
-        writer.head(&node.ledger.head_at(size)?)?;
+        let mut head = node.ledger.head_at(size)?;
+        for peer in witnesses.values().filter(|peer| scope.concerns(&peer.origin)) {
+            if let Some(line) = witness::line(node, &peer.origin, &peer.witness_key, size)? {
+                head.add(line).map_err(|_| damaged("the row of a cosignature"))?;
+            }
+        }
+        writer.head(&head)?;
     }
     Ok(())
 }

@@ -6,14 +6,14 @@ use super::deliver::{self, Broken, CheckedReceipt};
 use super::desk::Desk;
 use super::ledger::CommitError;
 use super::receive::{self, Answer, CheckedItem, Positions};
-use super::{Node, greeting};
+use super::{Node, greeting, witness};
 use crate::port::{Link, Peer, StoreError};
 use crate::state::Direction;
 use crate::state::outgoing::{Event, Outgoing, WINDOW};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use varde_proto::exchange::{BadFrame, Frame, KnownHead, Proven, Shown, check_head};
+use varde_proto::exchange::{BadFrame, Cosigned, Frame, KnownHead, Proven, Shown, check_head};
 use varde_proto::limits;
 use varde_proto::log::head::Head;
 
@@ -90,7 +90,13 @@ async fn connect(node: &Arc<Node>, peer: &Arc<Peer>, mut link: Link) -> Result<N
     let (checked, work) = mpsc::channel(CHECKED);
     let Link { outgoing, incoming } = link;
     let reader = Reader { node: node.clone(), peer: peer.clone(), known: greeted.known, positions: greeted.positions };
-    let writer = Writer { node: node.clone(), peer: peer.clone(), shown: greeted.shown, outgoing: greeted.outgoing };
+    let writer = Writer {
+        node: node.clone(),
+        peer: peer.clone(),
+        shown: greeted.shown,
+        outgoing: greeted.outgoing,
+        witnessed: None,
+    };
     tokio::select! {
         ended = reader.run(incoming, checked) => ended,
         ended = land(node.clone(), peer.clone(), greeted.known, work, answer) => ended,
@@ -98,10 +104,18 @@ async fn connect(node: &Arc<Node>, peer: &Arc<Peer>, mut link: Link) -> Result<N
     }
 }
 
-/// A frame whose proofs hold, waiting for its commit.
-enum Work {
-    Take(Head, Vec<CheckedItem>),
-    Settle(Head, Vec<CheckedReceipt>),
+/// A frame whose proofs hold, waiting for its commit: the peer's head, its cosignature of one of ours, and what it carries.
+struct Work {
+    head: Head,
+    cosigned: Option<Cosigned>,
+    load: Load,
+}
+
+enum Load {
+    Take(Vec<CheckedItem>),
+    Settle(Vec<CheckedReceipt>),
+    /// The head alone, which is to be cosigned.
+    Witness,
 }
 
 struct Reader {
@@ -126,37 +140,41 @@ impl Reader {
             .await
             .map_err(|_| Ended::Stopped)?;
             self = next;
-            if let Some(work) = work? {
-                checked.send(work).await.map_err(|_| Ended::Closed)?;
-            }
+            checked.send(work?).await.map_err(|_| Ended::Closed)?;
         }
     }
 
-    fn check(&mut self, frame: Frame) -> Result<Option<Work>, Ended> {
+    fn check(&mut self, frame: Frame) -> Result<Work, Ended> {
         match frame {
             Frame::Items(proven, items) => {
-                let head = self.advance(&proven)?;
+                let (head, cosigned) = self.advance(proven)?;
                 let (me, now) = (&self.node.me, self.node.clock.now());
                 let items = receive::check_items(me, &self.peer, self.known, &items, &mut self.positions, now)?;
-                Ok(Some(Work::Take(head, items)))
+                Ok(Work { head, cosigned, load: Load::Take(items) })
             }
             Frame::Receipts(proven, receipts) => {
-                let head = self.advance(&proven)?;
+                let (head, cosigned) = self.advance(proven)?;
                 let receipts = deliver::check_receipts(&head, &receipts, &self.node.me.origin)?;
-                Ok(Some(Work::Settle(head, receipts)))
+                Ok(Work { head, cosigned, load: Load::Settle(receipts) })
             }
-            Frame::Heads(proven, _) => self.advance(&proven).map(|_| None),
+            Frame::Heads(proven, _) => {
+                let (head, cosigned) = self.advance(proven)?;
+                Ok(Work { head, cosigned, load: Load::Witness })
+            }
             Frame::Refusal(code) => Err(Ended::Refused(code)),
             Frame::Goodbye(_, after) => Err(Ended::Goodbye(after)),
             Frame::Hello(_) => Err(Ended::Greeting("second-hello")),
         }
     }
 
-    /// Checks a frame's head and takes it as the peer's newest.
-    fn advance(&mut self, proven: &Proven) -> Result<Head, Ended> {
-        let head = check_head(self.known, proven, &self.peer.origin, &self.peer.log_keys).map_err(Broken::Proof)?;
+    /// Checks a frame's head and takes it as the peer's newest; checks the cosignature that came with it.
+    fn advance(&mut self, proven: Proven) -> Result<(Head, Option<Cosigned>), Ended> {
+        let head = check_head(self.known, &proven, &self.peer.origin, &self.peer.log_keys).map_err(Broken::Proof)?;
         self.known = KnownHead::of(&head);
-        Ok(head)
+        if let Some(cosigned) = &proven.cosigned {
+            witness::check(&self.node, &self.peer, cosigned)?;
+        }
+        Ok((head, proven.cosigned))
     }
 }
 
@@ -164,6 +182,8 @@ impl Reader {
 enum Told {
     Answers(Vec<Answer>, OwnedSemaphorePermit),
     Settled(Vec<(u8, u64)>),
+    /// A head of the peer's is durable here, and cosigned; whether it came alone and waits for that.
+    Witnessed(Cosigned, bool),
 }
 
 /// Makes checked frames durable, one after the other. `newest` is the peer's head as this connection last made it durable: if
@@ -177,34 +197,58 @@ async fn land(
 ) -> Result<Never, Ended> {
     let room = Arc::new(Semaphore::new(ANSWERS as usize));
     loop {
-        let peer = peer.clone();
-        let done = match work.recv().await.ok_or(Ended::Closed)? {
-            Work::Take(head, items) => {
-                let permits = room.clone().acquire_many_owned(items.len() as u32).await.map_err(|_| Ended::Closed)?;
-                let landed = node.ledger.commit(move |desk| {
-                    is_newest(desk, &peer, newest)?;
-                    let answers = receive::take(desk, &peer, &head, items)?;
-                    Ok((answers, desk.head_of(&peer.origin)))
-                });
-                let (answers, head) = landed.await.map_err(ended)?.into_value();
-                newest = KnownHead { size: head.size, root: head.root };
-                Told::Answers(answers, permits)
+        let Work { head, cosigned, load } = work.recv().await.ok_or(Ended::Closed)?;
+        let permits = match &load {
+            Load::Take(items) => {
+                let permits = room.clone().acquire_many_owned(items.len() as u32).await;
+                Some(permits.map_err(|_| Ended::Closed)?)
             }
-            Work::Settle(head, receipts) => {
-                let landed = node.ledger.commit(move |desk| {
-                    is_newest(desk, &peer, newest)?;
-                    let settled = deliver::settle(desk, &peer, &head, receipts)?;
-                    Ok((settled, desk.head_of(&peer.origin)))
-                });
-                let (settled, head) = landed.await.map_err(ended)?.into_value();
-                newest = KnownHead { size: head.size, root: head.root };
-                if settled.is_empty() {
-                    continue;
-                }
-                Told::Settled(settled)
-            }
+            Load::Settle(_) | Load::Witness => None,
         };
-        told.send(done).await.map_err(|_| Ended::Closed)?;
+        let alone = matches!(load, Load::Witness);
+        let (noted, ours) = witness::cosign(&node, &head)?;
+        let from = peer.clone();
+        let landed = node.ledger.commit(move |desk| {
+            is_newest(desk, &from, newest)?;
+            let done = write(desk, &from, (&head, &noted), load)?;
+            if let Some(cosigned) = &cosigned {
+                witness::keep(desk, &from.origin, cosigned)?;
+            }
+            Ok::<_, Broken>((done, desk.head_of(&from.origin)))
+        });
+        let (done, head) = landed.await.map_err(ended)?.into_value();
+        let before = newest;
+        newest = KnownHead { size: head.size, root: head.root };
+        let done = match (done, permits) {
+            (Done::Took(answers), Some(permits)) => Some(Told::Answers(answers, permits)),
+            (Done::Settled(settled), _) if !settled.is_empty() => Some(Told::Settled(settled)),
+            _ => None,
+        };
+        let witnessed = (newest != before && ours.head == newest).then_some(Told::Witnessed(ours, alone));
+        for news in witnessed.into_iter().chain(done) {
+            told.send(news).await.map_err(|_| Ended::Closed)?;
+        }
+    }
+}
+
+enum Done {
+    Took(Vec<Answer>),
+    Settled(Vec<(u8, u64)>),
+    Kept,
+}
+
+/// One frame's commit. The proofs are kept with the head as the peer signed it; the head is kept with our cosignature on it.
+fn write(desk: &mut Desk<'_>, peer: &Arc<Peer>, (head, noted): (&Head, &Head), load: Load) -> Result<Done, Broken> {
+    match load {
+        Load::Take(items) => receive::take(desk, peer, (head, noted), items).map(Done::Took),
+        Load::Settle(receipts) => deliver::settle(desk, peer, noted, receipts).map(Done::Settled),
+        Load::Witness => {
+            let held = desk.head_of(&peer.origin);
+            if held.size < noted.size().0 {
+                desk.set_head(&peer.origin, noted)?;
+            }
+            Ok(Done::Kept)
+        }
     }
 }
 
@@ -227,11 +271,14 @@ struct Writer {
     /// Size of our log that the peer will have verified when it has read everything sent so far.
     shown: u64,
     outgoing: Outgoing,
+    /// Our cosignature of the peer's newest head, not sent yet: it goes with the next frame.
+    witnessed: Option<Cosigned>,
 }
 
 impl Writer {
     async fn run(mut self, out: mpsc::Sender<Frame>, mut told: mpsc::Receiver<Told>) -> Result<Never, Ended> {
         let mut heads = self.node.ledger.heads();
+        let mut beat = Box::pin(tokio::time::sleep(self.pause()));
         loop {
             while let Ok(news) = told.try_recv() {
                 self.hear(news, &mut told, &out).await?;
@@ -249,9 +296,30 @@ impl Writer {
                     changed.map_err(|_| Ended::Stopped)?;
                     self.look_for_owed();
                 }
+                () = &mut beat => {
+                    beat.as_mut().reset(tokio::time::Instant::now() + self.pause());
+                    if self.witnessed.is_some() || self.node.ledger.head().size().0 > self.shown {
+                        self.send_head(&out).await?;
+                    }
+                }
                 () = out.closed() => return Err(Ended::Closed),
             }
         }
+    }
+
+    /// Until the next heartbeat: a sixth more or less than agreed, so that the nodes of a network do not beat as one.
+    fn pause(&self) -> Duration {
+        let mut chance = [0; 1];
+        self.node.entropy.fill(&mut chance);
+        self.node.heartbeat * 5 / 6 + self.node.heartbeat * u32::from(chance[0]) / 768
+    }
+
+    /// Our newest head by itself.
+    async fn send_head(&mut self, out: &mpsc::Sender<Frame>) -> Result<(), Ended> {
+        let known = self.node.ledger.book().head_of(&self.peer.origin);
+        let (proven, _) = self.proven();
+        let known = KnownHead { size: known.size, root: known.root };
+        out.send(Frame::Heads(proven, known)).await.map_err(|_| Ended::Closed)
     }
 
     fn look_for_owed(&mut self) {
@@ -269,7 +337,7 @@ impl Writer {
         told: &mut mpsc::Receiver<Told>,
         out: &mpsc::Sender<Frame>,
     ) -> Result<(), Ended> {
-        let (mut answers, mut permits) = (Vec::new(), Vec::new());
+        let (mut answers, mut permits, mut awaited) = (Vec::new(), Vec::new(), false);
         let mut next = Some(news);
         while let Some(news) = next {
             match news {
@@ -282,6 +350,10 @@ impl Writer {
                         self.outgoing.handle(Event::Settled { class, through });
                     }
                 }
+                Told::Witnessed(cosigned, alone) => {
+                    self.witnessed = Some(cosigned);
+                    awaited |= alone;
+                }
             }
             next = if answers.len() < limits::FRAME_ITEMS { told.try_recv().ok() } else { None };
         }
@@ -290,7 +362,7 @@ impl Writer {
             let shown = self.show(chunk, size)?;
             out.send(Frame::Receipts(proven, shown)).await.map_err(|_| Ended::Closed)?;
         }
-        Ok(())
+        if awaited && self.witnessed.is_some() { self.send_head(out).await } else { Ok(()) }
     }
 
     fn show(&self, answers: &[Answer], size: u64) -> Result<Vec<Shown>, StoreError> {
@@ -308,7 +380,8 @@ impl Writer {
         let size = head.size().0;
         let book = self.node.ledger.book();
         let consistency = deliver::consistency(&book, self.shown, size);
-        let proven = Proven { checkpoint: head.to_wire(), from_size: self.shown, consistency };
+        let cosigned = self.witnessed.take();
+        let proven = Proven { checkpoint: head.to_wire(), from_size: self.shown, consistency, cosigned };
         self.shown = size;
         (proven, size)
     }

@@ -26,6 +26,7 @@ pub mod receive;
 pub mod records;
 mod reopen;
 pub mod summarise;
+pub mod witness;
 
 use crate::port::{Clock, Entropy, Peers};
 use std::sync::Arc;
@@ -41,6 +42,10 @@ pub struct Node {
     pub me: receive::Me,
     /// K_msg.
     pub message_key: Arc<SecretKey>,
+    /// K_wit.
+    pub witness_key: Arc<SecretKey>,
+    /// How often a peer is told of a head that it has not seen.
+    pub heartbeat: std::time::Duration,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Chance.

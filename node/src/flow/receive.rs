@@ -158,11 +158,11 @@ fn judge(me: &Me, peer: &Peer, event: &Event, envelope: &Envelope, now: Timestam
 pub type Answer = (u64, Opening);
 
 /// Takes checked items: verdict logged, content and the sender's proof kept, channel moved on, all in the commit that also
-/// keeps the sender's head. Returns the leaves that are the receipts.
+/// keeps the sender's head, `noted` with our cosignature. Returns the leaves that are the receipts.
 pub fn take(
     desk: &mut Desk<'_>,
     peer: &Arc<Peer>,
-    head: &Head,
+    (head, noted): (&Head, &Head),
     items: Vec<CheckedItem>,
 ) -> Result<Vec<Answer>, Broken> {
     if !agreement::is_in_roster(desk, peer)? {
@@ -173,7 +173,7 @@ pub fn take(
     let answers = taken.collect::<Result<_, _>>()?;
     // Repetitions alone leave no trace: otherwise a peer could make this store grow without sending anything.
     if desk.next_index() > before {
-        desk.set_head(&peer.origin, head)?;
+        desk.set_head(&peer.origin, noted)?;
     }
     Ok(answers)
 }

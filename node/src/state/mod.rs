@@ -4,5 +4,6 @@
 pub mod backoff;
 pub mod book;
 pub mod outgoing;
+pub mod quorum;
 
 pub use book::{Book, ChannelKey, ChannelState, Direction, PeerHead};

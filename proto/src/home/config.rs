@@ -5,6 +5,7 @@ use crate::identity::{Endpoint, Genesis, PublicKey, mode};
 use crate::limits;
 use crate::wire::peer::Mode;
 use core::net::SocketAddr;
+use core::time::Duration;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
 
@@ -26,6 +27,9 @@ pub struct Config {
     /// Where its descriptor says it listens; none for a node that only dials out.
     #[serde(default, deserialize_with = "endpoint")]
     pub endpoint: Option<Endpoint>,
+    /// How often a peer is told of a head of our log that it has not seen, give or take a sixth; 1 to 600 seconds.
+    #[serde(rename = "heartbeat_seconds", default = "heartbeat_default", deserialize_with = "heartbeat")]
+    pub heartbeat: Duration,
     /// Who may act on drafts; at least two, so that one can approve what the other drafted.
     #[serde(rename = "operator", default)]
     pub operators: Vec<Operator>,
@@ -181,6 +185,17 @@ fn public_key<'de, D: Deserializer<'de>>(from: D) -> Result<PublicKey, D::Error>
     let raw = unhex::<32>(&String::deserialize(from)?)
         .ok_or_else(|| D::Error::custom("a public key must be 64 lower-case hex digits"))?;
     PublicKey::enrol(&raw).map_err(D::Error::custom)
+}
+
+fn heartbeat_default() -> Duration {
+    Duration::from_secs(60)
+}
+
+fn heartbeat<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    match u64::deserialize(deserializer)? {
+        seconds @ 1..=600 => Ok(Duration::from_secs(seconds)),
+        _ => Err(D::Error::custom("heartbeat_seconds must be 1 to 600")),
+    }
 }
 
 fn count<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {

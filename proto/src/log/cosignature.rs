@@ -6,6 +6,7 @@
 use super::checkpoint::Checkpoint;
 use super::note::SignatureLine;
 use super::vkey::{KeyMaterial, key_id};
+use crate::id::Origin;
 use crate::identity::{PublicKey, SecretKey};
 
 const TIME_BYTES: usize = 8;
@@ -24,6 +25,12 @@ pub fn verify(text: &str, line: &[u8], key: &PublicKey) -> Option<u64> {
     Checkpoint::parse(text).ok()?;
     key.verify(&message(text, seconds)?, signature).ok()?;
     Some(seconds)
+}
+
+/// The name under which a node cosigns other nodes' heads, `<network>/witness/<country>`: the same in every generation, and no
+/// log's name.
+pub fn witness_name(witness: &Origin) -> String {
+    format!("{}/witness/{}", witness.network(), witness.node().lower())
 }
 
 /// The time a line states and its signature, neither of them checked.

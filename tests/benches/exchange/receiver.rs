@@ -89,7 +89,7 @@ async fn bare(mut incoming: Streaming<Frame>, answers: Answers, before: f64) -> 
     let committer = std::thread::spawn(move || commit(&to_commit, &told, before).map_err(|e| e.to_string()));
     while let Some(Frame { frame: Some(Kind::Items(items)) }) = incoming.message().await? {
         // Blocks this task only, and that is the back-pressure on the sender.
-        tokio::task::block_in_place(|| frames.send(items))?;
+        tokio::task::block_in_place(|| frames.send(items).map_err(|_| "the verifier stopped"))?;
     }
     drop(frames);
     let used = tokio::task::spawn_blocking(move || {

@@ -118,6 +118,8 @@ impl Side {
             ledger,
             me: Me { origin: own.genesis.origin().clone(), mode: Mode::Test },
             message_key: own.keys.msg.clone(),
+            witness_key: own.keys.wit.clone(),
+            heartbeat: std::time::Duration::from_secs(60),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
             peers,

@@ -3,6 +3,7 @@
 use crate::edge::status::{Class, Trouble};
 use crate::flow::bundle::{self, NotExported};
 use crate::flow::logbook::{self, Line};
+use crate::flow::witness::{self, Witnessed};
 use crate::flow::{Node, journal};
 use crate::port::StoreError;
 use crate::state::{ChannelKey, ChannelState, Direction};
@@ -100,13 +101,15 @@ fn scope(node: &Node, country: &str) -> Result<Scope, Trouble> {
 
 fn standing(node: &Node) -> Result<LogStandingReply, StoreError> {
     let head = node.ledger.head();
-    let peers = node.peers.borrow().clone();
+    let Witnessed { by, needed, size, waiting_since } = witness::standing(node)?;
     let book = node.ledger.book();
-    let peers = peers.values().map(|peer| LogPeer {
-        country: peer.origin.node().to_string(),
-        origin: peer.origin.to_string(),
-        verified_size: book.head_of(&peer.origin).size,
-        channels: book.channels_with(&peer.origin).map(channel).collect(),
+    let peers = by.iter().map(|standing| LogPeer {
+        country: standing.witness.node().to_string(),
+        origin: standing.witness.to_string(),
+        verified_size: book.head_of(&standing.witness).size,
+        channels: book.channels_with(&standing.witness).map(channel).collect(),
+        cosigned_size: standing.size,
+        cosigned_time: standing.seconds,
     });
     Ok(LogStandingReply {
         origin: node.me.origin.to_string(),
@@ -115,6 +118,9 @@ fn standing(node: &Node) -> Result<LogStandingReply, StoreError> {
         head: head.write(),
         newest_ms: book.last_time.ms(),
         peers: peers.collect(),
+        quorum: u32::try_from(needed).unwrap_or(u32::MAX),
+        witnessed: size,
+        waiting_since_ms: waiting_since.map_or(0, varde_proto::time::Timestamp::ms),
     })
 }
 

@@ -1,0 +1,112 @@
+//! Peers witness each other's logs: what was exchanged is cosigned at both ends, heads travel by themselves, and a quorum is
+//! counted and shown.
+#![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
+
+use serde_json::Value;
+use std::sync::Arc;
+use std::time::Duration;
+use varde_node::edge::store::memory::MemoryStore;
+use varde_node::flow::{bundle, delivery, witness};
+use varde_proto::audit::{MemoryBundle, Scope};
+use varde_proto::id::{Digest, NodeId};
+use varde_proto::log::note::Note;
+use varde_proto::log::vkey::{KeyMaterial, Vkey};
+use varde_proto::log::{Checkpoint, cosignature};
+use varde_tests::harness::{Country as Process, pin_all, until};
+use varde_tests::pair::{Country, connect, release, route};
+
+const SOON: Duration = Duration::from_secs(60);
+
+async fn country(code: &str, dir: &std::path::Path) -> Country {
+    Country::open(code, Arc::new(MemoryStore::default()), &dir.join(code)).await
+}
+
+/// Waits until so many leaves of a country's log are witnessed by a quorum.
+async fn witnessed(country: &Country, leaves: u64) -> witness::Witnessed {
+    let reached = async {
+        loop {
+            let standing = witness::standing(&country.node).unwrap();
+            if standing.size >= leaves {
+                return standing;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(SOON, reached).await.expect("a quorum")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn heads_reach_every_peer_and_come_back_cosigned_also_where_nothing_is_exchanged() {
+    let dir = tempfile::tempdir().unwrap();
+    let (no, ee, lt) =
+        (country("NO", dir.path()).await, country("EE", dir.path()).await, country("LT", dir.path()).await);
+    let _links = (connect(&no, &ee).await, connect(&no, &lt).await);
+    let kept = release(&no, route(*Digest::of(b"an alert").0.first_chunk().unwrap()), &["EE"]).await;
+    delivery::wait(&no.node.ledger, kept, SOON).await.unwrap();
+    let size = no.node.ledger.head().size().0;
+    let standing = witnessed(&no, size).await;
+    assert_eq!((standing.needed, standing.by.len(), standing.waiting_since), (2, 2, None));
+
+    // The lines stand in the bundle, and any program that knows C2SP's formats can check them.
+    let (whole, _) = bundle::write(&no.node, Scope::National, MemoryBundle::new()).unwrap();
+    let note = Note::parse(&whole["checkpoint"]).unwrap();
+    let keys = [&ee, &lt].map(|witness| {
+        let key = KeyMaterial::Cosignature(witness.node.witness_key.public());
+        Vkey::new(&cosignature::witness_name(witness.origin()), key).unwrap()
+    });
+    let verified = note.verify(&keys).unwrap();
+    assert_eq!(verified.iter().filter(|line| line.time.is_some()).count(), 2);
+    assert_eq!(Checkpoint::parse(note.text()).unwrap().size().0, size);
+    let for_ee = Scope::For(NodeId::parse("EE").unwrap());
+    let (shown, _) = bundle::write(&no.node, for_ee, MemoryBundle::new()).unwrap();
+    let names = |bytes: &[u8]| String::from_utf8_lossy(bytes).contains("varde.example/witness/lt");
+    assert!(names(&whole["checkpoint"]) && !names(&shown["checkpoint"]), "one peer's bundle names another");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cosignature_of_another_head_or_by_another_key_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let (no, ee) = (country("NO", dir.path()).await, country("EE", dir.path()).await);
+    let peer = no.pin(&ee).await;
+    let head = no.node.ledger.head();
+    let (_, good) = witness::cosign(&ee.node, &head).unwrap();
+    assert!(witness::check(&no.node, &peer, &good).is_ok());
+    let code = |bad: &varde_proto::exchange::Cosigned| witness::check(&no.node, &peer, bad).unwrap_err().code();
+    let mut later = good.clone();
+    later.seconds += 1;
+    assert_eq!(code(&later), "cosignature-invalid");
+    let mut other = good.clone();
+    other.head.root.0[0] ^= 1;
+    assert_eq!(code(&other), "cosigned-another-log");
+    let mut beyond = good.clone();
+    beyond.head.size += 1;
+    assert_eq!(code(&beyond), "cosigned-another-log");
+    let (_, by_itself) = witness::cosign(&no.node, &head).unwrap();
+    assert_eq!(code(&by_itself), "cosignature-invalid", "a log is no witness of itself");
+}
+
+#[test]
+fn a_coordinator_sees_how_far_the_log_is_witnessed() {
+    let home = tempfile::tempdir().unwrap();
+    let mut no = Process::init(home.path(), "NO").unwrap();
+    let mut ee = Process::init(home.path(), "EE").unwrap();
+    pin_all(&[&no, &ee]).unwrap();
+    for country in [&mut no, &mut ee] {
+        let settings = country.dir().join("varde.toml");
+        let text = std::fs::read_to_string(&settings).unwrap();
+        std::fs::write(&settings, text.replace("# heartbeat_seconds = 60", "heartbeat_seconds = 1")).unwrap();
+        country.start().unwrap();
+    }
+    let status = || no.varde(&["log", "status", "--json"]).unwrap().json(0).unwrap();
+    let whole =
+        |status: &Value| (status["size"].as_u64() > Some(4)).then(|| status["witnessed"]["size"] == status["size"]);
+    let status = until("a quorum", SOON, || Some(status()).filter(|status| whole(status) == Some(true))).unwrap();
+    let witnessed = &status["witnessed"];
+    assert_eq!(
+        (&witnessed["quorum"], &witnessed["peers"], &witnessed["overdue"]),
+        (&1.into(), &1.into(), &false.into())
+    );
+    assert!(status["peers"][0]["cosigned_at"].is_string(), "{status}");
+    let text = no.varde(&["log", "status"]).unwrap().ok().unwrap();
+    assert!(text.contains("by 1 of 1 peers or more"), "{text}");
+}
