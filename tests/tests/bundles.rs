@@ -164,6 +164,25 @@ async fn the_command_line_says_clean_with_0_and_names_a_changed_byte_with_3() {
     assert_eq!(text.code, Some(3));
     assert!(text.stdout.contains("openings/000") && text.stderr.contains("ask for the bundle again"), "{text:?}");
     assert_eq!(varde(&["audit", "verify", no_path, "--trust", "12"]).code, Some(2));
+
+    // What a hostile bundle names its files is text in the page, which is written once.
+    std::fs::write(at_no.join("<script>alert(1)<"), b"x").unwrap();
+    let page = dir.path().join("no.html");
+    let report = ["--report", page.to_str().unwrap()];
+    for verb in [&["verify", no_path][..], &["reconcile", no_path, ee_path]] {
+        assert_eq!(varde(&[&["audit"], verb, &report].concat()).code, Some(3));
+        let written = std::fs::read_to_string(&page).unwrap();
+        assert!(written.contains("&lt;script&gt;alert(1)&lt;") && !written.contains("<script"), "{written}");
+        let again = varde(&[&["audit"], verb, &report, &["--json"]].concat());
+        assert_eq!((again.code, std::fs::read_to_string(&page).unwrap() == written), (Some(2), true), "{again:?}");
+        std::fs::remove_file(&page).unwrap();
+    }
+    let told = varde(&["audit", "explain", "file-changed", "--json"]).json(0).unwrap();
+    assert_eq!((told["code"].as_str(), told["who"].as_str()), (Some("file-changed"), Some("you, the auditor")));
+    let listed = varde(&["audit", "explain", "--list", "--json"]).json(0).unwrap();
+    let known: Vec<&str> = varde_proto::audit::codes::ALL.iter().map(|code| code.name).collect();
+    assert_eq!(codes(&listed), known);
+    assert_eq!(varde(&["audit", "explain", "no-such-code"]).code, Some(2));
     assert_eq!(varde(&["audit", "verify", dir.path().to_str().unwrap()]).code, Some(2));
 }
 

@@ -1,9 +1,11 @@
 //! `varde audit`: what an auditor does with bundles and proofs. No node, no network: files in, findings out.
 
+mod explain;
 mod folder;
 mod proof;
 mod receipt;
 mod reconcile;
+mod report;
 mod show;
 mod trust;
 mod verify;
@@ -16,7 +18,8 @@ use clap::Subcommand;
 #[derive(Debug, clap::Args)]
 #[command(arg_required_else_help = true)]
 #[command(after_help = "Examples:\n  varde audit verify no.bundle --trust no.descriptor\n  \
-    varde audit reconcile no.bundle ee.bundle\n\n\
+    varde audit reconcile no.bundle ee.bundle\n  \
+    varde audit explain split-view\n\n\
     Exit codes: 0 nothing is wrong (notes may be shown), 1 our fault, 2 usage, 3 findings.")]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -33,6 +36,8 @@ enum Verb {
     Receipt(receipt::Args),
     /// Verifies a tlog-proof of any log against a policy
     Proof(proof::Args),
+    /// Says what a finding means, what proves it, and who is to do what
+    Explain(explain::Args),
 }
 
 /// Hands the arguments to their verb.
@@ -42,5 +47,6 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
         Verb::Reconcile(args) => reconcile::run(args, context),
         Verb::Receipt(args) => receipt::run(args, context),
         Verb::Proof(args) => proof::run(args, context),
+        Verb::Explain(args) => explain::run(&args, context),
     }
 }

@@ -45,14 +45,16 @@ impl From<&Finding> for Row {
     }
 }
 
+/// What the columns of [`line`] are.
+pub(super) const HEAD: [&str; 7] = ["severity", "code", "log", "leaf", "peer", "item", "what"];
+
 /// Findings on stdout, what to do about them on stderr; the exit code says whether anything is wrong.
 pub(super) fn findings(findings: &[Finding], context: &Context) -> Result<Exit, Failure> {
     let render = &context.render;
     if render.is_json() {
         render.document(&findings.iter().map(Row::from).collect::<Vec<_>>())?;
     } else if !findings.is_empty() {
-        let head = ["severity", "code", "log", "leaf", "peer", "item", "what"];
-        render.table(head, findings.iter().map(line));
+        render.table(HEAD, findings.iter().map(line));
         advise(findings, context);
     }
     Ok(exit(findings))
@@ -60,11 +62,16 @@ pub(super) fn findings(findings: &[Finding], context: &Context) -> Result<Exit, 
 
 /// 3 when anything is wrong; notes alone leave it 0.
 pub(super) fn exit(findings: &[Finding]) -> Exit {
-    let wrong = findings.iter().any(|finding| finding.code.severity == Severity::Finding);
-    if wrong { Exit::Findings } else { Exit::Done }
+    if findings.iter().any(is_wrong) { Exit::Findings } else { Exit::Done }
 }
 
-fn line(finding: &Finding) -> [String; 7] {
+/// Whether it is more than a note.
+pub(super) fn is_wrong(finding: &Finding) -> bool {
+    finding.code.severity == Severity::Finding
+}
+
+/// A finding as a row for people.
+pub(super) fn line(finding: &Finding) -> [String; 7] {
     let country = |origin: &Option<Origin>| origin.as_ref().map(|o| o.node().to_string()).unwrap_or_default();
     let item = match (finding.class, finding.seq) {
         (Some(class), Some(seq)) => format!("{class}/{seq}"),
@@ -102,9 +109,13 @@ fn advise(findings: &[Finding], context: &Context) {
 
 /// The verdict on one bundle and how much was checked, on stdout.
 pub(super) fn verdict(root: &Path, audit: &Audit, context: &Context) {
-    if context.render.is_json() {
-        return;
+    if !context.render.is_json() {
+        context.render.line(format!("{}: {}", root.display(), summary(audit)));
     }
+}
+
+/// The verdict on one bundle and how much was checked.
+pub(super) fn summary(audit: &Audit) -> String {
     let verdict = if audit.is_clean() { "clean" } else { "NOT CLEAN" };
     let what = match &audit.log {
         None => "it could not be read as a bundle".to_owned(),
@@ -120,28 +131,23 @@ pub(super) fn verdict(root: &Path, audit: &Audit, context: &Context) {
             )
         }
     };
-    context.render.line(format!("{}: {verdict}: {what}", root.display()));
+    format!("{verdict}: {what}")
 }
 
-/// The verdict on two bundles side by side, on stdout.
-pub(super) fn between(a: &Audit, b: &Audit, findings: &[Finding], context: &Context) {
-    if context.render.is_json() {
-        return;
-    }
-    if let (Some(a), Some(b)) = (&a.log, &b.log) {
-        let items = |log: &Log, other: &Log| {
-            let channels = log.channels().filter(|(c, _)| c.peer == other.origin && c.direction == Direction::Out);
-            channels.map(|(_, items)| items.len()).sum::<usize>()
-        };
-        let wrong = |finding: &&Finding| finding.code.severity == Severity::Finding;
-        let wrong: Vec<_> = findings.iter().filter(wrong).collect();
-        let verdict = match &wrong[..] {
-            [] => "agree",
-            [one] if one.code == codes::NOT_COMPARABLE => "were not compared",
-            _ => "DO NOT AGREE",
-        };
-        let (there, back) = (items(a, b), items(b, a));
-        let (a, b) = (a.origin.node(), b.origin.node());
-        context.render.line(format!("{a} and {b} {verdict}: {there} items from {a} to {b}, {back} from {b} to {a}"));
-    }
+/// The verdict on two bundles side by side.
+pub(super) fn between(a: &Audit, b: &Audit, findings: &[Finding]) -> Option<String> {
+    let (a, b) = (a.log.as_ref()?, b.log.as_ref()?);
+    let items = |log: &Log, other: &Log| {
+        let channels = log.channels().filter(|(c, _)| c.peer == other.origin && c.direction == Direction::Out);
+        channels.map(|(_, items)| items.len()).sum::<usize>()
+    };
+    let wrong: Vec<_> = findings.iter().filter(|finding| is_wrong(finding)).collect();
+    let verdict = match &wrong[..] {
+        [] => "agree",
+        [one] if one.code == codes::NOT_COMPARABLE => "were not compared",
+        _ => "DO NOT AGREE",
+    };
+    let (there, back) = (items(a, b), items(b, a));
+    let (a, b) = (a.origin.node(), b.origin.node());
+    Some(format!("{a} and {b} {verdict}: {there} items from {a} to {b}, {back} from {b} to {a}"))
 }

@@ -1,19 +1,20 @@
 //! `varde audit verify DIR...`
 
 use super::folder::{self, Folder};
+use super::report::{self, Report};
 use super::{show, trust};
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::files;
 use std::path::{Path, PathBuf};
-use varde_proto::audit::{self, Audit, Given};
+use varde_proto::audit::{self, Audit, Finding, Given};
 use varde_proto::limits;
 
 /// Which bundles, and what the reader already knows.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  varde audit verify no.bundle --trust no.descriptor\n  \
     varde audit verify no.bundle ee.bundle --json\n  \
-    varde audit verify no.bundle --view head-from-ee.txt\n\n\
+    varde audit verify no.bundle --view head-from-ee.txt --report no.html\n\n\
     Without --trust a bundle vouches for itself, and the first note names the fingerprint to compare.")]
 pub(crate) struct Args {
     /// Folders, each with a bundle as `varde log export` writes it
@@ -25,11 +26,14 @@ pub(crate) struct Args {
     /// A head of the bundle's log that you had from somebody else, as a note; may be repeated, for one bundle
     #[arg(long, value_name = "FILE")]
     view: Vec<PathBuf>,
+    /// Also write what was found as one page of HTML; the file must not exist
+    #[arg(long, value_name = "FILE.html")]
+    report: Option<PathBuf>,
 }
 
 /// Verifies each.
 pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
-    let Args { bundles, trust, view } = args;
+    let Args { bundles, trust, view, report } = args;
     if bundles.len() > 1 && !view.is_empty() {
         return Err(Failure::usage("--view is about one log, and several bundles were given")
             .next("verify the bundles one by one")
@@ -38,9 +42,17 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     let read = |path: &PathBuf| files::read_text(path, limits::NOTE_BYTES).map(String::into_bytes);
     let views = view.iter().map(read).collect::<Result<_, _>>()?;
     let mut given = Given { trusted: trust::identities(&trust)?, views };
-    let mut findings = Vec::new();
+    let report = Report::begin(report.as_deref())?;
+    let mut audits: Vec<(&Path, Audit)> = Vec::new();
     for bundle in &bundles {
-        findings.extend(one(bundle, &mut given, context)?.findings);
+        let audit = one(bundle, &mut given, context)?;
+        // Of a log that was verified, only a page has more to say.
+        audits.push((bundle, if report.is_some() { audit } else { Audit { log: None, ..audit } }));
+    }
+    let findings: Vec<Finding> = audits.iter().flat_map(|(_, audit)| audit.findings.clone()).collect();
+    if let Some(report) = report {
+        let audits: Vec<(&Path, &Audit)> = audits.iter().map(|(root, audit)| (*root, audit)).collect();
+        report.write(&report::page(&audits, None, &findings))?;
     }
     show::findings(&findings, context)
 }

@@ -3,9 +3,14 @@
 use super::finding::{Code, Severity};
 
 macro_rules! codes {
-    ($($(#[$doc:meta])* $name:ident = $severity:ident $code:literal $promise:literal $next:literal;)*) => {
-        $($(#[$doc])* pub const $name: Code =
-            Code { name: $code, severity: Severity::$severity, promise: $promise, next: $next };)*
+    ($(#[doc = $means:literal] $name:ident = $severity:ident $code:literal $promise:literal $next:literal;)*) => {
+        $(#[doc = $means] pub const $name: Code = Code {
+            name: $code,
+            severity: Severity::$severity,
+            promise: $promise,
+            means: $means.trim_ascii(),
+            next: $next,
+        };)*
 
         /// Every code, in the order of this page.
         pub const ALL: &[Code] = &[$($name),*];
@@ -149,7 +154,7 @@ codes! {
     /// The peer refused an item, and said why.
     REJECTED = Note "rejected" "L4" "read the reason; what was refused was not admitted";
 
-    /// The items of the two bundles cannot be compared, see [`super::incomparable`].
+    /// The items of the two bundles cannot be compared.
     NOT_COMPARABLE = Finding "not-comparable" ""
         "nothing was compared item by item: put right what else is found, and give bundles that belong together";
     /// One side holds a head of the other that its bundle does not reach.

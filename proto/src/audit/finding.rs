@@ -31,6 +31,8 @@ pub struct Code {
     pub severity: Severity,
     /// The promise of docs/threats.md that it concerns, for example `L1`; empty for none.
     pub promise: &'static str,
+    /// What it means, in a sentence.
+    pub means: &'static str,
     /// What a person does next.
     pub next: &'static str,
 }

@@ -10,6 +10,7 @@
 mod channels;
 pub mod codes;
 mod comparable;
+mod explain;
 mod files;
 mod finding;
 mod items;
@@ -29,6 +30,7 @@ mod writer;
 
 pub use channels::{Channel, Item};
 pub use comparable::{Incomparable, incomparable};
+pub use explain::{Proof, Who, explain, find};
 pub use finding::{Code, Finding, Severity};
 pub use layout::{Listed, Manifest, Scope, manifest_key_name, read_list, write_list};
 pub use receipts::{Receipt, SentProof, extract as receipt};
