@@ -45,7 +45,7 @@ impl From<&Finding> for Row {
     }
 }
 
-/// What the columns of [`line`] are.
+/// What the columns of [`line()`] are.
 pub(super) const HEAD: [&str; 7] = ["severity", "code", "log", "leaf", "peer", "item", "what"];
 
 /// Findings on stdout, what to do about them on stderr; the exit code says whether anything is wrong.
