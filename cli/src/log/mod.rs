@@ -21,7 +21,7 @@ pub(crate) struct Args {
 enum Verb {
     /// Shows the newest leaves, and what was refused without a place in the log
     Show(show::Args),
-    /// Shows the newest signed head, and how far each channel has come
+    /// Shows the newest signed head, how far peers have witnessed it, and how far each channel has come
     Status(status::Args),
     /// Writes a bundle for auditors into a new folder
     Export(export::Args),

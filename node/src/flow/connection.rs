@@ -20,6 +20,9 @@ use varde_proto::log::head::Head;
 /// Receipts that may wait for the writing loop, one a permit. An honest peer never has more under way than two windows of items,
 /// so its receipts always find room and reading never waits for writing; another one is held back here.
 const ANSWERS: u64 = 2 * WINDOW + limits::FRAME_ITEMS as u64;
+/// Heads that come alone are kept and cosigned at most so often: otherwise a peer could make this store grow by telling of its
+/// own log and sending nothing. What follows such a head waits with it.
+const WITNESSING: Duration = Duration::from_secs(1);
 /// Checked frames that may wait for their commit.
 const CHECKED: usize = 4;
 
@@ -196,8 +199,14 @@ async fn land(
     told: mpsc::Sender<Told>,
 ) -> Result<Never, Ended> {
     let room = Arc::new(Semaphore::new(ANSWERS as usize));
+    let mut turn = tokio::time::Instant::now();
     loop {
         let Work { head, cosigned, load } = work.recv().await.ok_or(Ended::Closed)?;
+        let alone = matches!(load, Load::Witness);
+        if alone {
+            tokio::time::sleep_until(turn).await;
+            turn = tokio::time::Instant::now() + WITNESSING;
+        }
         let permits = match &load {
             Load::Take(items) => {
                 let permits = room.clone().acquire_many_owned(items.len() as u32).await;
@@ -205,7 +214,6 @@ async fn land(
             }
             Load::Settle(_) | Load::Witness => None,
         };
-        let alone = matches!(load, Load::Witness);
         let (noted, ours) = witness::cosign(&node, &head)?;
         let from = peer.clone();
         let landed = node.ledger.commit(move |desk| {
