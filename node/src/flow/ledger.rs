@@ -92,6 +92,14 @@ pub struct Ledger {
 impl Ledger {
     /// Reads the book from the store, checks it, and starts the writer on a thread of its own.
     pub fn open(parts: Parts) -> Result<Self, StoreError> {
+        let (ledger, writer) = Self::prepare(parts)?;
+        let spawned = std::thread::Builder::new().name("ledger".into()).spawn(move || writer.run_here());
+        spawned.map_err(|source| StoreError::Io { what: "start its writer thread", source })?;
+        Ok(ledger)
+    }
+
+    /// Reads the book from the store and checks it; nothing lands before the writer runs.
+    pub fn prepare(parts: Parts) -> Result<(Self, Writer), StoreError> {
         let vault = Vault::new(parts.keyring.clone(), parts.entropy.clone(), &*parts.store)?;
         let unsealer = vault.unsealer();
         let book = super::reopen::book(&*parts.store, &unsealer, &parts.origin)?;
@@ -101,10 +109,8 @@ impl Ledger {
         let (jobs, queue) = mpsc::channel(QUEUE);
         let (head_sender, head) = watch::channel(Arc::new(first));
         let (stop_sender, stopped) = watch::channel(false);
-        let writer = Writer { parts, vault, shared: shared.clone(), head: head_sender, stop: stop_sender };
-        let spawned = std::thread::Builder::new().name("ledger".into()).spawn(move || writer.run(queue));
-        spawned.map_err(|source| StoreError::Io { what: "start its writer thread", source })?;
-        Ok(Self { jobs, shared, head, stopped })
+        let writer = Writer { parts, vault, queue, shared: shared.clone(), head: head_sender, stop: stop_sender };
+        Ok((Self { jobs, shared, head, stopped }, writer))
     }
 
     /// Decides and makes durable. The decision sees everything that earlier decisions wrote; if it refuses, nothing of it
@@ -216,32 +222,54 @@ fn sign(parts: &Parts, book: &Book) -> Result<Head, StoreError> {
         .map_err(|bad| StoreError::Damaged(format!("the head could not be signed: {bad}")))
 }
 
-struct Writer {
+/// The one writer of a [`Ledger`]. It ends when every handle on the ledger is dropped, or when the store fails.
+pub struct Writer {
     parts: Parts,
     vault: Vault,
+    queue: mpsc::Receiver<Job>,
     shared: Arc<Shared>,
     head: watch::Sender<Arc<Head>>,
     stop: watch::Sender<bool>,
 }
 
 impl Writer {
-    fn run(mut self, mut queue: mpsc::Receiver<Job>) {
-        while let Some(first) = queue.blocking_recv() {
-            let (staged, answers) = self.decide(first, &mut queue);
-            match self.land(staged) {
-                Ok(head) => answers.into_iter().for_each(|answer| answer(Some(&head))),
-                Err(failure) => {
-                    tracing::error!(%failure, "the store failed; the node stops writing");
-                    answers.into_iter().for_each(|answer| answer(None));
-                    self.stop.send_replace(true);
-                    return;
-                }
+    /// Writes on the calling thread.
+    fn run_here(mut self) {
+        while let Some(first) = self.queue.blocking_recv() {
+            if self.turn(first).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Writes as a task, for a runtime of one thread in which everything happens in one order.
+    pub async fn run(mut self) {
+        while let Some(first) = self.queue.recv().await {
+            if self.turn(first).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// One commit: of this job and of what waits behind it.
+    fn turn(&mut self, first: Job) -> Result<(), ()> {
+        let (staged, answers) = self.decide(first);
+        match self.land(staged) {
+            Ok(head) => {
+                answers.into_iter().for_each(|answer| answer(Some(&head)));
+                Ok(())
+            }
+            Err(failure) => {
+                tracing::error!(%failure, "the store failed; the node stops writing");
+                answers.into_iter().for_each(|answer| answer(None));
+                self.stop.send_replace(true);
+                Err(())
             }
         }
     }
 
     /// Runs what waits, up to the bound of one commit.
-    fn decide(&mut self, first: Job, queue: &mut mpsc::Receiver<Job>) -> (Staged, Vec<Answer>) {
+    fn decide(&mut self, first: Job) -> (Staged, Vec<Answer>) {
         let shared = self.shared.clone();
         let book = shared.book.read().unwrap_or_else(PoisonError::into_inner);
         let now = self.parts.clock.now();
@@ -253,7 +281,7 @@ impl Writer {
             let desk = Desk::new(&book, &*shared.store, &mut self.vault, entropy, &mut staged, now);
             answers.push(job(desk));
             let full = staged.leaves.len() >= limits::COMMIT_ENTRIES || staged.bytes() >= limits::COMMIT_BYTES;
-            next = if full { None } else { queue.try_recv().ok() };
+            next = if full { None } else { self.queue.try_recv().ok() };
         }
         (staged, answers)
     }

@@ -2,20 +2,23 @@
 //! is made durable, what is durable is answered and what is owed is sent. The checking of the next frame overlaps the commit
 //! of the one before.
 
-use super::deliver::{self, Broken, CheckedReceipt};
-use super::desk::Desk;
-use super::ledger::CommitError;
-use super::receive::{self, Answer, CheckedItem, Positions};
-use super::{Node, greeting, witness};
+mod writer;
+
+use crate::flow::deliver::{self, Broken, CheckedReceipt};
+use crate::flow::desk::Desk;
+use crate::flow::ledger::CommitError;
+use crate::flow::receive::{self, Answer, CheckedItem, Positions};
+use crate::flow::{Node, greeting, witness};
 use crate::port::{Link, Peer, StoreError};
-use crate::state::Direction;
-use crate::state::outgoing::{Event, Outgoing, WINDOW};
+use crate::state::outgoing::WINDOW;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use varde_proto::exchange::{BadFrame, Cosigned, Frame, KnownHead, Proven, Shown, check_head};
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::sync::{Semaphore, mpsc};
+use varde_proto::exchange::{BadFrame, Cosigned, Frame, KnownHead, Proven, check_head};
 use varde_proto::limits;
 use varde_proto::log::head::Head;
+use writer::{Told, Writer};
 
 /// Receipts that may wait for the writing loop, one a permit. An honest peer never has more under way than two windows of items,
 /// so its receipts always find room and reading never waits for writing; another one is held back here.
@@ -101,6 +104,7 @@ async fn connect(node: &Arc<Node>, peer: &Arc<Peer>, mut link: Link) -> Result<N
         witnessed: None,
     };
     tokio::select! {
+        biased;
         ended = reader.run(incoming, checked) => ended,
         ended = land(node.clone(), peer.clone(), greeted.known, work, answer) => ended,
         ended = writer.run(outgoing, answers) => ended,
@@ -136,15 +140,24 @@ impl Reader {
     ) -> Result<Never, Ended> {
         loop {
             let frame = incoming.recv().await.ok_or(Ended::Closed)??;
-            let (next, work) = tokio::task::spawn_blocking(move || {
-                let work = self.check(frame);
-                (self, work)
-            })
-            .await
-            .map_err(|_| Ended::Stopped)?;
+            let (next, work) = self.check_aside(frame).await?;
             self = next;
             checked.send(work?).await.map_err(|_| Ended::Closed)?;
         }
+    }
+
+    /// Checks a frame where it does not hold up the other connections; on a runtime of one thread, which promises one order of
+    /// all that happens, at once.
+    async fn check_aside(mut self, frame: Frame) -> Result<(Self, Result<Work, Ended>), Ended> {
+        if matches!(Handle::current().runtime_flavor(), RuntimeFlavor::CurrentThread) {
+            let work = self.check(frame);
+            return Ok((self, work));
+        }
+        let checking = tokio::task::spawn_blocking(move || {
+            let work = self.check(frame);
+            (self, work)
+        });
+        checking.await.map_err(|_| Ended::Stopped)
     }
 
     fn check(&mut self, frame: Frame) -> Result<Work, Ended> {
@@ -179,14 +192,6 @@ impl Reader {
         }
         Ok((head, proven.cosigned))
     }
-}
-
-/// What the writing loop is told.
-enum Told {
-    Answers(Vec<Answer>, OwnedSemaphorePermit),
-    Settled(Vec<(u8, u64)>),
-    /// A head of the peer's is durable here, and cosigned; whether it came alone and waits for that.
-    Witnessed(Cosigned, bool),
 }
 
 /// Makes checked frames durable, one after the other. `newest` is the peer's head as this connection last made it durable: if
@@ -270,127 +275,5 @@ fn ended(error: CommitError<Broken>) -> Ended {
     match error {
         CommitError::Refused(broken) => Ended::Broken(broken),
         CommitError::Stopped => Ended::Stopped,
-    }
-}
-
-struct Writer {
-    node: Arc<Node>,
-    peer: Arc<Peer>,
-    /// Size of our log that the peer will have verified when it has read everything sent so far.
-    shown: u64,
-    outgoing: Outgoing,
-    /// Our cosignature of the peer's newest head, not sent yet: it goes with the next frame.
-    witnessed: Option<Cosigned>,
-}
-
-impl Writer {
-    async fn run(mut self, out: mpsc::Sender<Frame>, mut told: mpsc::Receiver<Told>) -> Result<Never, Ended> {
-        let mut heads = self.node.ledger.heads();
-        let mut beat = Box::pin(tokio::time::sleep(self.pause()));
-        loop {
-            while let Ok(news) = told.try_recv() {
-                self.hear(news, &mut told, &out).await?;
-            }
-            if let Some(run) = self.outgoing.next_run() {
-                let (proven, size) = self.proven();
-                let items = deliver::items(&self.node.ledger, &self.peer, run, size)?;
-                self.outgoing.sent(run, items.len() as u64);
-                out.send(Frame::Items(proven, items)).await.map_err(|_| Ended::Closed)?;
-                continue;
-            }
-            tokio::select! {
-                news = told.recv() => self.hear(news.ok_or(Ended::Closed)?, &mut told, &out).await?,
-                changed = heads.changed() => {
-                    changed.map_err(|_| Ended::Stopped)?;
-                    self.look_for_owed();
-                }
-                () = &mut beat => {
-                    beat.as_mut().reset(tokio::time::Instant::now() + self.pause());
-                    if self.witnessed.is_some() || self.node.ledger.head().size().0 > self.shown {
-                        self.send_head(&out).await?;
-                    }
-                }
-                () = out.closed() => return Err(Ended::Closed),
-            }
-        }
-    }
-
-    /// Until the next heartbeat: a sixth more or less than agreed, so that the nodes of a network do not beat as one.
-    fn pause(&self) -> Duration {
-        let mut chance = [0; 1];
-        self.node.entropy.fill(&mut chance);
-        self.node.heartbeat * 5 / 6 + self.node.heartbeat * u32::from(chance[0]) / 768
-    }
-
-    /// Our newest head by itself.
-    async fn send_head(&mut self, out: &mpsc::Sender<Frame>) -> Result<(), Ended> {
-        let known = self.node.ledger.book().head_of(&self.peer.origin);
-        let (proven, _) = self.proven();
-        let known = KnownHead { size: known.size, root: known.root };
-        out.send(Frame::Heads(proven, known)).await.map_err(|_| Ended::Closed)
-    }
-
-    fn look_for_owed(&mut self) {
-        let book = self.node.ledger.book();
-        for (key, state) in book.channels_with(&self.peer.origin) {
-            if key.direction == Direction::Out {
-                self.outgoing.handle(Event::Owed { class: key.class, through: state.seq });
-            }
-        }
-    }
-
-    async fn hear(
-        &mut self,
-        news: Told,
-        told: &mut mpsc::Receiver<Told>,
-        out: &mpsc::Sender<Frame>,
-    ) -> Result<(), Ended> {
-        let (mut answers, mut permits, mut awaited) = (Vec::new(), Vec::new(), false);
-        let mut next = Some(news);
-        while let Some(news) = next {
-            match news {
-                Told::Answers(more, permit) => {
-                    answers.extend(more);
-                    permits.push(permit);
-                }
-                Told::Settled(through) => {
-                    for (class, through) in through {
-                        self.outgoing.handle(Event::Settled { class, through });
-                    }
-                }
-                Told::Witnessed(cosigned, alone) => {
-                    self.witnessed = Some(cosigned);
-                    awaited |= alone;
-                }
-            }
-            next = if answers.len() < limits::FRAME_ITEMS { told.try_recv().ok() } else { None };
-        }
-        for chunk in answers.chunks(limits::FRAME_ITEMS) {
-            let (proven, size) = self.proven();
-            let shown = self.show(chunk, size)?;
-            out.send(Frame::Receipts(proven, shown)).await.map_err(|_| Ended::Closed)?;
-        }
-        if awaited && self.witnessed.is_some() { self.send_head(out).await } else { Ok(()) }
-    }
-
-    fn show(&self, answers: &[Answer], size: u64) -> Result<Vec<Shown>, StoreError> {
-        let book = self.node.ledger.book();
-        let shown = answers.iter().map(|(index, opening)| {
-            let path = deliver::path(&book, *index, size)?;
-            Ok(Shown { index: *index, opening: opening.clone(), path })
-        });
-        shown.collect()
-    }
-
-    /// Our newest head with the proof from what was shown last; from now on that head is what was shown last.
-    fn proven(&mut self) -> (Proven, u64) {
-        let head = self.node.ledger.head();
-        let size = head.size().0;
-        let book = self.node.ledger.book();
-        let consistency = deliver::consistency(&book, self.shown, size);
-        let cosigned = self.witnessed.take();
-        let proven = Proven { checkpoint: head.to_wire(), from_size: self.shown, consistency, cosigned };
-        self.shown = size;
-        (proven, size)
     }
 }
