@@ -136,6 +136,34 @@ pub fn open<M: Message + Default>(envelope: &Envelope, payload_type: &str, keys:
     decode_canonical(&envelope.payload)
 }
 
+/// Signs a message as a payload of `payload_type` by each of these keys, in their order.
+pub fn sign_all<M: Message>(payload_type: &str, message: &M, keys: &[&SecretKey]) -> Envelope {
+    let signatures = keys.iter().flat_map(|key| sign(payload_type, message, key).signatures).collect();
+    Envelope { payload_type: payload_type.to_owned(), payload: message.encode_to_vec().into(), signatures }
+}
+
+/// Checks that each of `keys` signed, in their order and nobody else, and that the bytes are canonical; returns the message.
+pub fn open_all<M: Message + Default>(
+    envelope: &Envelope,
+    payload_type: &str,
+    keys: &[&PublicKey],
+) -> Result<M, Rejection> {
+    if envelope.payload.len() > limits::PAYLOAD_BYTES {
+        return Err(Rejection::Oversized);
+    }
+    if envelope.payload_type != payload_type {
+        return Err(Rejection::UnknownType);
+    }
+    let signed = pae(payload_type, &envelope.payload);
+    let good = |(key, line): (&&PublicKey, &peer::EnvelopeSignature)| {
+        line.key_id == key.hint() && key.verify(&signed, &line.signature).is_ok()
+    };
+    if envelope.signatures.len() != keys.len() || !keys.iter().zip(&envelope.signatures).all(good) {
+        return Err(Rejection::BadSignature);
+    }
+    decode_canonical(&envelope.payload)
+}
+
 fn decode_canonical<M: Message + Default>(bytes: &[u8]) -> Result<M, Rejection> {
     let message = M::decode(bytes).map_err(|_| Rejection::NonCanonical)?;
     if message.encode_to_vec() == bytes { Ok(message) } else { Err(Rejection::NonCanonical) }

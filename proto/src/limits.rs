@@ -57,6 +57,12 @@ pub const IMPORT_BATCH_BYTES: usize = 256 * 1024;
 pub const IMPORT_LINE_BYTES: usize = 64 * 1024;
 /// Bytes of a signed document as text (genesis, descriptor, acceptance): an envelope of the largest payload in base64.
 pub const ARMOR_BYTES: usize = 20 * 1024;
+/// Key statements of one log: more than a rotation a month of every role in the life of a log.
+pub const KEY_STATEMENTS: u32 = 256;
+/// Bytes of one key statement in a log: the body of its leaf.
+pub const KEY_STATEMENT_BYTES: usize = EVENT_BODY_BYTES;
+/// Bytes of a log's genesis with all its key statements as text.
+pub const KEY_HISTORY_BYTES: usize = 1024 * 1024;
 /// Days between the two ends of a descriptor's validity, at most: two years, one of them a leap year.
 pub const DESCRIPTOR_DAYS: u64 = 731;
 /// Days a TLS certificate is valid; re-issued under the same key at two thirds.

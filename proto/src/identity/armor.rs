@@ -16,6 +16,10 @@ pub enum Label {
     Genesis,
     /// One side's yes to an agreement.
     Acceptance,
+    /// A new key, or the end of one.
+    KeyStatement,
+    /// What a member of staff signed.
+    Act,
 }
 
 impl Label {
@@ -24,6 +28,8 @@ impl Label {
             Self::Descriptor => "VARDE NODE DESCRIPTOR",
             Self::Genesis => "VARDE GENESIS",
             Self::Acceptance => "VARDE ACCEPTANCE",
+            Self::KeyStatement => "VARDE KEY STATEMENT",
+            Self::Act => "VARDE ACT",
         }
     }
 }

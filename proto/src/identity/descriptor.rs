@@ -4,7 +4,7 @@ use super::armor::{self, Label};
 use super::document::{self, BadDocument};
 use super::endpoint::Endpoint;
 use super::role::{Role, RoleKeys};
-use super::{Genesis, PublicKey, SecretKey};
+use super::{Genesis, History, PublicKey, SecretKey};
 use crate::envelope::{self, Rejection};
 use crate::id::{Digest, NodeId, Origin};
 use crate::limits;
@@ -28,6 +28,7 @@ pub struct Descriptor {
     not_before: Timestamp,
     not_after: Timestamp,
     salt: [u8; 32],
+    key_statements: u32,
 }
 
 /// Whether a descriptor is valid at some time.
@@ -59,7 +60,13 @@ impl Descriptor {
             not_before,
             not_after: not_before.after(DAY * 730),
             salt,
+            key_statements: 0,
         }
+    }
+
+    /// The same with the keys that the log has come to.
+    pub fn with_keys(self, history: &History) -> Self {
+        Self { keys: history.keys().for_peers(), key_statements: history.number(), ..self }
     }
 
     /// Signs with the identity key.
@@ -122,6 +129,11 @@ impl Descriptor {
         self.keys.id().fingerprint()
     }
 
+    /// How many key statements of the log are behind its keys.
+    pub fn key_statements(&self) -> u32 {
+        self.key_statements
+    }
+
     /// First moment of its validity: the newer of two descriptors has the later one.
     pub fn not_before(&self) -> Timestamp {
         self.not_before
@@ -157,6 +169,7 @@ impl Descriptor {
             not_before_ms: self.not_before.ms(),
             not_after_ms: self.not_after.ms(),
             salt: Bytes::copy_from_slice(&self.salt),
+            key_statements: self.key_statements,
         }
     }
 
@@ -172,6 +185,7 @@ impl Descriptor {
             not_before_ms,
             not_after_ms,
             salt,
+            key_statements,
         } = wire;
         let (origin, mode) = document::place(network, *mode, origin)?;
         if country != origin.node().as_str() {
@@ -187,7 +201,11 @@ impl Descriptor {
         if not_after <= not_before || not_after.since(not_before) > longest {
             return Err(BadDocument::Field("not_after_ms"));
         }
-        Ok(Self { origin, mode, endpoint, keys, not_before, not_after, salt: document::salt(salt)? })
+        if *key_statements > limits::KEY_STATEMENTS {
+            return Err(BadDocument::Field("key_statements"));
+        }
+        let (salt, key_statements) = (document::salt(salt)?, *key_statements);
+        Ok(Self { origin, mode, endpoint, keys, not_before, not_after, salt, key_statements })
     }
 }
 
@@ -232,6 +250,7 @@ mod tests {
         assert_eq!(refused(|d| d.not_after_ms = d.not_before_ms), BadDocument::Field("not_after_ms"));
         assert_eq!(refused(|d| d.not_after_ms += 3 * 86_400_000), BadDocument::Field("not_after_ms"));
         assert_eq!(refused(|d| d.salt = vec![].into()), BadDocument::Field("salt"));
+        assert_eq!(refused(|d| d.key_statements = limits::KEY_STATEMENTS + 1), BadDocument::Field("key_statements"));
         assert_eq!(refused(|d| d.keys.clear()), BadDocument::Field("keys"));
         assert!(matches!(refused(|d| d.keys.truncate(4)), BadDocument::Roles(_)));
     }

@@ -1,8 +1,8 @@
 //! Who is who.
 //!
 //! In: keys and their roles ([`key`], [`role`]), the three documents that K_id signs ([`Genesis`], [`Descriptor`],
-//! [`Acceptance`]) and their text form ([`armor`]), the default [`agreement`], who holds which key when ([`Roster`]), and the
-//! TLS [`certificate`]. Out: key files, which `varde init` makes and the node reads; the pins on disk and the connections,
+//! [`Acceptance`]) and their text form ([`armor`]), the default [`agreement`], who holds which key when ([`Roster`]), how a
+//! log's keys change ([`Statement`], [`History`]), and the TLS [`certificate`]. Out: key files, which `varde init` makes and the node reads; the pins on disk and the connections,
 //! which are the node's (`node::edge`).
 
 mod acceptance;
@@ -13,10 +13,12 @@ mod descriptor;
 mod document;
 mod endpoint;
 mod genesis;
+mod history;
 pub mod key;
 pub mod mode;
 pub mod role;
 mod roster;
+mod statement;
 #[cfg(test)]
 pub(crate) mod testing;
 
@@ -25,6 +27,8 @@ pub use descriptor::{Descriptor, Validity};
 pub use document::BadDocument;
 pub use endpoint::Endpoint;
 pub use genesis::Genesis;
+pub use history::{BadHistory, History, Logged};
 pub use key::{BadKey, BadSignature, PublicKey, SecretKey};
-pub use role::{BadRoles, Role, RoleKeys};
+pub use role::{BadRoles, Held, Role, RoleKeys};
 pub use roster::{BadEntry, Holding, Roster};
+pub use statement::{Change, Statement};

@@ -41,7 +41,17 @@ impl Role {
         }
     }
 
-    fn wire(self) -> peer::Role {
+    /// Reads the name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.name() == name)
+    }
+
+    /// Reads the number on the wire.
+    pub(super) fn from_wire(number: i32) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.wire() as i32 == number)
+    }
+
+    pub(super) fn wire(self) -> peer::Role {
         match self {
             Self::Id => peer::Role::Id,
             Self::Log => peer::Role::Log,
@@ -83,11 +93,54 @@ pub struct RoleKeys {
     held: Vec<Held>,
 }
 
+/// A key in its role, with its proof of possession.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Held {
+pub struct Held {
     role: Role,
     key: PublicKey,
     possession: Bytes,
+}
+
+impl Held {
+    /// Proves possession of a key of the node whose identity key is `id`.
+    pub fn prove(origin: &Origin, id: &PublicKey, role: Role, key: &SecretKey) -> Self {
+        let possession = Bytes::copy_from_slice(&key.sign(&possession_text(origin, role, id)));
+        Self { role, key: key.public(), possession }
+    }
+
+    /// Reads it from the wire: enrolled, possession proven.
+    pub fn from_wire(wire: &peer::RoleKey, origin: &Origin, id: &PublicKey) -> Result<Self, BadRoles> {
+        let peer::RoleKey { role, public_key, possession } = wire;
+        let role = Role::from_wire(*role).ok_or_else(|| BadRoles::Roles(list(&Role::ALL)))?;
+        let key = PublicKey::enrol(public_key).map_err(|e| BadRoles::Key(role, e))?;
+        let held = Self { role, key, possession: possession.clone() };
+        held.check(origin, id)?;
+        Ok(held)
+    }
+
+    /// As it travels.
+    pub fn to_wire(&self) -> peer::RoleKey {
+        peer::RoleKey {
+            role: self.role.wire() as i32,
+            public_key: Bytes::copy_from_slice(&self.key.bytes()),
+            possession: self.possession.clone(),
+        }
+    }
+
+    /// In which role.
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// The key.
+    pub fn key(&self) -> &PublicKey {
+        &self.key
+    }
+
+    fn check(&self, origin: &Origin, id: &PublicKey) -> Result<(), BadRoles> {
+        let text = possession_text(origin, self.role, id);
+        self.key.verify(&text, &self.possession).map_err(|_| BadRoles::Possession(self.role))
+    }
 }
 
 impl RoleKeys {
@@ -97,11 +150,7 @@ impl RoleKeys {
             return Err(BadRoles::Roles(list(&Role::ALL)));
         };
         let id = id.public();
-        let held = keys.iter().map(|(role, key)| Held {
-            role: *role,
-            key: key.public(),
-            possession: Bytes::copy_from_slice(&key.sign(&possession_text(origin, *role, &id))),
-        });
+        let held = keys.iter().map(|(role, key)| Held::prove(origin, &id, *role, key));
         let keys = Self { id, held: held.collect() };
         keys.distinct()?;
         Ok(keys)
@@ -130,12 +179,7 @@ impl RoleKeys {
 
     /// As it travels.
     pub fn to_wire(&self) -> Vec<peer::RoleKey> {
-        let wire = |held: &Held| peer::RoleKey {
-            role: held.role.wire() as i32,
-            public_key: Bytes::copy_from_slice(&held.key.bytes()),
-            possession: held.possession.clone(),
-        };
-        self.held.iter().map(wire).collect()
+        self.held.iter().map(Held::to_wire).collect()
     }
 
     /// The key of a role; none for STAFF in a descriptor.
@@ -154,6 +198,13 @@ impl RoleKeys {
         Self { id: self.id, held }
     }
 
+    /// These keys with another one in its role.
+    pub(super) fn replace(&mut self, new: Held) {
+        if let Some(held) = self.held.iter_mut().find(|held| held.role == new.role) {
+            *held = new;
+        }
+    }
+
     /// K_id.
     pub fn id(&self) -> &PublicKey {
         &self.id
@@ -169,11 +220,7 @@ impl RoleKeys {
     }
 
     fn check_possession(&self, origin: &Origin) -> Result<(), BadRoles> {
-        for held in &self.held {
-            let text = possession_text(origin, held.role, &self.id);
-            held.key.verify(&text, &held.possession).map_err(|_| BadRoles::Possession(held.role))?;
-        }
-        Ok(())
+        self.held.iter().try_for_each(|held| held.check(origin, &self.id))
     }
 }
 

@@ -15,6 +15,8 @@ pub struct Holding {
     pub from: TreeSize,
     /// First size at which it is no longer valid; none while it is in use.
     pub until: Option<TreeSize>,
+    /// Whether it ended because it may be in other hands, and not by being replaced.
+    pub revoked: bool,
 }
 
 /// Why a roster does not take a key.
@@ -60,7 +62,7 @@ impl Roster {
         self.check_free(origin, role, &key)?;
         let held = self.0.entry((origin.clone(), role)).or_default();
         if !held.iter().any(|h| h.key == key && h.until.is_none()) {
-            held.push(Holding { key, from, until: None });
+            held.push(Holding { key, from, until: None, revoked: false });
         }
         Ok(())
     }
@@ -75,6 +77,34 @@ impl Roster {
             }
             None => Err(BadEntry::Unknown(origin.clone(), role)),
         }
+    }
+
+    /// Revokes a key, in use or replaced: from `until` on it never was valid.
+    pub fn revoke(&mut self, origin: &Origin, role: Role, key: &PublicKey, until: TreeSize) -> Result<(), BadEntry> {
+        let held = self.0.get_mut(&(origin.clone(), role)).into_iter().flatten();
+        match held.into_iter().find(|h| h.key == *key && !h.revoked) {
+            Some(holding) => {
+                holding.until = Some(holding.until.map_or(until, |before| before.min(until)));
+                holding.revoked = true;
+                Ok(())
+            }
+            None => Err(BadEntry::Unknown(origin.clone(), role)),
+        }
+    }
+
+    /// Enters every key that another roster holds, with its sizes.
+    pub fn enter_roster(&mut self, other: &Self) -> Result<(), BadEntry> {
+        for ((origin, role), held) in &other.0 {
+            for holding in held {
+                self.check_free(origin, *role, &holding.key)?;
+            }
+        }
+        for (whose, held) in &other.0 {
+            let known = self.0.entry(whose.clone()).or_default();
+            known.retain(|before| held.iter().all(|holding| holding.key != before.key));
+            known.extend(held);
+        }
+        Ok(())
     }
 
     /// The keys of a role that are in use.
