@@ -102,6 +102,11 @@ codes! {
     ERASURE_UNREQUESTED = Finding "erasure-unrequested" "L7" "ask the operator who asked for it; what is gone is not explained by it";
     /// A leaf is older than the one before it.
     TIME_DECREASING = Finding "time-decreasing" "L1" "ask the operator what happened to the clock";
+    /// A leaf says that it is older than something of another log that was woven into its log by then.
+    BACKDATED = Finding "backdated" "L1"
+        "compare the clocks of both nodes; if they agree, ask the operator who wrote the leaf, and when it really was";
+    /// A leaf says that it is younger than cosignatures of a head that covers it.
+    FORWARD_DATED = Finding "forward-dated" "L1" "compare the node's clock with its witnesses'; ask the operator what happened to it";
     /// The clock was set back with approval.
     CLOCK_STEP = Note "clock-step" "" "ask who approved it, if that matters";
 
@@ -151,6 +156,8 @@ codes! {
     WITNESS_INVALID = Finding "witness-invalid" "L1" "ask the operator where the note comes from";
     /// Sent, and no receipt yet.
     UNDELIVERED = Note "undelivered" "L5" "the item is still owed; see `varde status` whether the peer is reached";
+    /// Queries were sent, and after a day nothing answers them.
+    QUERY_UNANSWERED = Note "query-unanswered" "L5" "ask the country that was asked; for each purpose there is one line";
     /// The peer refused an item, and said why.
     REJECTED = Note "rejected" "L4" "read the reason; what was refused was not admitted";
 
@@ -163,6 +170,14 @@ codes! {
     FORKED = Finding "forked" "L1" "the note is signed by that log's own key: keep it and both bundles, tell every peer";
     /// Sent, not received, and the receiver's bundle is not to blame.
     IN_FLIGHT = Note "in-flight" "L5" "nobody has lied: the sender still owes it";
+    /// Sent, not received, and for longer than delivery may take; nobody has lied.
+    OVERDUE = Note "overdue" "L5" "the sender owes it again, or must log that it is abandoned; ask both what stands between them";
+    /// One side asked the other to erase an item, and the other's log says neither that it did nor that it may not.
+    ERASURE_OVERDUE = Finding "erasure-overdue" "L7"
+        "ask the recipient whether the item is erased, and for the proof of its `erase-done` leaf";
+    /// One side logged a head of the other that is not in the other's log; neither shows a signature under it.
+    ENTANGLED_OTHERWISE = Finding "entangled-otherwise" "L1"
+        "ask the side that logged it for the signed head: if it has one, the other log was rewritten; ask third countries for theirs";
     /// One side shows the other's receipt, and the other's log does not have the item.
     RECEIPT_DENIED = Finding "receipt-denied" "L2" "the receipt is signed by that log's own key: keep it and both bundles";
     /// One side received what the other never sent.

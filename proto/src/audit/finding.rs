@@ -146,6 +146,23 @@ impl Findings {
         }
     }
 
+    /// Gives the findings about leaves of a log that name no times of their own those that `bracket` knows.
+    pub(super) fn bracket(
+        &mut self,
+        origin: &Origin,
+        bracket: impl Fn(LogIndex) -> (Option<Timestamp>, Option<Timestamp>),
+    ) {
+        for finding in self.kept.iter_mut().filter(|finding| finding.origin.as_ref() == Some(origin)) {
+            let Some((before, after)) = finding.index.map(&bracket) else { continue };
+            if finding.not_before.is_none() && before <= finding.not_after.or(before) {
+                finding.not_before = before;
+            }
+            if finding.not_after.is_none() && finding.not_before <= after {
+                finding.not_after = after;
+            }
+        }
+    }
+
     /// Whether any finding of this code was made.
     pub(super) fn any(&self, code: Code) -> bool {
         self.counts.iter().any(|(counted, _)| *counted == code)

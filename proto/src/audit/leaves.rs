@@ -7,8 +7,10 @@ use super::files::Files;
 use super::finding::{Code, Finding, Findings, Wrong};
 use super::items::Items;
 use super::layout::{self, Scope, packed};
+use super::overdue::Erasures;
 use super::own::Own;
 use super::peers::Peers;
+use super::queries::Queries;
 use super::source::Unreadable;
 use crate::envelope::Envelope;
 use crate::id::{Digest, LogIndex};
@@ -44,6 +46,10 @@ pub(super) struct Leaves<'a> {
     pub(super) policy: Option<Vec<u8>>,
     /// What the leaves say of the log itself.
     pub(super) own: Own,
+    /// What was asked to be erased, and what of it was.
+    pub(super) erasures: Erasures,
+    /// Queries without answer.
+    pub(super) queries: Queries,
     /// Leaves that should be readable and are not, in order.
     pub(super) unknown: Vec<LogIndex>,
     /// Leaves that are not for this reader.
@@ -77,6 +83,8 @@ impl<'a> Leaves<'a> {
             held: BTreeMap::new(),
             policy: None,
             own: Own::default(),
+            erasures: Erasures::default(),
+            queries: Queries::default(),
             unknown: Vec::new(),
             withheld: 0,
             opened: 0,
@@ -204,6 +212,8 @@ impl<'a> Leaves<'a> {
             return;
         }
         self.take_own(index, event);
+        self.erasures.take(index, event);
+        self.queries.take(index, event);
         match event.kind {
             Kind::GENESIS if event.object != self.genesis_digest => {
                 self.say(index, event, codes::GENESIS_DIFFERS, "leaf 0 names another genesis than the bundle's");

@@ -10,15 +10,18 @@
 mod channels;
 pub mod codes;
 mod comparable;
+mod dating;
 mod explain;
 mod files;
 mod finding;
 mod items;
 mod layout;
 mod leaves;
+mod overdue;
 mod own;
 mod payload;
 mod peers;
+mod queries;
 mod receipts;
 mod reconcile;
 mod sent;
@@ -42,9 +45,12 @@ use crate::id::{Digest, Origin, TreeSize};
 use crate::identity::Genesis;
 use crate::log::tree::Tree;
 use crate::time::Timestamp;
+use dating::Brackets;
 use files::Files;
 use finding::Findings;
 use leaves::Leaves;
+use overdue::Erasures;
+use own::Own;
 use peers::Peers;
 use receipts::Receipts;
 use std::collections::BTreeMap;
@@ -122,6 +128,13 @@ pub struct Log {
     pub(super) heads: BTreeMap<Origin, BTreeMap<u64, Digest>>,
     /// Whether some leaf that should be readable is not.
     pub(super) unknown: bool,
+    /// By channel, the newest number whose receipt the log says is held.
+    pub(super) held: BTreeMap<Channel, u64>,
+    own: Own,
+    brackets: Brackets,
+    /// Whether the times that it gives contradict other evidence.
+    pub(super) misdated: bool,
+    erasures: Erasures,
 }
 
 impl Log {
@@ -173,6 +186,11 @@ fn read(source: &dyn BundleSource, given: &Given, out: &mut Findings) -> Result<
     let witnessed = Witnessed::read(&read.cosigned, &own, leaves.out);
     witnessed.tail(&own, leaves.out);
     witnessed.order(&own, leaves.out);
+    let brackets = Brackets::new(&own, &witnessed, &receipts.known);
+    let misdated = brackets.judge(&own, leaves.out);
+    std::mem::take(&mut leaves.queries).finish(leaves.last_time(), leaves.out);
+    let erasures = std::mem::take(&mut leaves.erasures);
+    let held = leaves.held.keys().cloned().collect();
     let counts = Counts {
         opened: leaves.opened,
         heads: read.signed.len() as u64,
@@ -185,6 +203,7 @@ fn read(source: &dyn BundleSource, given: &Given, out: &mut Findings) -> Result<
     views::policy(&mut files, policy.as_deref(), &read.head, unknown, out)?;
     views::agreements(&mut files, out)?;
     files.rest(out)?;
+    out.bracket(genesis.origin(), |index| brackets.of(index));
     let Receipts { by_channel, sent, heads, .. } = receipts;
     Ok(Some(Log {
         origin: genesis.origin().clone(),
@@ -198,6 +217,11 @@ fn read(source: &dyn BundleSource, given: &Given, out: &mut Findings) -> Result<
         peers,
         heads,
         unknown,
+        held,
+        own,
+        brackets,
+        misdated,
+        erasures,
     }))
 }
 

@@ -1,15 +1,16 @@
-//! What a log's leaves say of the log itself: when each was written, its policies, what it regained after a restored backup, how
-//! much of it is padding.
+//! What a log's leaves say of the log itself: when each was written, its policies, the heads of others that it wove in, what it
+//! regained after a restored backup, how much of it is padding.
 
 use super::codes;
 use super::finding::{Finding, Findings};
 use super::leaves::Leaves;
-use crate::id::LogIndex;
+use crate::id::{Digest, LogIndex, Origin};
 use crate::limits;
 use crate::log::body::{Entangled, Recovery};
 use crate::log::event::{Event, Kind};
 use crate::log::policy::Policy;
 use crate::time::Timestamp;
+use std::collections::BTreeMap;
 
 /// When a leaf was written, by its own word; of one that could not be read, the time of the one before.
 #[derive(Debug, Clone, Copy)]
@@ -17,6 +18,14 @@ pub(super) struct Moment {
     pub(super) time: Timestamp,
     /// Whether it is a leaf that peers should come to know of: neither padding nor a mere mention of others' heads.
     pub(super) loud: bool,
+}
+
+/// A head of another log, as a leaf of this one names it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Woven {
+    pub(super) index: LogIndex,
+    pub(super) size: u64,
+    pub(super) root: Digest,
 }
 
 /// A leaf without opening, and the times of those around it.
@@ -36,6 +45,8 @@ pub(super) struct Own {
     pub(super) policies: Vec<(LogIndex, Policy)>,
     /// What was regained, after each restored backup.
     pub(super) recoveries: Vec<Recovery>,
+    /// Heads of other logs, in order of the leaves that name them.
+    pub(super) woven: BTreeMap<Origin, Vec<Woven>>,
     missing: Vec<Missing>,
     pads: u64,
 }
@@ -83,7 +94,7 @@ impl Leaves<'_> {
             }
             Kind::PAD => self.pad(index, event),
             Kind::ENTANGLE => match Entangled::read(&event.body) {
-                Some(_) => {}
+                Some(heads) => heads.into_iter().for_each(|head| self.weave(index, head)),
                 None => self.say(index, event, codes::LEAF_MALFORMED, "an `entangle` leaf does not name heads"),
             },
             Kind::RECOVERY => match Recovery::read(&event.body) {
@@ -101,6 +112,14 @@ impl Leaves<'_> {
         if self.own.pads == limits::PADS + 1 {
             let text = format!("from here on there is more padding than the {} leaves that hide a size", limits::PADS);
             self.say(index, event, codes::PADS_OVER_POLICY, text);
+        }
+    }
+
+    fn weave(&mut self, index: LogIndex, head: Entangled) {
+        let Entangled { origin, size, root } = head;
+        let woven = self.own.woven.entry(origin).or_default();
+        if woven.last().is_none_or(|last| (last.size, last.root) != (size, root)) {
+            woven.push(Woven { index, size, root });
         }
     }
 

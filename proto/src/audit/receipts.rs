@@ -2,6 +2,7 @@
 
 use super::channels::{Channel, about};
 use super::codes;
+use super::dating::Known;
 use super::files::Files;
 use super::finding::Finding;
 use super::layout::{self, receipts_folder};
@@ -43,6 +44,8 @@ pub(super) struct Receipts {
     pub(super) by_channel: BTreeMap<Channel, Vec<Receipt>>,
     pub(super) sent: BTreeMap<Channel, Vec<SentProof>>,
     pub(super) heads: BTreeMap<Origin, BTreeMap<u64, Digest>>,
+    /// When the leaves that they show were written, by the other logs' clocks.
+    pub(super) known: Known,
     last: Option<(String, Head)>,
     /// Receipts and senders' proofs of which something is already said.
     pub(super) bad: BTreeSet<(Channel, u64)>,
@@ -139,6 +142,7 @@ impl Receipts {
         let head = self.head(&proof, &channel.peer, leaves).map_err(invalid)?;
         merkle::verify_inclusion(proof.index, head.size(), &opening.entry().leaf_hash(), &proof.path, &head.root())
             .map_err(|bad| invalid(bad.to_string()))?;
+        self.known.add(&channel.peer, proof.index, opening.event().time);
         Ok(Shown { index: proof.index, size: head.size().0, event: opening.event().clone() })
     }
 

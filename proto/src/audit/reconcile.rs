@@ -7,14 +7,12 @@ use super::channels::{Channel, Item, about, find};
 use super::codes;
 use super::comparable::{self, Incomparable};
 use super::finding::{Finding, Findings};
+use super::overdue;
+use super::witnesses::SKEW;
 use super::{Audit, Log, SentProof};
 use crate::id::{LogIndex, TreeSize};
 use crate::log::event::{Direction, Kind};
 use std::collections::BTreeSet;
-use std::time::Duration;
-
-/// How far two honest clocks may be apart.
-const SKEW: Duration = Duration::from_secs(10 * 60);
 
 /// Compares two verified bundles. What each alone shows is not said again. Where items cannot be compared, that is a finding
 /// beside those of what could be compared all the same.
@@ -29,9 +27,14 @@ pub fn reconcile(a: &Audit, b: &Audit) -> Vec<Finding> {
             comparable::renamed(b, a, &mut out);
             comparable::another_log(a, b, &mut out);
             comparable::another_log(b, a, &mut out);
+            let by_a = !of_b.misread && overdue::dates(a, b, of_b.forked, &mut out);
+            let by_b = !of_a.misread && overdue::dates(b, a, of_a.forked, &mut out);
             if comparable::between(a, b).is_none() {
-                Side { own: a, other: b, of_own: of_a, of_other: of_b }.compare(&mut out);
-                Side { own: b, other: a, of_own: of_b, of_other: of_a }.compare(&mut out);
+                let misdated = by_a || by_b;
+                Side { own: a, other: b, of_own: of_a, of_other: of_b, misdated }.compare(&mut out);
+                Side { own: b, other: a, of_own: of_b, of_other: of_a, misdated }.compare(&mut out);
+                overdue::erasures(a, b, &mut out);
+                overdue::erasures(b, a, &mut out);
                 if comparable::exchanged_nothing(a, b) {
                     let text = format!("{} and {} know each other, and neither log has an item", a.origin, b.origin);
                     out.add(Finding::new(codes::NOTHING_EXCHANGED, text));
@@ -50,7 +53,7 @@ fn heads(other: &Log, holder: &Log, out: &mut Findings) -> Heads {
     if holder.peers.misidentifies(&other.genesis) {
         let text = format!("{} pinned {} under other keys than its genesis has", holder.origin, other.origin);
         out.add(Finding::new(codes::PEER_MISIDENTIFIED, text).of(&holder.origin).with(&other.origin));
-        return Heads { behind: false, misread: true };
+        return Heads { behind: false, forked: false, misread: true };
     }
     let (mut forked, mut newest) = (false, 0);
     for (size, root) in holder.heads.get(&other.origin).into_iter().flatten() {
@@ -71,7 +74,7 @@ fn heads(other: &Log, holder: &Log, out: &mut Findings) -> Heads {
         let text = format!("{} holds a head of {newest} leaves, and the bundle has {size}", holder.origin);
         out.add(Finding::new(codes::BUNDLE_BEHIND, text).of(&other.origin).with(&holder.origin).at(LogIndex(size)));
     }
-    Heads { behind, misread: false }
+    Heads { behind, forked, misread: false }
 }
 
 /// What the other side's heads say of a log.
@@ -79,6 +82,8 @@ fn heads(other: &Log, holder: &Log, out: &mut Findings) -> Heads {
 struct Heads {
     /// It is shown up to less than it once was.
     behind: bool,
+    /// The other side holds a head that is not in it.
+    forked: bool,
     /// The other side took somebody else for it: nothing that it shows of it counts.
     misread: bool,
 }
@@ -91,6 +96,8 @@ struct Side<'a> {
     of_own: Heads,
     /// What we show of the other's.
     of_other: Heads,
+    /// Times of one of the two contradict other evidence, which is already said.
+    misdated: bool,
 }
 
 impl Side<'_> {
@@ -144,7 +151,7 @@ impl Side<'_> {
             let text = format!("{} logged it as abandoned, and {} did not", channel.peer, self.own.origin);
             let finding = about(codes::ABANDONED_BY_RECEIVER, text, taken_in, sent.seq).of(&self.other.origin);
             out.add(finding.at(taken.index).between(both.0, both.1));
-        } else if taken.time.after(SKEW) < sent.time {
+        } else if taken.time.after(SKEW) < sent.time && !self.misdated {
             let text = format!("{} took it at {}, before it was sent at {}", channel.peer, taken.time, sent.time);
             out.add(about(codes::CLOCK_SKEW, text, channel, sent.seq).of(&self.own.origin).at(sent.index));
         }
@@ -168,9 +175,16 @@ impl Side<'_> {
                 );
                 about(codes::RECEIPT_DENIED, text, channel, item.seq).of(&self.other.origin).at(receipt.index)
             }
+            // That it cannot be shown is said of our bundle alone.
+            None if !self.of_other.misread && self.own.held.get(channel).is_some_and(|held| item.seq <= *held) => {
+                return;
+            }
             None => {
+                let due = item.time.after(overdue::delivery(channel.class));
+                let late = overdue::shown_until(self.own, self.other).is_some_and(|until| until > due);
+                let code = if late { codes::OVERDUE } else { codes::IN_FLIGHT };
                 let text = format!("{} sent it, and {} has not logged it", self.own.origin, channel.peer);
-                about(codes::IN_FLIGHT, text, channel, item.seq).of(&self.own.origin).at(item.index)
+                about(code, text, channel, item.seq).of(&self.own.origin).at(item.index)
             }
         };
         out.add(finding.between(Some(item.time), None));

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How far two honest clocks may be apart.
-const SKEW: Duration = Duration::from_secs(10 * 60);
+pub(super) const SKEW: Duration = Duration::from_secs(10 * 60);
 /// After this, a leaf that no quorum cosigned is worth saying.
 const LATE: Duration = Duration::from_secs(10 * 60);
 /// After this, it is not to be explained by a partition.
@@ -59,6 +59,11 @@ impl Witnessed {
         if !policy.is_quorum(&[]) && policy.is_quorum(&places) {
             self.quorum.entry(size).and_modify(|before| *before = time.min(*before)).or_insert(time);
         }
+    }
+
+    /// Sizes that a quorum cosigned, and by when.
+    pub(super) fn quorum(&self) -> &BTreeMap<u64, Timestamp> {
+        &self.quorum
     }
 
     /// The newest leaves, if no quorum cosigned them for longer than that takes.

@@ -1,5 +1,5 @@
 //! The bodies of leaves that are about the log itself: the heads of other logs that a node wove into its own (`entangle`), and
-//! what came back after a restored backup (`recovery`).
+//! what came back after a restored backup (`recovery`). And of a query's leaf: its purpose.
 //!
 //! In: one encoding of each, big-endian, and nothing after it. Out: when a node writes one, and what an auditor concludes.
 
@@ -101,6 +101,14 @@ impl Recovery {
     }
 }
 
+/// The code of the purpose for which a query is sent: the whole body of its `query-sent` leaf, 1 to 32 of `a-z0-9-`. The body of
+/// an answer's leaves is E of the query.
+pub fn purpose(body: &[u8]) -> Option<&str> {
+    let plain = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-';
+    let fits = (1..=32).contains(&body.len()) && body.iter().all(plain);
+    std::str::from_utf8(body).ok().filter(|_| fits)
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
@@ -126,6 +134,14 @@ mod tests {
             assert_eq!(Entangled::read(&body[..end]).map(|read| read.len()), (end == body.len() / 2).then_some(1));
         }
         assert_eq!(Entangled::write(&vec![head("ee", 1); 100]), None);
+    }
+
+    #[test]
+    fn a_purpose_is_a_plain_code() {
+        assert_eq!(purpose(b"p2"), Some("p2"));
+        for wrong in [&b""[..], b"P2", b"p 2", b"<p>", &[b'a'; 33]] {
+            assert_eq!(purpose(wrong), None);
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod altered;
 mod apart;
+mod dated;
 mod dishonest;
 mod pairs;
 mod proofs;
