@@ -16,6 +16,8 @@ pub const PEER_HEAD: u8 = b'v';
 /// A peer's cosignature of a head of ours, by the peer's country, generation and the head's size: time (8 bytes, seconds) and
 /// signature. Plain.
 pub const COSIGNATURE: u8 = b'g';
+/// The newest checkpoint of a foreign log that we cosigned, by SHA-256 of the log's origin: the note. Plain.
+pub const FOREIGN_HEAD: u8 = b'F';
 /// State of a channel: direction, country, class. Plain.
 pub const CHANNEL: u8 = b'c';
 /// Item owed to a peer: country, class, sequence number. Plain (log indexes only).

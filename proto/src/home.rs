@@ -10,8 +10,10 @@
 //! ```
 
 mod config;
+mod witness;
 
 pub use config::{BadConfig, Config, ConnectionLimits, Operator, OtherNode};
+pub use witness::{ForeignLog, WitnessDoor};
 
 use crate::id::NodeId;
 use crate::identity::Role;

@@ -36,6 +36,14 @@ listen = "{listen}"
 handshakes = 64
 total = 256
 per_peer = 4
+
+# A door in plain HTTP for logs, witnesses and monitors that are no peers; closed unless named. `logs` are the keys of logs of
+# other networks that this node cosigns (C2SP tlog-witness; any other log is refused); `publish` shows strangers this node's
+# log as heads and hashes, never what it says. Put a reverse proxy with TLS before it, if it is to be seen from outside.
+# [witness]
+# listen = "127.0.0.1:8080"
+# logs = ["<name>+<key id>+<key>"]
+# publish = true
 "#
     );
     text.push_str(

@@ -11,3 +11,4 @@ pub mod operator;
 pub mod start;
 pub mod status;
 pub mod store;
+pub mod witness;

@@ -8,6 +8,7 @@ use super::keyring::FileKeyring;
 use super::keys::{self, BadHome};
 use super::operator::{self, Door, DoorError, PeerVitals, Vitals};
 use super::store::sled::{self, SledStore};
+use super::witness;
 use crate::flow::Node;
 use crate::flow::founding::{self, NotFounded};
 use crate::flow::journal::Journal;
@@ -67,6 +68,14 @@ pub enum Stopped {
     /// The border.
     #[error(transparent)]
     Border(#[from] BorderError),
+    /// The plain HTTP door of the witness.
+    #[error("the witness cannot listen on {address}: {source}; choose another address under [witness] in varde.toml")]
+    Witness {
+        /// Where.
+        address: std::net::SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// The operator door.
     #[error(transparent)]
     Door(#[from] DoorError),
@@ -83,7 +92,12 @@ impl Stopped {
         match self {
             Self::NoConfig { .. } | Self::Config { .. } | Self::OtherGenesis(_) | Self::Home(_) => 2,
             Self::Held { .. } => 75,
-            Self::Store(_) | Self::Founding(_) | Self::Border(_) | Self::Door(_) | Self::StoreFailed => 1,
+            Self::Store(_)
+            | Self::Founding(_)
+            | Self::Border(_)
+            | Self::Witness { .. }
+            | Self::Door(_)
+            | Self::StoreFailed => 1,
         }
     }
 }
@@ -139,13 +153,14 @@ pub async fn run(
         operators: config.operators,
         journal: Journal::default(),
     });
-    serve(dir, node, (border, arrivals), peers_sender, ready, stop).await
+    let door = open_witness(config.witness).await?;
+    serve(dir, node, (border, arrivals, door), peers_sender, ready, stop).await
 }
 
 async fn serve(
     dir: &Path,
     node: Arc<Node>,
-    (border, arrivals): (Border, Arrivals),
+    (border, arrivals, witness): (Border, Arrivals, Option<witness::Listener>),
     peers: watch::Sender<Arc<Peers>>,
     ready: impl FnOnce(std::net::SocketAddr),
     stop: impl Future<Output = ()>,
@@ -157,6 +172,9 @@ async fn serve(
     tasks.spawn(contacts::follow_pins(node.clone(), pins, peers));
     tasks.spawn(contacts::keep_journal(node.clone(), contacts.clone(), refused));
     tasks.spawn(contacts::run_links(node.clone(), contacts.clone(), links));
+    if let Some(witness) = witness {
+        tasks.spawn(witness.run(node.clone()));
+    }
     let summarise = Summarise::new(node.clone());
     tasks.spawn(summarise.clone().recover_at_start());
     let door = Door::open(&dir.join(home::RUN)).await.map_err(|error| match error {
@@ -218,6 +236,16 @@ fn vitals(
         records: node.ledger.count("records")?,
         peers: peers.collect(),
     })
+}
+
+/// Opens the plain HTTP door, where the settings name one.
+async fn open_witness(door: Option<home::WitnessDoor>) -> Result<Option<witness::Listener>, Stopped> {
+    let Some(door) = door else { return Ok(None) };
+    let address = door.listen;
+    let failed = |source| Stopped::Witness { address, source };
+    let listener = witness::Listener::bind(door).await.map_err(failed)?;
+    tracing::info!(address = %listener.local().map_err(failed)?, "the witness answers plain HTTP");
+    Ok(Some(listener))
 }
 
 fn read_config(dir: &Path) -> Result<Config, Stopped> {

@@ -13,6 +13,7 @@ pub mod deliver;
 pub mod delivery;
 pub mod desk;
 pub mod filing;
+pub mod foreign;
 pub mod founding;
 mod greeting;
 pub mod intake;

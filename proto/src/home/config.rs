@@ -1,5 +1,6 @@
 //! `varde.toml`: strict, every error with its line and column.
 
+use super::witness::WitnessDoor;
 use crate::id::{NodeId, Origin, check_network, unhex};
 use crate::identity::{Endpoint, Genesis, PublicKey, mode};
 use crate::limits;
@@ -36,6 +37,9 @@ pub struct Config {
     /// Bounds on connections.
     #[serde(default)]
     pub connections: ConnectionLimits,
+    /// The plain HTTP door of the witness; none where it is not named.
+    #[serde(default)]
+    pub witness: Option<WitnessDoor>,
 }
 
 /// One credential of staff.
@@ -107,6 +111,7 @@ impl Config {
             BadConfig { line, column, reason: error.message().trim_end().replace('\n', "; ") }
         })?;
         config.check_operators().map_err(whole)?;
+        config.check_witness().map_err(whole)?;
         Ok(config)
     }
 
@@ -142,6 +147,17 @@ impl Config {
             }
         }
         Ok(())
+    }
+
+    /// A log of this network is witnessed over its node's own connection, and only there: two places would keep two newest heads.
+    fn check_witness(&self) -> Result<(), String> {
+        let logs = self.witness.iter().flat_map(|door| &door.logs);
+        match logs.map(|log| &log.origin).find(|origin| origin.split('/').next() == Some(&self.network)) {
+            Some(origin) => {
+                Err(format!("{origin:?} under [witness] is a log of this network: its node is a peer, not foreign"))
+            }
+            None => Ok(()),
+        }
     }
 }
 
@@ -210,6 +226,7 @@ mod tests {
     use crate::id::hex;
     use crate::identity::SecretKey;
     use crate::identity::testing::genesis;
+    use crate::log::vkey::{KeyMaterial, Vkey};
     use zeroize::Zeroizing;
 
     fn key(seed: u8) -> String {
@@ -231,6 +248,10 @@ mod tests {
         assert_eq!(config.origin().unwrap().as_str(), "varde.example/no/1");
         assert_eq!((config.mode, config.listen.port(), config.operators.len()), (Mode::Test, 0, 2));
         assert_eq!(config.connections, ConnectionLimits { per_peer: 2, ..ConnectionLimits::default() });
+        assert_eq!(config.witness, None);
+        let door = Config::parse(&(good() + "\n[witness]\nlisten = \"127.0.0.1:8080\"\n")).unwrap().witness;
+        assert_eq!(door.map(|door| (door.listen.port(), door.logs, door.publish)), Some((8080, vec![], false)));
+        assert!(Config::parse(&(good() + "\n[witness]\n")).is_err());
         let without = good().replace("endpoint = \"no.varde.example:7443\"\n", "");
         assert_eq!(Config::parse(&without).unwrap().endpoint, None);
     }
@@ -270,6 +291,30 @@ mod tests {
         assert_eq!(field(Config { mode: Mode::Actual, ..config.clone() }), "mode");
         assert_eq!(field(Config { network: "other.example".into(), ..config.clone() }), "network");
         assert_eq!(config.check_genesis(&genesis("ee", 1)).unwrap_err().field, "country");
+    }
+
+    #[test]
+    fn foreign_logs_are_named_by_their_keys_and_none_of_this_network_is() {
+        let vkey = |name: &str, seed: u8| {
+            let key = SecretKey::from_seed(&Zeroizing::new([seed; 32])).public();
+            Vkey::new(name, KeyMaterial::Ed25519(key)).unwrap().text()
+        };
+        let parse = |listen: &str, logs: &[String]| {
+            Config::parse(&format!("{}\n[witness]\nlisten = \"{listen}\"\nlogs = {logs:?}\n", good()))
+        };
+        let two = [vkey("log.example/one", 1), vkey("other.example", 2), vkey("log.example/one", 3)];
+        let door = parse("127.0.0.1:8080", &two).unwrap().witness.unwrap();
+        let named: Vec<_> = door.logs.iter().map(|log| (log.origin.as_str(), log.keys.len())).collect();
+        assert_eq!(named, [("log.example/one", 2), ("other.example", 1)]);
+        let refused = |listen: &str, logs: &[String]| parse(listen, logs).unwrap_err().reason;
+        assert!(refused("0.0.0.0:8080", &[]).contains("name one address"));
+        assert!(refused("[::]:8080", &[]).contains("name one address"));
+        assert!(refused("127.0.0.1:8080", &[vkey("varde.example/ee/1", 1)]).contains("of this network"));
+        assert!(refused("127.0.0.1:8080", &[two[0].clone(), two[0].clone()]).contains("twice"));
+        let cosigner =
+            Vkey::new("w.example", KeyMaterial::Cosignature(SecretKey::from_seed(&Zeroizing::new([4; 32])).public()));
+        assert!(refused("127.0.0.1:8080", &[cosigner.unwrap().text()]).contains("0x01"));
+        assert!(refused("127.0.0.1:8080", &[two[0].replace("+", "")]).contains("verifier key"));
     }
 
     #[test]
