@@ -10,6 +10,7 @@ pub mod powercut;
 pub mod rogue;
 pub mod sample;
 pub mod seeds;
+pub mod sim;
 pub mod staff;
 pub mod stage;
 pub mod story;

@@ -11,10 +11,10 @@ use varde_node::edge::clock::SystemClock;
 use varde_node::edge::entropy::SystemEntropy;
 use varde_node::edge::keyring::FileKeyring;
 use varde_node::flow::connection::{self, Ended};
-use varde_node::flow::ledger::{Ledger, Parts};
+use varde_node::flow::ledger::{CommitError, Ledger, Parts};
 use varde_node::flow::receive::Me;
 use varde_node::flow::{Node, founding, journal::Journal};
-use varde_node::port::{Link, Peer, Peers, Store};
+use varde_node::port::{Clock, Entropy, Keyring, Link, Peer, Peers, Store, StoreError};
 use varde_proto::alert::*;
 use varde_proto::envelope::Envelope;
 use varde_proto::exchange::Frame;
@@ -60,38 +60,65 @@ fn descriptor(country: &str) -> Envelope {
     Descriptor::issue(&genesis(country), None, issued, [2; 32]).sign(&key(country, 1)).expect("a descriptor")
 }
 
+/// What a country of a test stands on.
+#[derive(Clone)]
+pub struct Ground {
+    /// Where rows are kept.
+    pub store: Arc<dyn Store>,
+    /// Under what they are sealed.
+    pub keyring: Arc<dyn Keyring>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub entropy: Arc<dyn Entropy>,
+    /// How often a peer is told of a head.
+    pub heartbeat: std::time::Duration,
+}
+
+impl Ground {
+    /// What a country's ledger is opened with.
+    pub fn parts(&self, country: &str) -> Parts {
+        Parts {
+            store: self.store.clone(),
+            keyring: self.keyring.clone(),
+            clock: self.clock.clone(),
+            entropy: self.entropy.clone(),
+            log_key: Arc::new(key(country, 2)),
+            origin: origin(country),
+        }
+    }
+}
+
 impl Country {
     /// A country on this store; its keyring lies in `keyring`. Its keys follow from its name, so it can be opened again.
     pub async fn open(country: &str, store: Arc<dyn Store>, keyring: &Path) -> Self {
         let entropy = Arc::new(SystemEntropy);
         let fresh = !keyring.exists();
         let keyring = Arc::new(FileKeyring::open(keyring, fresh, entropy.clone()).expect("a keyring"));
-        let clock = Arc::new(SystemClock);
-        let ledger = Ledger::open(Parts {
-            store,
-            keyring,
-            clock: clock.clone(),
-            entropy: entropy.clone(),
-            log_key: Arc::new(key(country, 2)),
-            origin: origin(country),
-        });
-        let ledger = ledger.expect("a ledger");
-        let founding = genesis(country).sign(&key(country, 1)).expect("a genesis");
-        founding::found(&ledger, &founding, "quorum none\n").await.expect("founded");
+        let heartbeat = std::time::Duration::from_secs(1);
+        let ground = Ground { store, keyring, clock: Arc::new(SystemClock), entropy, heartbeat };
+        let ledger = Ledger::open(ground.parts(country)).expect("a ledger");
+        Self::found(country, ledger, ground).await.expect("founded")
+    }
+
+    /// A country on a ledger whose writer runs already.
+    pub async fn found(country: &str, ledger: Ledger, ground: Ground) -> Result<Self, founding::NotFounded> {
+        let genesis = genesis(country).sign(&key(country, 1)).expect("a genesis");
+        founding::found(&ledger, &genesis, "quorum none\n").await?;
         let (pins, peers) = watch::channel(Arc::default());
         let node = Node {
             ledger,
             me: Me { origin: origin(country), mode: Mode::Test },
             message_key: Arc::new(key(country, 3)),
             witness_key: Arc::new(key(country, 4)),
-            heartbeat: std::time::Duration::from_secs(1),
-            clock,
-            entropy,
+            heartbeat: ground.heartbeat,
+            clock: ground.clock,
+            entropy: ground.entropy,
             peers,
             operators: Vec::new(),
             journal: Journal::default(),
         };
-        Self { node: Arc::new(node), keys: [key(country, 1), key(country, 2), key(country, 3)], pins }
+        Ok(Self { node: Arc::new(node), keys: [key(country, 1), key(country, 2), key(country, 3)], pins })
     }
 
     /// Its origin.
@@ -101,32 +128,39 @@ impl Country {
 
     /// Pins another country, under the default agreement.
     pub async fn pin(&self, other: &Country) -> Arc<Peer> {
-        let ours = Acceptance {
-            from: self.origin().clone(),
-            with: other.origin().clone(),
-            mode: Mode::Test,
-            agreement: default_agreement(),
-            accepted: Timestamp::default(),
-            salt: [1; 32],
-        };
-        let peer = Arc::new(Peer {
-            origin: other.origin().clone(),
-            id_key: other.keys[0].public(),
-            log_keys: vec![other.keys[1].public()],
-            message_keys: vec![other.keys[2].public()],
-            witness_key: other.node.witness_key.public(),
-            agreement: default_agreement(),
-            descriptor: descriptor(other.origin().node().as_str()),
-            our_acceptance: ours.sign(&self.keys[0]).expect("an acceptance"),
-        });
-        self.pins.send_modify(|pins| {
-            let mut more: BTreeMap<_, _> = (**pins).clone();
-            more.insert(other.origin().node(), peer.clone());
-            *pins = Arc::new(more);
-        });
-        let pinned = self.pins.borrow().clone();
-        varde_node::flow::agreement::log_roster(&self.node, &pinned).await.expect("a roster");
+        let peer = Arc::new(peer(self.origin().node().as_str(), other.origin().node().as_str()));
+        let mut more: BTreeMap<_, _> = (**self.pins.borrow()).clone();
+        more.insert(other.origin().node(), peer.clone());
+        self.pin_all(Arc::new(more)).await.expect("a roster");
         peer
+    }
+
+    /// Pins these countries and no others.
+    pub async fn pin_all(&self, peers: Arc<Peers>) -> Result<(), CommitError<StoreError>> {
+        self.pins.send_replace(peers.clone());
+        varde_node::flow::agreement::log_roster(&self.node, &peers).await
+    }
+}
+
+/// Another country as a country pins it, under the default agreement.
+pub fn peer(country: &str, other: &str) -> Peer {
+    let ours = Acceptance {
+        from: origin(country),
+        with: origin(other),
+        mode: Mode::Test,
+        agreement: default_agreement(),
+        accepted: Timestamp::default(),
+        salt: [1; 32],
+    };
+    Peer {
+        origin: origin(other),
+        id_key: key(other, 1).public(),
+        log_keys: vec![key(other, 2).public()],
+        message_keys: vec![key(other, 3).public()],
+        witness_key: key(other, 4).public(),
+        agreement: default_agreement(),
+        descriptor: descriptor(other),
+        our_acceptance: ours.sign(&key(country, 1)).expect("an acceptance"),
     }
 }
 
@@ -161,7 +195,11 @@ pub fn pipe() -> (mpsc::Sender<Frame>, mpsc::Receiver<Result<Frame, varde_proto:
 
 /// The content of an alert that keeps every rule.
 pub fn route(id: [u8; 16]) -> AlertContent {
-    let now = varde_node::port::Clock::now(&SystemClock);
+    route_at(id, SystemClock.now())
+}
+
+/// The same, issued at a time.
+pub fn route_at(id: [u8; 16], now: Timestamp) -> AlertContent {
     let defaults = defaults(AlertKind::ROUTE_CORRIDOR);
     let stop = |role, code: &str| Stop {
         role,

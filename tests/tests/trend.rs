@@ -289,7 +289,6 @@ async fn a_release_runs_to_its_end_although_whoever_asked_has_gone() {
     no.pin(&lt).await;
     let summarise = Summarise::new(no.node.clone());
     let mut heads = no.node.ledger.heads();
-    heads.borrow_and_update();
     // Left as soon as the log grows, which is when it has paid.
     tokio::select! { _ = summarise.release(request(&[&lt])) => {}, _ = heads.changed() => {} }
     let again = summarise.release(request(&[&lt])).await.unwrap();

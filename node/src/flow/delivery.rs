@@ -107,13 +107,12 @@ pub async fn wait(ledger: &Ledger, kept: u64, most: Duration) -> Result<Vec<Deli
     let mut heads = ledger.heads();
     let over = tokio::time::sleep(most);
     tokio::pin!(over);
-    heads.borrow_and_update();
     let mut known = look(ledger, kept).await?;
     while known.iter().any(|delivery| delivery.state == State::Owed) {
         tokio::select! {
             biased;
             () = &mut over => break,
-            changed = heads.changed() => if changed.is_err() { break },
+            changed = heads.changed() => if !changed { break },
         }
         tokio::select! {
             biased;

@@ -11,7 +11,7 @@ use crate::rows;
 use crate::state::Book;
 use crate::vault::{Unsealer, Vault};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use varde_proto::id::{Origin, TreeSize};
 use varde_proto::identity::SecretKey;
 use varde_proto::limits;
@@ -86,7 +86,21 @@ pub struct Ledger {
     jobs: mpsc::Sender<Job>,
     shared: Arc<Shared>,
     head: watch::Receiver<Arc<Head>>,
+    moved: broadcast::WeakSender<()>,
     stopped: watch::Receiver<bool>,
+}
+
+/// Tells of new heads to those who wait, in the order in which they came to wait.
+pub struct Heads(Option<broadcast::Receiver<()>>);
+
+impl Heads {
+    /// Waits for a head newer than the last one told of, or the one at the beginning. False when the writer has ended.
+    pub async fn changed(&mut self) -> bool {
+        match &mut self.0 {
+            Some(moved) => !matches!(moved.recv().await, Err(broadcast::error::RecvError::Closed)),
+            None => false,
+        }
+    }
 }
 
 impl Ledger {
@@ -109,8 +123,11 @@ impl Ledger {
         let (jobs, queue) = mpsc::channel(QUEUE);
         let (head_sender, head) = watch::channel(Arc::new(first));
         let (stop_sender, stopped) = watch::channel(false);
-        let writer = Writer { parts, vault, queue, shared: shared.clone(), head: head_sender, stop: stop_sender };
-        Ok((Self { jobs, shared, head, stopped }, writer))
+        let moved = broadcast::Sender::new(1);
+        let weak = moved.downgrade();
+        let writer =
+            Writer { parts, vault, queue, shared: shared.clone(), head: head_sender, moved, stop: stop_sender };
+        Ok((Self { jobs, shared, head, moved: weak, stopped }, writer))
     }
 
     /// Decides and makes durable. The decision sees everything that earlier decisions wrote; if it refuses, nothing of it
@@ -157,9 +174,9 @@ impl Ledger {
             .map_err(|bad| StoreError::Damaged(format!("the head could not be signed: {bad}")))
     }
 
-    /// Changes with every new head.
-    pub fn heads(&self) -> watch::Receiver<Arc<Head>> {
-        self.head.clone()
+    /// Tells of every new head from now on.
+    pub fn heads(&self) -> Heads {
+        Heads(self.moved.upgrade().map(|moved| moved.subscribe()))
     }
 
     /// Becomes true when the store has failed and the process must end.
@@ -229,6 +246,7 @@ pub struct Writer {
     queue: mpsc::Receiver<Job>,
     shared: Arc<Shared>,
     head: watch::Sender<Arc<Head>>,
+    moved: broadcast::Sender<()>,
     stop: watch::Sender<bool>,
 }
 
@@ -310,6 +328,8 @@ impl Writer {
         if !leaves.is_empty() {
             let signed = Arc::new(sign(&self.parts, &book)?);
             self.head.send_replace(signed);
+            // Nobody listens now, perhaps.
+            let _ = self.moved.send(());
         }
         Ok(self.head.borrow().clone())
     }

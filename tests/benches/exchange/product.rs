@@ -166,7 +166,6 @@ async fn settle(node: Arc<Node>, flight: Arc<Flight>, through: u64) -> Result<(V
     let mut heads = node.ledger.heads();
     let mut spans = Vec::new();
     loop {
-        heads.borrow_and_update();
         let now = Instant::now();
         let settled = settled(&node);
         let before = spans.len();
@@ -176,7 +175,8 @@ async fn settle(node: Arc<Node>, flight: Arc<Flight>, through: u64) -> Result<(V
             return Ok((spans, now));
         }
         match tokio::time::timeout(PATIENCE, heads.changed()).await {
-            Ok(changed) => changed?,
+            Ok(true) => {}
+            Ok(false) => return Err("the ledger has stopped".into()),
             Err(_) => return Err(format!("no receipt for {PATIENCE:?} after {settled} of {through}").into()),
         }
     }

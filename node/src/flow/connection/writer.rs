@@ -44,6 +44,8 @@ impl Writer {
         mut told: mpsc::Receiver<Told>,
     ) -> Result<Never, Ended> {
         let mut heads = self.node.ledger.heads();
+        // What landed since the greeting.
+        self.look_for_owed();
         let mut beat = Box::pin(tokio::time::sleep(self.pause()));
         loop {
             while let Ok(news) = told.try_recv() {
@@ -60,7 +62,9 @@ impl Writer {
                 biased;
                 news = told.recv() => self.hear(news.ok_or(Ended::Closed)?, &mut told, &out).await?,
                 changed = heads.changed() => {
-                    changed.map_err(|_| Ended::Stopped)?;
+                    if !changed {
+                        return Err(Ended::Stopped);
+                    }
                     self.look_for_owed();
                 }
                 () = &mut beat => {

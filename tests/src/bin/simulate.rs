@@ -1,0 +1,112 @@
+//! Runs the federation in virtual time, seed after seed, and says which seeds failed and how.
+//!
+//! `simulate [--seeds N] [--first N] [--jobs N]`: so many seeds (default 500) from the first (default 1) on, on so many threads
+//! (default: all cores). Exit codes: 0 all holds, 1 something does not, 2 usage.
+
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use varde_tests::sim::{self, Outcome};
+
+struct Plan {
+    seeds: u64,
+    first: u64,
+    jobs: usize,
+}
+
+fn plan(mut words: impl Iterator<Item = String>) -> Option<Plan> {
+    let jobs = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+    let mut plan = Plan { seeds: 500, first: 1, jobs };
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--seeds" => plan.seeds = words.next()?.parse().ok()?,
+            "--first" => plan.first = words.next()?.parse().ok()?,
+            "--jobs" => plan.jobs = words.next()?.parse().ok().filter(|jobs| *jobs > 0)?,
+            _ => return None,
+        }
+    }
+    Some(plan)
+}
+
+/// What the seeds of all threads came to.
+#[derive(Default)]
+struct Tally {
+    took: Vec<Duration>,
+    events: Vec<u64>,
+    countries: usize,
+    released: usize,
+    failed: Vec<u64>,
+}
+
+fn main() -> ExitCode {
+    let Some(plan) = plan(std::env::args().skip(1)) else {
+        eprintln!("usage: simulate [--seeds N] [--first N] [--jobs N]");
+        return ExitCode::from(2);
+    };
+    let (next, tally) = (AtomicU64::new(plan.first), Mutex::new(Tally::default()));
+    let begun = Instant::now();
+    std::thread::scope(|scope| {
+        for _ in 0..plan.jobs {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed - plan.first >= plan.seeds {
+                        return;
+                    }
+                    count(&tally, seed);
+                }
+            });
+        }
+    });
+    let mut tally = tally.into_inner().unwrap_or_else(PoisonError::into_inner);
+    say(&plan, &mut tally, begun.elapsed());
+    if tally.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn count(tally: &Mutex<Tally>, seed: u64) {
+    let begun = Instant::now();
+    let outcome = std::panic::catch_unwind(|| sim::run(seed));
+    let took = begun.elapsed();
+    let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+    tally.took.push(took);
+    match outcome {
+        Ok(Outcome { countries, events, released, failures, .. }) => {
+            tally.events.push(events);
+            tally.countries += countries;
+            tally.released += released;
+            for failure in failures.iter().take(5) {
+                println!("seed {seed} ({countries} countries): {failure}");
+            }
+            if !failures.is_empty() {
+                tally.failed.push(seed);
+            }
+        }
+        Err(_) => {
+            println!("seed {seed}: panicked");
+            tally.failed.push(seed);
+        }
+    }
+}
+
+fn say(plan: &Plan, tally: &mut Tally, wall: Duration) {
+    tally.took.sort_unstable();
+    tally.events.sort_unstable();
+    let (took, events) = (&tally.took, &tally.events);
+    let (middle, last) = (took.len() / 2, took.len().saturating_sub(1));
+    println!(
+        "{} seeds from {} on in {:.0} s: {} countries, {} alerts acknowledged; a seed: median {} ms, longest {} ms, median {} \
+         events, most {} events; {} failed {:?}",
+        took.len(),
+        plan.first,
+        wall.as_secs_f64(),
+        tally.countries,
+        tally.released,
+        took.get(middle).map_or(0, Duration::as_millis),
+        took.get(last).map_or(0, Duration::as_millis),
+        events.get(events.len() / 2).copied().unwrap_or(0),
+        events.last().copied().unwrap_or(0),
+        tally.failed.len(),
+        tally.failed,
+    );
+}

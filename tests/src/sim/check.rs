@@ -1,0 +1,113 @@
+//! What must hold when a simulation has come to rest: everything owed is delivered once, both ends of every channel say the
+//! same, every log verifies without a finding, and every two reconcile.
+
+use super::member::Member;
+use super::{Released, SETTLED, World};
+use crate::pair::Country;
+use std::sync::Arc;
+use std::time::Duration;
+use varde_node::flow::{bundle, delivery};
+use varde_node::state::{ChannelKey, Direction};
+use varde_proto::audit::{Audit, Finding, Given, MemoryBundle, Scope, Severity, Trusted, reconcile, verify};
+use varde_proto::limits;
+
+/// Waits until nothing is owed; says what still is after the time for it.
+pub async fn settled(world: &World) {
+    let done = tokio::time::timeout(SETTLED, async {
+        while world.members.iter().any(|member| owed(member) > 0) {
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+    });
+    if done.await.is_err() {
+        for member in &world.members {
+            if let Some(life) = member.life() {
+                let book = life.country.node.ledger.book();
+                let peers = life.country.node.peers.borrow().clone();
+                let owed: Vec<_> = peers.keys().map(|peer| (*peer, book.owed(*peer))).filter(|o| o.1 > 0).collect();
+                world.watch.fail(format!("{} still owes {owed:?} after {SETTLED:?} of calm", member.code));
+            }
+        }
+    }
+    // The last receipts are logged at once, and the heads that cover them go round with the next heartbeat.
+    tokio::time::sleep(Duration::from_secs(20)).await;
+}
+
+fn owed(member: &Arc<Member>) -> u64 {
+    let Some(life) = member.life() else { return 1 };
+    let node = &life.country.node;
+    let (book, peers) = (node.ledger.book(), node.peers.borrow());
+    peers.keys().map(|peer| book.owed(*peer)).sum()
+}
+
+/// Audits all logs.
+pub fn audited(world: &World) {
+    let lives: Vec<_> = world.members.iter().filter_map(|member| member.life()).collect();
+    let countries: Vec<&Country> = lives.iter().map(|life| &life.country).collect();
+    for released in &world.released {
+        delivered(world, countries[released.from], released);
+    }
+    let mut audits = Vec::new();
+    for country in &countries {
+        match audit(country) {
+            Ok(audit) => {
+                report(world, country.origin().as_str(), &audit.findings);
+                audits.push(audit);
+            }
+            Err(failure) => world.watch.fail(format!("{} cannot be audited: {failure}", country.origin())),
+        }
+    }
+    for (n, a) in countries.iter().enumerate() {
+        for (m, b) in countries.iter().enumerate() {
+            if n != m {
+                same_channels(world, a, b);
+            }
+            if n < m && audits.len() == countries.len() {
+                let findings = reconcile(&audits[n], &audits[m]);
+                report(world, &format!("{} with {}", a.origin(), b.origin()), &findings);
+            }
+        }
+    }
+}
+
+fn delivered(world: &World, from: &Country, released: &Released) {
+    match delivery::of(&from.node.ledger, released.kept) {
+        Ok(deliveries) => {
+            let received = |d: &delivery::Delivery| matches!(d.state, delivery::State::Received { .. });
+            if deliveries.len() != released.to || !deliveries.iter().all(received) {
+                world.watch.fail(format!("{} acknowledged what became {deliveries:?}", from.origin()));
+            }
+        }
+        Err(failure) => world.watch.fail(format!("{} lost what it acknowledged: {failure}", from.origin())),
+    }
+}
+
+fn same_channels(world: &World, a: &Country, b: &Country) {
+    for class in 1..limits::CLASSES {
+        let end = |of: &Country, direction, peer: &Country| {
+            of.node.ledger.book().channel(&ChannelKey { direction, peer: peer.origin().clone(), class })
+        };
+        let (sent, taken) = (end(a, Direction::Out, b), end(b, Direction::In, a));
+        if (sent.seq, sent.chain) != (taken.seq, taken.chain) {
+            let what = format!("{} and {} differ on class {class}", a.origin(), b.origin());
+            world.watch.fail(format!("{what}: {} sent, {} taken", sent.seq, taken.seq));
+        }
+    }
+}
+
+fn audit(country: &Country) -> Result<Audit, String> {
+    let (written, _) =
+        bundle::write(&country.node, Scope::National, MemoryBundle::new()).map_err(|error| error.to_string())?;
+    verify(&written, &given(country)).map_err(|error| error.to_string())
+}
+
+fn given(country: &Country) -> Given {
+    let trusted =
+        Trusted { origin: Some(country.origin().clone()), fingerprint: country.keys[0].public().fingerprint() };
+    Given { trusted: vec![trusted], views: Vec::new() }
+}
+
+fn report(world: &World, whose: &str, findings: &[Finding]) {
+    for finding in findings.iter().filter(|finding| finding.code.severity != Severity::Note) {
+        world.watch.fail(format!("{whose}: {} {}", finding.code.name, finding.text));
+    }
+}

@@ -1,0 +1,244 @@
+//! What a simulated country stands on: rows and keys in memory that outlive a crash, a clock that can be set wrong, chance
+//! from the seed.
+
+use rand_chacha::ChaCha8Rng;
+use rand_core::{Rng, SeedableRng};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use varde_node::port::{Batch, Clock, Entropy, Keyring, Row, Store, StoreError};
+use varde_proto::time::Timestamp;
+use zeroize::Zeroizing;
+
+/// When every simulation begins: a day in 2026.
+const BEGIN_MS: i64 = 1_795_284_000_000;
+
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Rows in a sorted map.
+pub type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
+
+/// What becomes of the commit in which a node is killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LastCommit {
+    /// Nothing of it is on the disk.
+    Lost,
+    /// It is on the disk, and nobody was told.
+    Landed,
+}
+
+/// A store that keeps what it acknowledged when its node is killed.
+#[derive(Debug, Default)]
+pub struct SimStore {
+    rows: Mutex<Rows>,
+    last: Mutex<Option<LastCommit>>,
+    commits: AtomicU64,
+}
+
+impl SimStore {
+    /// The rows as they are now.
+    pub fn snapshot(&self) -> Rows {
+        held(&self.rows).clone()
+    }
+
+    /// Puts other rows in the place of all.
+    pub fn restore(&self, rows: Rows) {
+        *held(&self.rows) = rows;
+    }
+
+    /// The next commit is the last one before the node is killed; `None` takes that back.
+    pub fn kill_in_commit(&self, last: Option<LastCommit>) {
+        *held(&self.last) = last;
+    }
+
+    /// How many commits landed.
+    pub fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
+    }
+}
+
+impl Store for SimStore {
+    fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+        let last = *held(&self.last);
+        let killed = || StoreError::Io { what: "outlive its process", source: std::io::ErrorKind::Interrupted.into() };
+        if last == Some(LastCommit::Lost) {
+            return Err(killed());
+        }
+        let mut rows = held(&self.rows);
+        for (row, value) in batch.writes {
+            match value {
+                Some(value) => rows.insert(row, value),
+                None => rows.remove(&row),
+            };
+        }
+        self.commits.fetch_add(1, Ordering::Relaxed);
+        if last.is_some() { Err(killed()) } else { Ok(()) }
+    }
+
+    fn get(&self, row: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(held(&self.rows).get(row).cloned())
+    }
+
+    fn scan<'a>(
+        &'a self,
+        from: &[u8],
+        to: &[u8],
+        descending: bool,
+    ) -> Box<dyn Iterator<Item = Result<Row, StoreError>> + 'a> {
+        if from >= to {
+            return Box::new(std::iter::empty());
+        }
+        // Most scans end after a few rows, so that copying the whole range first would cost more than asking again.
+        let (mut from, mut to) = (from.to_vec(), to.to_vec());
+        Box::new(std::iter::from_fn(move || {
+            let rows = held(&self.rows);
+            let mut range = rows.range(from.clone()..to.clone());
+            let (row, value) = if descending { range.next_back() } else { range.next() }?;
+            let found = (row.clone(), value.clone());
+            if descending {
+                to.clone_from(&found.0);
+            } else {
+                from = [&found.0[..], &[0]].concat();
+            }
+            Some(Ok(found))
+        }))
+    }
+}
+
+/// Bucket keys that outlive a crash.
+pub struct SimKeyring {
+    index: [u8; 32],
+    keys: Mutex<BTreeMap<u64, Option<[u8; 32]>>>,
+    chance: SimChance,
+}
+
+impl SimKeyring {
+    /// An empty keyring.
+    pub fn new(seed: u64) -> Self {
+        let chance = SimChance::new(seed);
+        let mut index = [0; 32];
+        chance.fill(&mut index);
+        Self { index, keys: Mutex::default(), chance }
+    }
+}
+
+impl Keyring for SimKeyring {
+    fn key(&self, number: u64) -> Option<Zeroizing<[u8; 32]>> {
+        held(&self.keys).get(&number).copied().flatten().map(Zeroizing::new)
+    }
+
+    fn ensure(&self, number: u64) -> Result<(), StoreError> {
+        let mut keys = held(&self.keys);
+        let key = keys.entry(number).or_insert_with(|| {
+            let mut key = [0; 32];
+            self.chance.fill(&mut key);
+            Some(key)
+        });
+        key.map(drop).ok_or_else(|| StoreError::Damaged(format!("bucket key {number} is destroyed")))
+    }
+
+    fn destroy(&self, number: u64) -> Result<(), StoreError> {
+        held(&self.keys).insert(number, None);
+        Ok(())
+    }
+
+    fn index_key(&self) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(self.index)
+    }
+}
+
+/// The virtual time, plus what this clock is wrong by.
+#[derive(Debug)]
+pub struct SimClock {
+    began: tokio::time::Instant,
+    wrong_by_ms: AtomicI64,
+}
+
+impl SimClock {
+    /// A clock that began with the simulation.
+    pub fn new(began: tokio::time::Instant) -> Self {
+        Self { began, wrong_by_ms: AtomicI64::new(0) }
+    }
+
+    /// Sets the clock wrong by so many milliseconds.
+    pub fn set_wrong_by(&self, ms: i64) {
+        self.wrong_by_ms.store(ms, Ordering::Relaxed);
+    }
+}
+
+impl Clock for SimClock {
+    fn now(&self) -> Timestamp {
+        let passed = i64::try_from(self.began.elapsed().as_millis()).unwrap_or(i64::MAX);
+        Timestamp::from_ms(BEGIN_MS + passed + self.wrong_by_ms.load(Ordering::Relaxed)).unwrap_or_default()
+    }
+}
+
+/// Chance that follows from the seed.
+pub struct SimChance(Mutex<ChaCha8Rng>);
+
+impl SimChance {
+    /// The sequence of a seed.
+    pub fn new(seed: u64) -> Self {
+        Self(Mutex::new(ChaCha8Rng::seed_from_u64(seed)))
+    }
+
+    /// A number below `bound`, which is above 0.
+    pub fn below(&self, bound: u64) -> u64 {
+        held(&self.0).next_u64() % bound
+    }
+
+    /// True in so many of 1,000.
+    pub fn permille(&self, permille: u64) -> bool {
+        self.below(1000) < permille
+    }
+
+    /// So many milliseconds, or fewer.
+    pub fn pause(&self, most_ms: u64) -> std::time::Duration {
+        std::time::Duration::from_millis(self.below(most_ms + 1))
+    }
+}
+
+impl Entropy for SimChance {
+    fn fill(&self, bytes: &mut [u8]) {
+        held(&self.0).fill_bytes(bytes);
+    }
+}
+
+/// A value that tasks wait for; they are woken in the order in which they came to wait, which a seed must not leave to chance.
+pub struct Shown<T> {
+    value: Mutex<T>,
+    changed: tokio::sync::Notify,
+}
+
+impl<T: Clone> Shown<T> {
+    /// Shows a first value.
+    pub fn new(value: T) -> Self {
+        Self { value: Mutex::new(value), changed: tokio::sync::Notify::new() }
+    }
+
+    /// The value now.
+    pub fn get(&self) -> T {
+        held(&self.value).clone()
+    }
+
+    /// Shows another value; returns the one before.
+    pub fn set(&self, value: T) -> T {
+        let before = std::mem::replace(&mut *held(&self.value), value);
+        self.changed.notify_waiters();
+        before
+    }
+
+    /// Waits until the value is so.
+    pub async fn wait_for(&self, is_so: impl Fn(&T) -> bool) -> T {
+        loop {
+            let changed = self.changed.notified();
+            let value = self.get();
+            if is_so(&value) {
+                return value;
+            }
+            changed.await;
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! A simulated country: what outlives its process, and the process that runs now, if one does.
+
+use super::ground::{LastCommit, Shown, SimChance, SimClock, SimKeyring, SimStore};
+use crate::pair::{Country, Ground};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::task::{AbortHandle, JoinSet};
+use varde_node::flow::ledger::Ledger;
+use varde_node::port::Peers;
+
+/// A process: it ends with the tasks that it is made of.
+pub struct Life {
+    /// The running node.
+    pub country: Country,
+    tasks: Mutex<JoinSet<()>>,
+}
+
+impl Life {
+    /// Lets the process do something until it ends.
+    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).spawn(task)
+    }
+}
+
+/// A country.
+pub struct Member {
+    /// Two capital letters.
+    pub code: String,
+    /// Its rows.
+    pub store: Arc<SimStore>,
+    /// Its clock.
+    pub clock: Arc<SimClock>,
+    ground: Ground,
+    peers: Arc<Peers>,
+    life: Shown<Option<Arc<Life>>>,
+    /// One start at a time: two processes on one store are what the real store forbids.
+    starting: tokio::sync::Mutex<()>,
+}
+
+impl Member {
+    /// A country that was never started.
+    pub fn new(code: &str, seed: u64, heartbeat: Duration, began: tokio::time::Instant, peers: Peers) -> Self {
+        let (store, clock) = (Arc::new(SimStore::default()), Arc::new(SimClock::new(began)));
+        let ground = Ground {
+            store: store.clone(),
+            keyring: Arc::new(SimKeyring::new(seed)),
+            clock: clock.clone(),
+            entropy: Arc::new(SimChance::new(!seed)),
+            heartbeat,
+        };
+        Self {
+            code: code.to_owned(),
+            store,
+            clock,
+            ground,
+            peers: Arc::new(peers),
+            life: Shown::new(None),
+            starting: Default::default(),
+        }
+    }
+
+    /// The process that runs now.
+    pub fn life(&self) -> Option<Arc<Life>> {
+        self.life.get()
+    }
+
+    /// Waits for a process.
+    pub async fn running(&self) -> Arc<Life> {
+        loop {
+            if let Some(life) = self.life.wait_for(Option::is_some).await {
+                return life;
+            }
+        }
+    }
+
+    /// Starts the node, unless it runs. What its store does not let it read is a failure of the simulation.
+    pub async fn start(&self) -> Result<(), String> {
+        let _alone = self.starting.lock().await;
+        if self.life().is_some() {
+            return Ok(());
+        }
+        self.store.kill_in_commit(None);
+        let failed = |what: &str, why: String| format!("{} {what}: {why}", self.code);
+        let (ledger, writer) = Ledger::prepare(self.ground.parts(&self.code))
+            .map_err(|error| failed("cannot open its store", error.to_string()))?;
+        let mut tasks = JoinSet::new();
+        tasks.spawn(writer.run());
+        let country = Country::found(&self.code, ledger, self.ground.clone()).await;
+        let country = country.map_err(|error| failed("cannot be founded", error.to_string()))?;
+        country.pin_all(self.peers.clone()).await.map_err(|error| failed("cannot pin", error.to_string()))?;
+        self.life.set(Some(Arc::new(Life { country, tasks: tasks.into() })));
+        Ok(())
+    }
+
+    /// Kills the node between two steps of whatever it is doing.
+    pub fn kill(&self) {
+        if let Some(life) = self.life.set(None) {
+            life.tasks.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
+        }
+    }
+
+    /// Kills the node in its next commit; if it commits nothing for a while, then.
+    pub async fn kill_in_commit(&self, last: LastCommit) {
+        let Some(life) = self.life() else { return };
+        self.store.kill_in_commit(Some(last));
+        let mut stopped = life.country.node.ledger.stopped();
+        let _ = tokio::time::timeout(Duration::from_secs(5), stopped.wait_for(|stopped| *stopped)).await;
+        self.kill();
+    }
+}

@@ -1,0 +1,245 @@
+//! The federation in virtual time, from a seed: the product's own ledgers, connections, proofs and audits, on stores in memory
+//! and a network that is slow, foul and cut. A seed says everything: who there is, what happens when, and in which order.
+//!
+//! In: countries that send alerts, are killed between any two steps and in any commit, whose clocks are wrong and whose network
+//! fails. At the end all runs again, everything owed is delivered, and the audit of every log finds nothing. Out: sockets, TLS
+//! and disks, which are the business of `crash` and `powercut`.
+
+pub mod check;
+pub mod ground;
+pub mod member;
+pub mod network;
+pub mod watch;
+
+use crate::pair;
+use ground::{LastCommit, SimChance};
+use member::Member;
+use network::{Between, Weather, country};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinSet;
+use varde_node::flow::alert::release;
+use varde_node::port::Entropy;
+use varde_proto::id::{Digest, NodeId};
+use watch::Watch;
+
+/// Countries that there may be.
+const CODES: [&str; 20] = [
+    "BG", "CY", "DK", "EE", "GR", "IT", "LT", "NO", "PT", "RO", "SI", "AT", "BE", "CZ", "DE", "ES", "FI", "FR", "HU",
+    "IE",
+];
+/// A clock may be wrong by so much, which is less than what makes anyone doubt it.
+const WRONG_CLOCK_MS: u64 = 50_000;
+/// After the last disturbance, everything owed is delivered within this.
+const SETTLED: Duration = Duration::from_secs(600);
+
+/// What came of a seed.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Countries.
+    pub countries: usize,
+    /// Frames and commits.
+    pub events: u64,
+    /// Alerts whose release was acknowledged.
+    pub released: usize,
+    /// What must not be; empty if all holds.
+    pub failures: Vec<String>,
+    /// A digest of all heads that passed: the same seed has the same.
+    pub trace: [u8; 32],
+}
+
+/// Runs a seed.
+pub fn run(seed: u64) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.expect("a runtime").block_on(async { World::new(seed).live().await })
+}
+
+/// An alert that somebody was told is released.
+pub struct Released {
+    from: usize,
+    kept: u64,
+    to: usize,
+}
+
+/// All that there is in a seed.
+pub struct World {
+    /// The countries.
+    pub members: Vec<Arc<Member>>,
+    /// What lies between each two.
+    pub between: Vec<Arc<Between>>,
+    /// Who saw every frame.
+    pub watch: Arc<Watch>,
+    /// Acknowledged releases.
+    pub released: Vec<Released>,
+    chance: SimChance,
+    /// What was begun and ends by itself: restarts, links beside the first one.
+    errands: JoinSet<()>,
+}
+
+impl World {
+    fn new(seed: u64) -> Self {
+        let chance = SimChance::new(seed);
+        // Few countries mostly, many sometimes: what goes wrong between two needs few, what goes wrong in a quorum many.
+        let count = match chance.below(100) {
+            0..60 => 3 + chance.below(3),
+            60..95 => 5 + chance.below(6),
+            _ => 11 + chance.below(10),
+        } as usize;
+        let began = tokio::time::Instant::now();
+        let heartbeat = Duration::from_millis(500 + 250 * count as u64);
+        let member = |place: usize| {
+            let others = CODES[..count].iter().filter(|other| **other != CODES[place]);
+            let peers = others.map(|other| (country(other), Arc::new(pair::peer(CODES[place], other))));
+            Arc::new(Member::new(CODES[place], chance.below(u64::MAX), heartbeat, began, peers.collect()))
+        };
+        let members: Vec<_> = (0..count).map(member).collect();
+        let watch = Arc::<Watch>::default();
+        let mut between = Vec::new();
+        for a in 0..count {
+            for b in a + 1..count {
+                let ends = [members[a].clone(), members[b].clone()];
+                between.push(Arc::new(Between::new(ends, chance.below(u64::MAX), watch.clone())));
+            }
+        }
+        Self { members, between, watch, released: Vec::new(), chance, errands: JoinSet::new() }
+    }
+
+    async fn live(mut self) -> Outcome {
+        for member in &self.members {
+            if let Err(failure) = member.start().await {
+                self.watch.fail(failure);
+            }
+        }
+        let mut network = JoinSet::new();
+        for between in &self.between {
+            network.spawn(between.clone().keep_linked());
+        }
+        let steps = 10 + self.chance.below(40);
+        for _ in 0..steps {
+            tokio::time::sleep(self.chance.pause(3_000)).await;
+            self.disturb().await;
+        }
+        self.calm().await;
+        check::settled(&self).await;
+        network.shutdown().await;
+        check::audited(&self);
+        self.outcome()
+    }
+
+    fn outcome(self) -> Outcome {
+        let commits: u64 = self.members.iter().map(|member| member.store.commits()).sum();
+        let (countries, released) = (self.members.len(), self.released.len());
+        self.watch.seen(|seen| Outcome {
+            countries,
+            events: seen.frames + commits,
+            released,
+            trace: seen.trace(),
+            failures: std::mem::take(&mut seen.failures),
+        })
+    }
+
+    /// One thing happens.
+    async fn disturb(&mut self) {
+        let place = self.chance.below(self.members.len() as u64) as usize;
+        match self.chance.below(100) {
+            0..60 => self.release(place).await,
+            60..70 => self.kill(place),
+            70..80 => self.weather(Weather::Cut),
+            80..87 => self.weather(Weather::Foul),
+            87..93 => self.link_again(),
+            _ => {
+                let wrong_by = self.chance.below(2 * WRONG_CLOCK_MS) as i64 - WRONG_CLOCK_MS as i64;
+                self.members[place].clock.set_wrong_by(wrong_by);
+            }
+        }
+    }
+
+    async fn release(&mut self, from: usize) {
+        let Some(life) = self.members[from].life() else { return };
+        let node = &life.country.node;
+        let mut to: Vec<NodeId> = node.peers.borrow().keys().copied().collect();
+        to.retain(|_| self.chance.permille(500));
+        to.truncate(5);
+        if to.is_empty() {
+            return;
+        }
+        let mut id = [0; 16];
+        self.chance.fill(&mut id);
+        let content = pair::route_at(id, node.clock.now());
+        let decision = Digest::of(&id);
+        let signed = match release::issue(node, content.clone(), decision, &to) {
+            Ok(signed) => signed,
+            Err(refused) => return self.watch.fail(format!("an alert cannot be issued: {refused}")),
+        };
+        let owe = move |desk: &mut varde_node::flow::desk::Desk<'_>| release::owe(desk, &signed, &content, decision);
+        // A node that is killed meanwhile never answers, and what it never said need not be.
+        let landed = tokio::time::timeout(Duration::from_secs(30), node.ledger.commit(owe)).await;
+        if let Ok(Ok(committed)) = landed {
+            self.released.push(Released { from, kept: committed.into_value(), to: to.len() });
+        }
+    }
+
+    fn kill(&mut self, place: usize) {
+        let member = self.members[place].clone();
+        let watch = self.watch.clone();
+        let down = self.chance.pause(10_000);
+        let how = [None, Some(LastCommit::Lost), Some(LastCommit::Landed)][self.chance.below(3) as usize];
+        self.errands.spawn(async move {
+            match how {
+                None => member.kill(),
+                Some(last) => member.kill_in_commit(last).await,
+            }
+            tokio::time::sleep(down).await;
+            if let Err(failure) = member.start().await {
+                watch.fail(failure);
+            }
+        });
+    }
+
+    /// Another weather for a while, between two or between two halves of all.
+    fn weather(&mut self, weather: Weather) {
+        let halves = weather == Weather::Cut && self.chance.permille(300);
+        let here: Vec<bool> = self.members.iter().map(|_| self.chance.permille(500)).collect();
+        let one = self.chance.below(self.between.len() as u64) as usize;
+        let place = |member: &Arc<Member>| self.members.iter().position(|other| Arc::ptr_eq(member, other));
+        let is_apart = |between: &Between| {
+            let [a, b] = between.ends.each_ref().map(|end| place(end).is_some_and(|place| here[place]));
+            a != b
+        };
+        let meant = |(n, between): &(usize, &Arc<Between>)| if halves { is_apart(between) } else { *n == one };
+        let touched: Vec<_> = self.between.iter().enumerate().filter(meant).map(|(_, b)| b.clone()).collect();
+        let how_long = self.chance.pause(15_000);
+        self.errands.spawn(async move {
+            touched.iter().for_each(|between| {
+                between.weather.set(weather);
+            });
+            tokio::time::sleep(how_long).await;
+            touched.iter().for_each(|between| {
+                between.weather.set(Weather::Fair);
+            });
+        });
+    }
+
+    /// A second link between two that have one.
+    fn link_again(&mut self) {
+        let between = self.between[self.chance.below(self.between.len() as u64) as usize].clone();
+        self.errands.spawn(async move {
+            if let [Some(a), Some(b)] = between.ends.each_ref().map(|end| end.life()) {
+                between.link(&a, &b).await;
+            }
+        });
+    }
+
+    /// Nothing disturbs any more, and everyone runs.
+    async fn calm(&mut self) {
+        while self.errands.join_next().await.is_some() {}
+        for between in &self.between {
+            between.weather.set(Weather::Fair);
+        }
+        for member in &self.members {
+            if let Err(failure) = member.start().await {
+                self.watch.fail(failure);
+            }
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! The network between two simulated countries: slow, cut at times, and for a while as bad as no TLS connection can be, so
+//! that frames come twice, in another order or not at all. Every head that passes is noted.
+
+use super::ground::{Shown, SimChance};
+use super::member::{Life, Member};
+use super::watch::Watch;
+use prost::Message;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use varde_node::flow::connection::{self, Ended};
+use varde_node::port::Link;
+use varde_proto::exchange::{BadFrame, Frame};
+use varde_proto::id::NodeId;
+
+/// What the network does between two countries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weather {
+    /// Frames arrive in order, some time later.
+    Fair,
+    /// Frames come twice, swapped or not at all.
+    Foul,
+    /// Nothing gets through, and connections break.
+    Cut,
+}
+
+/// Two countries and what lies between them.
+pub struct Between {
+    /// The countries.
+    pub ends: [Arc<Member>; 2],
+    /// The weather.
+    pub weather: Shown<Weather>,
+    chance: Arc<SimChance>,
+    watch: Arc<Watch>,
+}
+
+impl Between {
+    /// Nothing runs yet.
+    pub fn new(ends: [Arc<Member>; 2], seed: u64, watch: Arc<Watch>) -> Self {
+        Self { ends, weather: Shown::new(Weather::Fair), chance: Arc::new(SimChance::new(seed)), watch }
+    }
+
+    /// Keeps a link up whenever both run and the network lets them.
+    pub async fn keep_linked(self: Arc<Self>) {
+        loop {
+            tokio::time::sleep(self.chance.pause(2_000)).await;
+            self.weather.wait_for(|weather| *weather != Weather::Cut).await;
+            let (a, b) = (&self.ends[0].running().await, &self.ends[1].running().await);
+            if self.is_current(a, 0) && self.is_current(b, 1) {
+                self.link(a, b).await;
+            }
+        }
+    }
+
+    fn is_current(&self, life: &Arc<Life>, end: usize) -> bool {
+        self.ends[end].life().is_some_and(|now| Arc::ptr_eq(&now, life))
+    }
+
+    /// One link, from its beginning to its end.
+    pub async fn link(self: &Arc<Self>, a: &Arc<Life>, b: &Arc<Life>) {
+        let foul = self.weather.get() == Weather::Foul;
+        let (to_b, from_a) = self.pipe();
+        let (to_a, from_b) = self.pipe();
+        let (tell, mut told) = mpsc::channel(2);
+        let mut tasks = Vec::new();
+        for (me, other, link) in
+            [(a, b, Link { outgoing: to_b, incoming: from_b }), (b, a, Link { outgoing: to_a, incoming: from_a })]
+        {
+            let (node, other) = (me.country.node.clone(), other.country.origin().node());
+            let Some(peer) = node.peers.borrow().get(&other).cloned() else { return };
+            let (tell, watch) = (tell.clone(), self.watch.clone());
+            tasks.push(me.spawn(async move {
+                let ended = connection::run(node.clone(), peer, link).await;
+                watch.ended(node.me.origin.node(), other, &ended, foul);
+                let _ = tell.send(()).await;
+            }));
+        }
+        drop(tell);
+        let life = Duration::from_secs(5) + self.chance.pause(60_000);
+        tokio::select! {
+            biased;
+            _ = told.recv() => {}
+            _ = self.weather.wait_for(|now| (*now == Weather::Foul) != foul || *now == Weather::Cut) => {}
+            () = tokio::time::sleep(life) => {}
+        }
+        // What was said last still arrives.
+        tokio::time::sleep(self.chance.pause(500)).await;
+        tasks.iter().for_each(tokio::task::AbortHandle::abort);
+    }
+
+    /// One direction: what goes in is encoded, late, decoded, and comes out.
+    fn pipe(self: &Arc<Self>) -> (mpsc::Sender<Frame>, mpsc::Receiver<Result<Frame, BadFrame>>) {
+        let (outgoing, mut taken) = mpsc::channel::<Frame>(16);
+        let (give, incoming) = mpsc::channel(16);
+        let this = self.clone();
+        tokio::spawn(async move {
+            let slow = 1 + this.chance.below(200);
+            let mut held: Option<Vec<u8>> = None;
+            while let Some(frame) = taken.recv().await {
+                this.watch.frame(&frame);
+                let mut bytes = vec![frame.into_wire().encode_to_vec()];
+                tokio::time::sleep(this.chance.pause(slow)).await;
+                match this.weather.get() {
+                    Weather::Cut => return,
+                    Weather::Fair => {}
+                    Weather::Foul => match this.chance.below(20) {
+                        0 => bytes.push(bytes[0].clone()),
+                        1 => bytes.clear(),
+                        2 => held = bytes.pop(),
+                        _ => bytes.extend(held.take()),
+                    },
+                }
+                for bytes in bytes {
+                    let frame = varde_proto::wire::peer::Frame::decode(bytes.as_slice());
+                    let Ok(frame) = frame else { return };
+                    if give.send(Frame::from_wire(frame)).await.is_err() {
+                        return;
+                    }
+                }
+            }
+        });
+        (outgoing, incoming)
+    }
+}
+
+/// How a connection may end between honest countries on a sound network.
+pub fn is_fair(ended: &Ended) -> bool {
+    match ended {
+        Ended::Closed | Ended::Goodbye(_) | Ended::Stopped => true,
+        // Another connection of the same two has gone on, or our store was killed.
+        Ended::Broken(broken) => matches!(broken.code(), "superseded" | "try-later"),
+        Ended::Refused(code) => matches!(code.as_str(), "superseded" | "try-later"),
+        Ended::Frame(_) | Ended::Greeting(_) => false,
+    }
+}
+
+/// A country by its code.
+pub fn country(code: &str) -> NodeId {
+    NodeId::parse(code).expect("a country")
+}
