@@ -1,5 +1,6 @@
 //! `varde audit`: what an auditor does with bundles and proofs. No node, no network: files in, findings out.
 
+mod crew;
 mod explain;
 mod folder;
 mod proof;

@@ -2,7 +2,7 @@
 
 use super::folder::{self, Folder};
 use super::report::{self, Report};
-use super::{show, trust};
+use super::{crew, show, trust};
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::files;
@@ -60,7 +60,7 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
 /// Verifies one, and says how much there was to check. Its fingerprint vouches for no other log after that.
 pub(super) fn one(root: &Path, given: &mut Given, context: &Context) -> Result<Audit, Failure> {
     let folder = Folder::open(root, context)?;
-    let audit = audit::verify(&folder, given);
+    let audit = crew::with(|crew| audit::verify_with(&folder, given, crew));
     folder.done();
     let audit = audit.map_err(|error| folder::unreadable(folder.root(), &error))?;
     if let Some(log) = &audit.log {

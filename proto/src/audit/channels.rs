@@ -7,6 +7,7 @@ use crate::log::chain;
 use crate::log::event::{Direction, Event, Kind};
 use crate::time::Timestamp;
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 
 /// One channel, seen from the log: which way, with whom, in which class.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,13 +33,83 @@ pub struct Item {
     pub time: Timestamp,
     /// E.
     pub object: Digest,
-    /// X after it.
-    pub chain: Digest,
+    /// Whether its envelope lies at its leaf.
+    pub(super) kept: bool,
+    /// Whether it was taken with its content.
+    pub(super) carried: bool,
+    proof: Option<NonZeroU64>,
+}
+
+impl Item {
+    /// The item of a leaf.
+    pub(super) fn new(index: LogIndex, event: &Event, kept: bool) -> Self {
+        let Event { kind, time, seq, object, .. } = event;
+        let (kind, time, seq, object) = (*kind, *time, *seq, *object);
+        Self { seq, index, kind, time, object, kept, carried: carries(kind), proof: None }
+    }
+
+    /// The leaf of the other log by which that one's proof shows the item, if the bundle has a proof that verifies.
+    pub(super) fn proof(&self) -> Option<LogIndex> {
+        self.proof.map(|place| LogIndex(place.get() - 1))
+    }
+}
+
+/// The items of one channel, by number. X is kept of every few only, and of those where it does not follow: with millions of
+/// items that is what the memory goes to.
+#[derive(Debug, Default)]
+struct Sequence {
+    items: Vec<Item>,
+    chains: Vec<Digest>,
+    odd: BTreeMap<usize, Digest>,
+    newest: Option<Digest>,
+}
+
+const EVERY: usize = 8;
+
+impl Sequence {
+    fn push(&mut self, item: Item, chain: Digest, follows: bool) {
+        if self.items.len().is_multiple_of(EVERY) {
+            self.chains.push(chain);
+        } else if !follows {
+            self.odd.insert(self.items.len(), chain);
+        }
+        self.newest = Some(chain);
+        self.items.push(item);
+    }
+
+    /// X after the item at a place.
+    fn chain(&self, place: usize) -> Option<Digest> {
+        let kept = place - place % EVERY;
+        let (from, mut chain) = match self.odd.range(..=place).next_back().filter(|(from, _)| **from > kept) {
+            Some((from, chain)) => (*from, *chain),
+            None => (kept, *self.chains.get(place / EVERY)?),
+        };
+        for item in self.items.get(from + 1..=place)? {
+            chain = chain::next(&chain, item.seq, &item.object);
+        }
+        Some(chain)
+    }
+
+    fn place(&self, seq: u64) -> Option<usize> {
+        self.items.binary_search_by_key(&seq, |item| item.seq).ok()
+    }
+
+    /// A number again: what was sent may be abandoned later, under the same number, E and X.
+    fn repeat(&mut self, item: Item, chain: Digest) -> Result<(), Wrong> {
+        let before = self.place(item.seq).filter(|place| self.chain(*place) == Some(chain));
+        match before.and_then(|place| self.items.get_mut(place)) {
+            Some(before) if item.kind == Kind::ABANDONED && before.object == item.object => {
+                before.kind = Kind::ABANDONED;
+                Ok(())
+            }
+            _ => Err(Wrong(codes::SEQUENCE_REPEATED, format!("the number {} is in the log already", item.seq))),
+        }
+    }
 }
 
 /// The items of every channel, by number.
 #[derive(Debug, Default)]
-pub(super) struct Channels(BTreeMap<Channel, Vec<Item>>);
+pub(super) struct Channels(BTreeMap<Channel, Sequence>);
 
 /// Kinds that take the next number of a channel, and which way they go.
 fn way(kind: Kind) -> Option<Direction> {
@@ -54,80 +125,81 @@ pub(super) fn is_item(kind: Kind) -> bool {
     way(kind).is_some() || kind == Kind::ABANDONED
 }
 
+/// Whether the envelope of an item of this kind is kept.
+pub(super) fn carries(kind: Kind) -> bool {
+    is_item(kind) && !matches!(kind, Kind::REJECTED | Kind::ABANDONED)
+}
+
 impl Channels {
-    /// Takes in the leaf of an item. `unknown` says how many leaves between two indexes could not be read.
+    /// Takes in an item and its leaf. `unknown` says how many leaves between two indexes could not be read.
     pub(super) fn take(
         &mut self,
         own: &Origin,
-        index: LogIndex,
+        item: Item,
         event: &Event,
         unknown: impl Fn(LogIndex, LogIndex) -> u64,
     ) -> Result<(), Wrong> {
         let fits = way(event.kind).is_none_or(|way| way == event.direction) && event.direction != Direction::None;
         let Some(peer) = event.peer.as_ref().filter(|_| fits && event.class > 0 && event.seq > 0) else {
-            let text = format!("leaf {} is `{}` without channel or number", index.0, event.kind.name());
+            let text = format!("leaf {} is `{}` without channel or number", item.index.0, event.kind.name());
             return Err(Wrong(codes::LEAF_MALFORMED, text));
         };
         let channel = Channel { direction: event.direction, peer: peer.clone(), class: event.class };
         let (from, to) = if event.direction == Direction::Out { (own, peer) } else { (peer, own) };
-        let items = self.0.entry(channel).or_default();
-        let last = items.last().copied();
-        let Event { kind, time, seq, object, chain, .. } = event;
-        let (seq, object) = (*seq, *object);
-        let item = Item { seq, index, kind: *kind, time: *time, object, chain: *chain };
+        let sequence = self.0.entry(channel).or_default();
+        let last = sequence.items.last().copied();
+        let (seq, index) = (item.seq, item.index);
         let due = last.map_or(1, |last| last.seq + 1);
         if seq < due {
-            return repeat(items, item);
+            return sequence.repeat(item, event.chain);
         }
-        items.push(item);
-        let before = last.map_or_else(|| chain::start(from, to, event.class), |last| last.chain);
+        let before = sequence.newest.unwrap_or_else(|| chain::start(from, to, event.class));
+        let follows = seq == due && event.chain == chain::next(&before, seq, &item.object);
+        sequence.push(item, event.chain, follows);
         if seq > due {
             let (missing, since) = (seq - due, last.map_or(LogIndex(0), |last| last.index));
             let text = format!("numbers {due} to {} are not in the log", seq - 1);
             return if unknown(since, index) >= missing { Ok(()) } else { Err(Wrong(codes::SEQUENCE_GAP, text)) };
         }
-        if item.chain != chain::next(&before, seq, &object) {
+        if !follows {
             return Err(Wrong(codes::CHAIN_MISMATCH, "the accumulator does not follow from the item before".into()));
         }
         Ok(())
     }
 
-    /// The items of a channel, by number.
-    pub(super) fn items(&self, channel: &Channel) -> &[Item] {
-        self.0.get(channel).map_or(&[], Vec::as_slice)
-    }
-
     /// An item by its number.
     pub(super) fn item(&self, channel: &Channel, seq: u64) -> Option<&Item> {
-        find(self.items(channel), seq)
+        find(self.0.get(channel).map_or(&[], |sequence| &sequence.items), seq)
+    }
+
+    /// X after the item of a number.
+    pub(super) fn chain(&self, channel: &Channel, seq: u64) -> Option<Digest> {
+        let sequence = self.0.get(channel)?;
+        sequence.place(seq).and_then(|place| sequence.chain(place))
+    }
+
+    /// The other log's proof of an item verifies: it shows this leaf.
+    pub(super) fn prove(&mut self, channel: &Channel, seq: u64, index: LogIndex) {
+        let Some(sequence) = self.0.get_mut(channel) else { return };
+        if let Some(item) = sequence.place(seq).and_then(|place| sequence.items.get_mut(place)) {
+            item.proof = NonZeroU64::new(index.0.saturating_add(1));
+        }
     }
 
     /// The items of every channel.
     pub(super) fn into_inner(self) -> BTreeMap<Channel, Vec<Item>> {
-        self.0
+        self.0.into_iter().map(|(channel, sequence)| (channel, sequence.items)).collect()
     }
 
     /// Every channel with its items.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&Channel, &[Item])> {
-        self.0.iter().map(|(channel, items)| (channel, items.as_slice()))
+        self.0.iter().map(|(channel, sequence)| (channel, sequence.items.as_slice()))
     }
 }
 
 /// An item by its number.
 pub(super) fn find(items: &[Item], seq: u64) -> Option<&Item> {
     items.binary_search_by_key(&seq, |item| item.seq).ok().and_then(|place| items.get(place))
-}
-
-/// A number again: what was sent may be abandoned later, under the same number, E and X.
-fn repeat(items: &mut [Item], item: Item) -> Result<(), Wrong> {
-    let before = items.binary_search_by_key(&item.seq, |before| before.seq).ok().and_then(|place| items.get_mut(place));
-    match before {
-        Some(before) if item.kind == Kind::ABANDONED && (before.object, before.chain) == (item.object, item.chain) => {
-            before.kind = Kind::ABANDONED;
-            Ok(())
-        }
-        _ => Err(Wrong(codes::SEQUENCE_REPEATED, format!("the number {} is in the log already", item.seq))),
-    }
 }
 
 /// A finding about an item.

@@ -1,6 +1,7 @@
 //! The files of a bundle as they were signed: nothing is looked at before it is known to be what the list says.
 
 use super::codes;
+use super::crew::Crew;
 use super::finding::{Finding, Findings};
 use super::layout::{self, Listed, Manifest, manifest_key_name, read_list};
 use super::source::{BundleSource, Unreadable};
@@ -16,6 +17,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// A bundle whose manifest and list are signed by the node of its genesis.
 pub(super) struct Files<'s> {
     source: &'s dyn BundleSource,
+    /// Who does the checks of what is read.
+    pub(super) crew: &'s dyn Crew,
     unread: BTreeMap<String, Listed>,
     lost: BTreeSet<String>,
     /// What the bundle says it is.
@@ -33,7 +36,11 @@ const LIST_BYTES: u64 = 64 * 1024 * 1024;
 
 impl<'s> Files<'s> {
     /// Reads genesis, manifest and list. Without them there is nothing to verify, and the findings say why.
-    pub(super) fn open(source: &'s dyn BundleSource, out: &mut Findings) -> Result<Option<Self>, Unreadable> {
+    pub(super) fn open(
+        source: &'s dyn BundleSource,
+        crew: &'s dyn Crew,
+        out: &mut Findings,
+    ) -> Result<Option<Self>, Unreadable> {
         let Some((genesis, genesis_digest)) = read_genesis(source, out)? else { return Ok(None) };
         out.about(genesis.origin());
         let Some(manifest) = read_manifest(source, &genesis, out)? else { return Ok(None) };
@@ -45,7 +52,7 @@ impl<'s> Files<'s> {
             return Ok(None);
         };
         let lost = BTreeSet::new();
-        let mut files = Self { source, unread: listed, lost, manifest, genesis, genesis_digest };
+        let mut files = Self { source, crew, unread: listed, lost, manifest, genesis, genesis_digest };
         files.compare_paths(out)?;
         // The genesis was read before the list was known.
         files.take(layout::GENESIS, out)?;

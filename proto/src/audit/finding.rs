@@ -112,6 +112,8 @@ pub(super) struct Findings {
     kept: Vec<Finding>,
     origin: Option<Origin>,
     counts: Vec<(Code, usize)>,
+    /// Where the next one stands, if not last.
+    at: Option<usize>,
 }
 
 /// Findings kept of one code: more than a person reads, few enough to keep.
@@ -121,6 +123,16 @@ impl Findings {
     /// Findings from now on are about this log unless they say otherwise.
     pub(super) fn about(&mut self, origin: &Origin) {
         self.origin = Some(origin.clone());
+    }
+
+    /// Where the next one will stand.
+    pub(super) fn place(&self) -> usize {
+        self.kept.len()
+    }
+
+    /// What is found from now on stands at an earlier place, because people read it first; `None`: last again.
+    pub(super) fn stand(&mut self, at: Option<usize>) {
+        self.at = at;
     }
 
     /// Adds one; returns its place if it was kept.
@@ -135,8 +147,10 @@ impl Findings {
             return None;
         }
         let origin = finding.origin.clone().or_else(|| self.origin.clone());
-        self.kept.push(Finding { origin, ..finding });
-        Some(self.kept.len() - 1)
+        let place = self.at.map_or(self.kept.len(), |at| at.min(self.kept.len()));
+        self.kept.insert(place, Finding { origin, ..finding });
+        self.at = self.at.map(|_| place + 1);
+        Some(place)
     }
 
     /// Says until when the finding at a place may have happened.

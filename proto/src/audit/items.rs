@@ -1,16 +1,17 @@
 //! The items of a log and their envelopes: was each exchanged with a pinned peer, under an accepted agreement, and is its
 //! envelope there, signed by its issuer, and one that both ends may exchange.
 
-use super::channels::is_item;
+use super::block::Verdict;
+use super::channels::{Item, about, carries, is_item};
 use super::codes;
 use super::files::Files;
 use super::finding::{Finding, Wrong};
 use super::layout::{self, Scope};
 use super::leaves::Leaves;
 use super::payload::{self, Checked};
-use crate::envelope::{Envelope, Expected, Rejection};
+use crate::envelope::{Envelope, Rejection};
 use crate::id::{Digest, LogIndex, Origin};
-use crate::identity::{PublicKey, Role};
+use crate::identity::Role;
 use crate::log::event::{Direction, Event, Kind};
 use crate::summary::{self, EditionState};
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,9 +22,11 @@ pub(super) struct Items {
     found: BTreeSet<Digest>,
     asked: BTreeSet<Digest>,
     erased: BTreeSet<Digest>,
-    /// Numbers of what was admitted, by sender, class and E.
-    admitted: BTreeMap<(Origin, u8, Digest), u64>,
+    /// E of the envelope at the leaf that is being read.
+    here: Option<Digest>,
     wanted: Vec<Wanted>,
+    /// Of what is wanted.
+    whose: Vec<Origin>,
     last: Option<(Digest, Envelope)>,
     strangers: BTreeMap<Origin, LogIndex>,
     budget: summary::Chain,
@@ -35,16 +38,42 @@ pub(super) struct Items {
     pub(super) envelopes: u64,
 }
 
+/// A leaf whose envelope does not lie at it, nor at the leaf before.
 #[derive(Debug)]
 struct Wanted {
     object: Digest,
-    finding: Finding,
+    index: LogIndex,
+    seq: u64,
+    kind: Kind,
+    class: u8,
+    /// Place in `whose`.
+    peer: Option<u32>,
 }
 
 impl Items {
-    /// An envelope with this digest is in the bundle.
+    /// An envelope with this digest lies at the leaf that is being read.
     pub(super) fn found(&mut self, object: Digest) {
-        self.found.insert(object);
+        self.here = Some(object);
+    }
+
+    /// The leaf was read. What was found there and stands with no item is remembered by itself.
+    pub(super) fn read(&mut self) {
+        self.found.extend(self.here.take());
+    }
+
+    fn want(&mut self, index: LogIndex, event: &Event) {
+        let last = self.last.as_ref().map(|(object, _)| *object);
+        if self.here == Some(event.object) || last == Some(event.object) {
+            return;
+        }
+        let Event { kind, class, seq, object, peer, .. } = event;
+        let peer = peer.as_ref().map(|peer| {
+            self.whose.iter().position(|known| known == peer).unwrap_or_else(|| {
+                self.whose.push(peer.clone());
+                self.whose.len() - 1
+            }) as u32
+        });
+        self.wanted.push(Wanted { object: *object, index, seq: *seq, kind: *kind, class: *class, peer });
     }
 
     /// The log says that somebody asked to erase this.
@@ -62,18 +91,19 @@ impl Items {
     }
 }
 
-/// Whether the envelope of an item of this kind is kept.
-fn carries(kind: Kind) -> bool {
-    is_item(kind) && !matches!(kind, Kind::REJECTED | Kind::ABANDONED)
-}
-
 impl Leaves<'_> {
     /// Takes in the leaf of an item.
     pub(super) fn item(&mut self, index: LogIndex, event: &Event) {
-        let Self { channels, unknown, genesis, .. } = self;
+        let Self { channels, unknown, genesis, items, .. } = self;
         let between = |from, to| Self::unknown_between(unknown, from, to);
-        if let Err(Wrong(code, text)) = channels.take(genesis.origin(), index, event, between) {
-            self.say(index, event, code, text);
+        if carries(event.kind) && event.peer.is_some() {
+            items.want(index, event);
+        }
+        let item = Item::new(index, event, items.here == Some(event.object));
+        match channels.take(genesis.origin(), item, event, between) {
+            Ok(()) if item.carried => items.here = None,
+            Ok(()) => {}
+            Err(Wrong(code, text)) => self.say(index, event, code, text),
         }
         let Some(peer) = &event.peer else { return };
         if event.direction == Direction::In && self.unknown.is_empty() {
@@ -86,83 +116,65 @@ impl Leaves<'_> {
         } else if event.direction == Direction::Out && self.peers.get(peer).is_none() {
             self.items.strangers.entry(peer.clone()).or_insert(index);
         }
-        if carries(event.kind) {
-            self.admit(index, event);
-            self.want(index, event);
-        }
     }
 
     /// What came is admitted once, whatever numbers it comes under.
-    fn admit(&mut self, index: LogIndex, event: &Event) {
-        let Some(peer) = event.peer.as_ref().filter(|_| event.direction == Direction::In) else { return };
-        let first = *self.items.admitted.entry((peer.clone(), event.class, event.object)).or_insert(event.seq);
-        if first != event.seq {
-            self.say(index, event, codes::ADMITTED_TWICE, format!("it was admitted under the number {first} before"));
+    fn admitted(&mut self) {
+        let Self { channels, out, .. } = self;
+        for (channel, items) in channels.iter().filter(|(channel, _)| channel.direction == Direction::In) {
+            let mut carried: Vec<&Item> = items.iter().filter(|item| item.carried).collect();
+            carried.sort_unstable_by_key(|item| (item.object, item.seq));
+            let of_one = carried.chunk_by(|a, b| a.object == b.object);
+            let mut again: Vec<(&Item, u64)> =
+                of_one.flat_map(|same| same.iter().skip(1).map(|item| (*item, same[0].seq))).collect();
+            again.sort_unstable_by_key(|(item, _)| item.seq);
+            for (item, first) in again {
+                let text = format!("it was admitted under the number {first} before");
+                let finding = about(codes::ADMITTED_TWICE, text, channel, item.seq).at(item.index);
+                out.add(finding.between(Some(item.time), Some(item.time)));
+            }
         }
     }
 
     /// Takes in the leaf of a line of our own privacy budget.
     pub(super) fn announce_budget(&mut self, index: LogIndex, event: &Event) {
         self.items.lines.insert(event.object);
-        self.want(index, event);
+        self.items.want(index, event);
     }
 
-    fn want(&mut self, index: LogIndex, event: &Event) {
-        if self.items.found.contains(&event.object) {
-            return;
-        }
-        let text = format!("the envelope of leaf {} (`{}`) is not in the bundle", index.0, event.kind.name());
-        let time = Some(event.time);
-        let mut finding = Finding::new(codes::ENVELOPE_MISSING, text).at(index).between(time, time);
-        finding.peer = event.peer.clone();
-        if event.seq > 0 {
-            (finding.class, finding.seq) = (Some(event.class), Some(event.seq));
-        }
-        self.items.wanted.push(Wanted { object: event.object, finding });
-    }
-
-    /// Checks an envelope that lies at a leaf.
-    pub(super) fn judge(&mut self, index: LogIndex, event: Option<&Event>, envelope: Envelope) {
+    /// Takes in an envelope that lies at a leaf.
+    pub(super) fn judge(&mut self, envelope: (Digest, Envelope)) {
         self.items.envelopes += 1;
-        self.items.last = Some((crate::envelope::digest(&envelope), envelope));
-        if let Some(event) = event {
-            self.judge_again(index, event);
-        }
+        self.items.last = Some(envelope);
     }
 
-    /// Checks the envelope that came last against another leaf that names it.
-    pub(super) fn judge_again(&mut self, index: LogIndex, event: &Event) {
+    /// Checks the envelope that came last against a leaf that names it. `verdict` may be there already.
+    pub(super) fn judge_leaf(&mut self, index: LogIndex, event: &Event, verdict: Option<Verdict>) {
         let Some((object, envelope)) = self.items.last.take() else { return };
         if object == event.object && (carries(event.kind) || event.kind == Kind::BUDGET) {
             if self.scope == Scope::National && event.direction != Direction::In {
                 self.budget_line(index, event, &envelope);
             }
             if is_item(event.kind) {
-                self.judge_item(index, event, &envelope);
+                self.judge_item(index, event, &envelope, verdict);
             }
         }
         self.items.last = Some((object, envelope));
     }
 
-    fn judge_item(&mut self, index: LogIndex, event: &Event, envelope: &Envelope) {
-        let (Some(peer), Some(own_key)) = (&event.peer, self.genesis.keys().get(Role::Msg)) else { return };
-        let own = self.genesis.origin();
+    fn judge_item(&mut self, index: LogIndex, event: &Event, envelope: &Envelope, verdict: Option<Verdict>) {
+        let Some(peer) = &event.peer else { return };
         let out = event.direction == Direction::Out;
+        let own_key = self.genesis.keys().get(Role::Msg).copied();
         let their_key = self.peers.get(peer).and_then(|pinned| pinned.message_key);
-        let keys: Vec<PublicKey> = if out { vec![*own_key] } else { their_key.into_iter().collect() };
-        if keys.is_empty() {
-            return;
-        }
-        let expected = Expected {
-            network: own.network(),
-            mode: self.genesis.mode(),
-            issuer: if out { own } else { peer },
-            recipient: if out { peer } else { own },
-            keys: &keys,
-            agreement: event.agreement,
-            class: event.class,
+        let Some(key) = (if out { own_key } else { their_key }) else { return };
+        let verdict = match verdict {
+            // A verdict by a key that was pinned before or after counts for nothing.
+            Some((with, verdict)) if with == key => Some(verdict),
+            _ => payload::check_item(envelope, event, self.genesis, &key),
         };
-        match payload::check(envelope, &expected) {
+        let Some(verdict) = verdict else { return };
+        match verdict {
             Ok(Checked::Alert(decision)) if out && decision != event.restricted => {
                 self.say(
                     index,
@@ -215,17 +227,35 @@ impl Leaves<'_> {
         }
     }
 
+    /// Every envelope that a leaf names lies somewhere in the bundle, or was erased.
+    fn missing_envelopes(&mut self) {
+        let Self { items, channels, own, out, .. } = self;
+        let wanted: BTreeSet<Digest> = items.wanted.iter().map(|wanted| wanted.object).collect();
+        let everywhere = channels.iter().filter(|_| !wanted.is_empty()).flat_map(|(_, items)| items);
+        let kept = everywhere.filter(|item| item.kept && wanted.contains(&item.object)).map(|item| item.object);
+        items.found.extend(kept);
+        for Wanted { object, index, seq, kind, class, peer } in std::mem::take(&mut items.wanted) {
+            if items.found.contains(&object) || items.erased.contains(&object) {
+                continue;
+            }
+            let text = format!("the envelope of leaf {} (`{}`) is not in the bundle", index.0, kind.name());
+            let time = own.moments.get(index).map(|moment| moment.time);
+            let mut finding = Finding::new(codes::ENVELOPE_MISSING, text).at(index).between(time, time);
+            finding.peer = peer.and_then(|place| items.whose.get(place as usize)).cloned();
+            if seq > 0 {
+                (finding.class, finding.seq) = (Some(class), Some(seq));
+            }
+            out.add(finding);
+        }
+    }
+
     /// What can be said only when all leaves are known.
     pub(super) fn finish(&mut self, files: &Files<'_>) {
-        let Items { found, erased, wanted, strangers, .. } = &mut self.items;
         if !files.lost(layout::ENVELOPES) {
-            for Wanted { object, finding } in std::mem::take(wanted) {
-                if !found.contains(&object) && !erased.contains(&object) {
-                    self.out.add(finding);
-                }
-            }
+            self.missing_envelopes();
         }
-        let strangers = std::mem::take(strangers);
+        self.admitted();
+        let strangers = std::mem::take(&mut self.items.strangers);
         self.published();
         for (peer, index) in strangers {
             if self.peers.get(&peer).is_none() && self.unknown.is_empty() {

@@ -1,8 +1,10 @@
 //! The openings of a log, leaf by leaf in order: does each open its leaf, and does what it says follow from what the log said
 //! before.
 
+use super::block::{Block, Found, Leaf, Opened};
 use super::channels::{Channel, Channels, is_item};
 use super::codes;
+use super::crew::Line;
 use super::files::Files;
 use super::finding::{Code, Finding, Findings, Wrong};
 use super::items::Items;
@@ -16,15 +18,17 @@ use crate::envelope::Envelope;
 use crate::id::{Digest, LogIndex};
 use crate::identity::Genesis;
 use crate::log::event::{Direction, Event, Kind};
-use crate::log::leaf::{DECISION, Opening};
+use crate::log::leaf::DECISION;
 use crate::log::tree::Tree;
 use crate::time::Timestamp;
-use prost::Message;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-/// The newest `receipt-held` leaf of a channel.
+/// A `receipt-held` leaf.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Held {
+    /// Number of the newest item that it is about.
+    pub(super) seq: u64,
     pub(super) index: LogIndex,
     /// SHA-256 of the receipt's file.
     pub(super) digest: Digest,
@@ -40,8 +44,8 @@ pub(super) struct Leaves<'a> {
     pub(super) peers: Peers,
     pub(super) channels: Channels,
     pub(super) items: Items,
-    /// `receipt-held` leaves by channel and number.
-    pub(super) held: BTreeMap<(Channel, u64), Held>,
+    /// `receipt-held` leaves of each channel, by number.
+    pub(super) held: BTreeMap<Channel, Vec<Held>>,
     /// The newest policy.
     pub(super) policy: Option<Vec<u8>>,
     /// What the leaves say of the log itself.
@@ -92,53 +96,60 @@ impl<'a> Leaves<'a> {
             last_time: None,
             unclosed: Vec::new(),
         };
-        let size = tree.size().0;
-        for block in 0..size.div_ceil(layout::PACK) {
-            pass.block(files, block, layout::PACK.min(size - block * layout::PACK))?;
+        let shared = Arc::new(genesis.clone());
+        let mut blocks = 0..tree.size().0.div_ceil(layout::PACK);
+        let mut line = Line::new(files.crew);
+        loop {
+            while !line.is_full()
+                && let Some(number) = blocks.next()
+            {
+                let block = pass.fetch(files, number, shared.clone())?;
+                line.give(move || block.open());
+            }
+            let Some((number, leaves)) = line.take()? else { break };
+            for (index, leaf) in (Block::first(number)..).map(LogIndex).zip(leaves) {
+                pass.leaf(index, leaf);
+            }
         }
         pass.own.say_missing(pass.out);
         pass.finish(files);
         Ok(pass)
     }
 
-    fn block(&mut self, files: &mut Files<'_>, block: u64, width: u64) -> Result<(), Unreadable> {
-        let path = packed(layout::OPENINGS, block);
+    /// Reads the files of a block.
+    fn fetch(&mut self, files: &mut Files<'_>, number: u64, genesis: Arc<Genesis>) -> Result<Block, Unreadable> {
+        let first = Block::first(number);
+        let hashes: Vec<Digest> = (first..first + layout::PACK).map_while(|i| self.tree.leaf(LogIndex(i))).collect();
+        let path = packed(layout::OPENINGS, number);
         let openings = files.take_packed(&path, self.out)?;
-        if openings.as_ref().is_some_and(|openings| openings.len() as u64 != width) {
-            files.lose(&path, &format!("does not hold {width} openings"), self.out);
+        if openings.as_ref().is_some_and(|openings| openings.len() != hashes.len()) {
+            files.lose(&path, &format!("does not hold {} openings", hashes.len()), self.out);
         }
-        let envelopes = files.take_packed(&packed(layout::ENVELOPES, block), self.out)?;
-        let envelopes = envelopes.unwrap_or_default();
-        let decisions = files.take_packed(&packed(layout::DECISIONS, block), self.out)?.unwrap_or_default();
-        let readable = !files.lost(&path);
-        for place in 0..width {
-            let index = LogIndex(block * layout::PACK + place);
-            let at = |things: &[Vec<u8>]| things.get(place as usize).filter(|thing| !thing.is_empty()).cloned();
-            let opening = openings.as_deref().filter(|_| readable).and_then(at);
-            let event = match opening {
-                Some(bytes) => self.open(index, &bytes),
-                None if !readable => self.lose(index),
-                None if self.scope == Scope::National || index.0 == 0 => self.missing(index),
-                None => {
-                    self.withheld += 1;
-                    None
-                }
-            };
-            self.own.moment(event.as_ref());
-            let envelope = at(&envelopes).and_then(|bytes| self.envelope(index, event.as_ref(), &bytes));
-            if let Some(event) = &event {
-                self.take(index, event);
-            }
-            if let (Some(event), Some(bytes)) = (&event, at(&decisions)) {
-                self.decision(index, event, &bytes);
-            }
-            if let Some(envelope) = envelope {
-                self.judge(index, event.as_ref(), envelope);
-            } else if let Some(event) = &event {
-                self.judge_again(index, event);
-            }
+        // A file that is not even listed holds nothing that is to be shown.
+        let openings = (!files.lost(&path)).then(|| openings.unwrap_or_default());
+        let envelopes = files.take_packed(&packed(layout::ENVELOPES, number), self.out)?.unwrap_or_default();
+        let decisions = files.take_packed(&packed(layout::DECISIONS, number), self.out)?.unwrap_or_default();
+        Ok(Block { number, hashes, openings, envelopes, decisions, genesis, keys: self.peers.message_keys() })
+    }
+
+    fn leaf(&mut self, index: LogIndex, leaf: Leaf) {
+        let Leaf { opened, envelope, decision, verdict } = leaf;
+        let event = self.opened(index, opened);
+        self.own.moment(event.as_ref());
+        let envelope = envelope.and_then(|found| self.envelope(index, event.as_ref(), found));
+        if let Some(event) = &event {
+            self.take(index, event);
         }
-        Ok(())
+        self.items.read();
+        if let (Some(event), Some(bytes)) = (&event, decision) {
+            self.decision(index, event, &bytes);
+        }
+        if let Some(envelope) = envelope {
+            self.judge(envelope);
+        }
+        if let Some(event) = &event {
+            self.judge_leaf(index, event, verdict);
+        }
     }
 
     fn decision(&mut self, index: LogIndex, event: &Event, opening: &[u8]) {
@@ -166,21 +177,26 @@ impl<'a> Leaves<'a> {
         self.unclosed.extend(place);
     }
 
-    /// The event, if these bytes open the leaf.
-    fn open(&mut self, index: LogIndex, bytes: &[u8]) -> Option<Event> {
-        let why = match Opening::parse(bytes) {
-            Ok(opening) if self.tree.leaf(index) == Some(opening.entry().leaf_hash()) => {
+    /// The event, if the leaf is open.
+    fn opened(&mut self, index: LogIndex, opened: Opened) -> Option<Event> {
+        match opened {
+            Opened::Event(event) => {
                 self.opened += 1;
-                let event = opening.event().clone();
                 self.time(index, &event);
-                return Some(event);
+                Some(event)
             }
-            Ok(_) => "does not open it".to_owned(),
-            Err(bad) => format!("cannot be read: {bad}"),
-        };
-        let finding = Finding::new(codes::OPENING_ALTERED, format!("the opening of leaf {} {why}", index.0)).at(index);
-        self.unclosed(finding);
-        self.lose(index)
+            Opened::Wrong(why) => {
+                let text = format!("the opening of leaf {} {why}", index.0);
+                self.unclosed(Finding::new(codes::OPENING_ALTERED, text).at(index));
+                self.lose(index)
+            }
+            Opened::Lost => self.lose(index),
+            Opened::Absent if self.scope == Scope::National || index.0 == 0 => self.missing(index),
+            Opened::Absent => {
+                self.withheld += 1;
+                None
+            }
+        }
     }
 
     fn time(&mut self, index: LogIndex, event: &Event) {
@@ -261,16 +277,20 @@ impl<'a> Leaves<'a> {
         match &event.peer {
             Some(peer) if event.seq > 0 => {
                 let channel = Channel { direction: Direction::Out, peer: peer.clone(), class: event.class };
-                self.held.insert((channel, event.seq), Held { index, digest: event.object });
+                let held = Held { seq: event.seq, index, digest: event.object };
+                let of_channel = self.held.entry(channel).or_default();
+                match of_channel.binary_search_by_key(&held.seq, |held| held.seq) {
+                    Ok(place) => of_channel[place] = held,
+                    Err(place) => of_channel.insert(place, held),
+                }
             }
             _ => self.say(index, event, codes::LEAF_MALFORMED, "a `receipt-held` leaf names no item"),
         }
     }
 
     /// An envelope that is the one encoding of itself and, if the leaf is known, the one that it names.
-    fn envelope(&mut self, index: LogIndex, event: Option<&Event>, bytes: &[u8]) -> Option<Envelope> {
-        let envelope = Envelope::decode(bytes).ok().filter(|envelope| envelope.encode_to_vec() == bytes);
-        let digest = envelope.as_ref().map(crate::envelope::digest);
+    fn envelope(&mut self, index: LogIndex, event: Option<&Event>, found: Found) -> Option<(Digest, Envelope)> {
+        let digest = found.as_ref().map(|(digest, _)| *digest);
         let names = |event: &Event| event.kind == Kind::BUDGET || is_item(event.kind);
         match event {
             Some(event) if !names(event) => {
@@ -283,7 +303,7 @@ impl<'a> Leaves<'a> {
                 self.items.found(event.object);
                 None
             }
-            _ => envelope.inspect(|_| self.items.found(digest.unwrap_or_default())),
+            _ => found.inspect(|(digest, _)| self.items.found(*digest)),
         }
     }
 

@@ -3,17 +3,19 @@
 //!
 //! In: everything that follows from the bytes of a bundle, an identity that the reader trusts, and heads that peers hold.
 //! Out: reading and writing files (the caller's, through [`BundleSource`] and [`BundleSink`]), printing, and fetching what is
-//! missing. The order is that of docs/protocol.md: manifest and list, genesis, every head against the recomputed tree, peers'
-//! views, openings, numbers and accumulators, envelopes, receipts, senders' proofs. Memory grows by a few hundred bytes a leaf, never with
-//! what was exchanged.
+//! missing, and threads (the caller's, through [`Crew`]). Files are read one after the other; what is kept of a log is at most
+//! about 120 bytes a leaf, never what was exchanged.
 
+mod block;
 mod channels;
 pub mod codes;
 mod comparable;
+mod crew;
 mod dating;
 mod explain;
 mod files;
 mod finding;
+mod heads;
 mod items;
 mod layout;
 mod leaves;
@@ -25,6 +27,7 @@ mod queries;
 mod receipts;
 mod reconcile;
 mod sent;
+mod shown;
 mod source;
 mod tree;
 mod views;
@@ -33,10 +36,11 @@ mod writer;
 
 pub use channels::{Channel, Item};
 pub use comparable::{Incomparable, incomparable};
+pub use crew::{Alone, Crew, Task};
 pub use explain::{Proof, Who, explain, find};
 pub use finding::{Code, Finding, Severity};
 pub use layout::{Listed, Manifest, Scope, manifest_key_name, read_list, write_list};
-pub use receipts::{Receipt, SentProof, extract as receipt};
+pub use receipts::extract as receipt;
 pub use reconcile::reconcile;
 pub use source::{BundleSink, BundleSource, MemoryBundle, Unreadable};
 pub use writer::{NotWritten, Writer};
@@ -48,13 +52,13 @@ use crate::time::Timestamp;
 use dating::Brackets;
 use files::Files;
 use finding::Findings;
-use leaves::Leaves;
+use heads::Heads;
+use leaves::{Held, Leaves};
 use overdue::Erasures;
 use own::Own;
 use peers::Peers;
 use receipts::Receipts;
 use std::collections::BTreeMap;
-use witnesses::Witnessed;
 
 /// What the reader brings besides the bundle.
 #[derive(Debug, Clone, Default)]
@@ -122,10 +126,8 @@ pub struct Log {
     pub counts: Counts,
     pub(super) tree: Tree,
     pub(super) channels: BTreeMap<Channel, Vec<Item>>,
-    pub(super) receipts: BTreeMap<Channel, Vec<Receipt>>,
-    pub(super) sent: BTreeMap<Channel, Vec<SentProof>>,
     peers: Peers,
-    pub(super) heads: BTreeMap<Origin, BTreeMap<u64, Digest>>,
+    pub(super) heads: BTreeMap<Origin, Vec<(u64, Digest)>>,
     /// Whether some leaf that should be readable is not.
     pub(super) unknown: bool,
     /// By channel, the newest number whose receipt the log says is held.
@@ -168,60 +170,69 @@ pub struct Counts {
 
 /// Verifies a bundle. An error means that the source could not be read, and says nothing about the bundle.
 pub fn verify(source: &dyn BundleSource, given: &Given) -> Result<Audit, Unreadable> {
+    verify_with(source, given, &Alone)
+}
+
+/// As [`verify`], with others to do what can be checked beside.
+pub fn verify_with(source: &dyn BundleSource, given: &Given, crew: &dyn Crew) -> Result<Audit, Unreadable> {
     let mut out = Findings::default();
-    let log = read(source, given, &mut out)?;
+    let log = read(source, given, crew, &mut out)?;
     Ok(Audit { findings: out.finish(), log })
 }
 
-fn read(source: &dyn BundleSource, given: &Given, out: &mut Findings) -> Result<Option<Log>, Unreadable> {
-    let Some(mut files) = Files::open(source, out)? else { return Ok(None) };
+fn read(
+    source: &dyn BundleSource,
+    given: &Given,
+    crew: &dyn Crew,
+    out: &mut Findings,
+) -> Result<Option<Log>, Unreadable> {
+    let Some(mut files) = Files::open(source, crew, out)? else { return Ok(None) };
     let genesis = files.genesis.clone();
     views::identity(&genesis, given, out);
-    let Some(mut read) = tree::read(&mut files, out)? else { return Ok(None) };
-    views::heads(&genesis, &mut read, given, out);
-    let mut leaves = Leaves::read(&mut files, &genesis, &read.tree, out)?;
+    let Some(tree::Read { tree, head }) = tree::read(&mut files, out)? else { return Ok(None) };
+    let before_leaves = out.place();
+    let mut leaves = Leaves::read(&mut files, &genesis, &tree, out)?;
+    // Who cosigned a head is known by the policies in the leaves.
+    leaves.out.stand(Some(before_leaves));
+    let heads = Heads::read(&mut files, &tree, &head, &leaves.own, given, leaves.out)?;
+    leaves.out.stand(None);
     let receipts = Receipts::read(&mut files, &mut leaves)?;
-    let (policy, unknown) = (leaves.policy.take(), !leaves.unknown.is_empty());
-    let own = std::mem::take(&mut leaves.own);
-    let witnessed = Witnessed::read(&read.cosigned, &own, leaves.out);
-    witnessed.tail(&own, leaves.out);
-    witnessed.order(&own, leaves.out);
-    let brackets = Brackets::new(&own, &witnessed, &receipts.known);
-    let misdated = brackets.judge(&own, leaves.out);
+    let witnessed = &heads.witnessed;
+    witnessed.tail(&leaves.own, leaves.out);
+    witnessed.order(&leaves.own, leaves.out);
+    let brackets = Brackets::new(&leaves.own, witnessed, receipts.known);
+    let misdated = brackets.judge(&leaves.own, leaves.out);
     std::mem::take(&mut leaves.queries).finish(leaves.last_time(), leaves.out);
-    let erasures = std::mem::take(&mut leaves.erasures);
-    let held = leaves.held.keys().cloned().collect();
     let counts = Counts {
         opened: leaves.opened,
-        heads: read.signed.len() as u64,
+        heads: heads.count(),
         envelopes: leaves.items.envelopes,
-        receipts: receipts.by_channel.values().map(|receipts| receipts.len() as u64).sum(),
+        receipts: receipts.count,
         decisions: leaves.decisions,
         until: leaves.last_time(),
     };
-    let (scope, peers, channels) = (leaves.scope, leaves.peers, leaves.channels.into_inner());
-    views::policy(&mut files, policy.as_deref(), &read.head, unknown, out)?;
+    let Leaves { out, scope, peers, channels, held, policy, own, erasures, unknown, .. } = leaves;
+    let unknown = !unknown.is_empty();
+    views::policy(&mut files, policy.as_deref(), &head, unknown, out)?;
     views::agreements(&mut files, out)?;
     files.rest(out)?;
     out.bracket(genesis.origin(), |index| brackets.of(index));
-    let Receipts { by_channel, sent, heads, .. } = receipts;
+    let newest = |held: Vec<Held>| held.last().map_or(0, |held| held.seq);
     Ok(Some(Log {
         origin: genesis.origin().clone(),
-        genesis,
         scope,
         counts,
-        tree: read.tree,
-        channels,
-        receipts: by_channel,
-        sent,
+        channels: channels.into_inner(),
         peers,
-        heads,
+        heads: receipts.heads,
         unknown,
-        held,
+        held: held.into_iter().map(|(channel, held)| (channel, newest(held))).collect(),
         own,
         brackets,
         misdated,
         erasures,
+        tree,
+        genesis,
     }))
 }
 

@@ -28,24 +28,36 @@ fn erasure(class: u8) -> Duration {
 /// What a log says of erasures, by the item's other end and its E.
 #[derive(Debug, Default)]
 pub(super) struct Erasures {
-    asked: BTreeMap<(Origin, Digest), (LogIndex, Event)>,
+    asked: BTreeMap<Origin, BTreeMap<Digest, Asked>>,
     /// Whether it was done, or may not be done for now.
-    answered: BTreeMap<(Origin, Digest), bool>,
+    answered: BTreeMap<Origin, BTreeMap<Digest, bool>>,
+}
+
+/// Where and when it was asked.
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    index: LogIndex,
+    time: Timestamp,
+    class: u8,
+    seq: u64,
 }
 
 impl Erasures {
     /// Takes in a leaf.
     pub(super) fn take(&mut self, index: LogIndex, event: &Event) {
-        let Some(peer) = event.peer.clone() else { return };
-        let item = (peer, event.object);
-        match (event.kind, event.direction) {
+        let Some(peer) = &event.peer else { return };
+        let answer = match (event.kind, event.direction) {
             (Kind::ERASE_REQUEST, Direction::Out) => {
-                self.asked.entry(item).or_insert_with(|| (index, Event { body: Vec::new(), ..event.clone() }));
+                let Event { time, class, seq, object, .. } = event;
+                let asked = Asked { index, time: *time, class: *class, seq: *seq };
+                self.asked.entry(peer.clone()).or_default().entry(*object).or_insert(asked);
+                return;
             }
-            (Kind::ERASE_DONE, Direction::In) => drop(self.answered.insert(item, true)),
-            (Kind::HOLD, Direction::In) => drop(self.answered.insert(item, event.body.first() != Some(&0))),
-            _ => {}
-        }
+            (Kind::ERASE_DONE, Direction::In) => true,
+            (Kind::HOLD, Direction::In) => event.body.first() != Some(&0),
+            _ => return,
+        };
+        self.answered.entry(peer.clone()).or_default().insert(event.object, answer);
     }
 }
 
@@ -57,18 +69,20 @@ pub(super) fn shown_until(a: &Log, b: &Log) -> Option<Timestamp> {
 /// What `own` asked `other` to erase, and `other` neither erased nor holds.
 pub(super) fn erasures(own: &Log, other: &Log, out: &mut Findings) {
     let Some(until) = shown_until(own, other).filter(|_| !other.unknown) else { return };
-    for ((peer, object), (index, event)) in own.erasures.asked.iter().filter(|((peer, _), _)| *peer == other.origin) {
-        let answered = other.erasures.answered.get(&(own.origin.clone(), *object)) == Some(&true);
-        if answered || until <= event.time.after(erasure(event.class)) {
+    let answered = other.erasures.answered.get(&own.origin);
+    for (object, asked) in own.erasures.asked.get(&other.origin).into_iter().flatten() {
+        let Asked { index, time, class, seq } = *asked;
+        let answered = answered.is_some_and(|answered| answered.get(object) == Some(&true));
+        if answered || until <= time.after(erasure(class)) {
             continue;
         }
         let text = format!(
-            "{} asked {peer} to erase it (leaf {}), and that log does not say that it did",
-            own.origin, index.0
+            "{} asked {} to erase it (leaf {}), and that log does not say that it did",
+            own.origin, other.origin, index.0
         );
         let mut finding = Finding::new(codes::ERASURE_OVERDUE, text).of(&other.origin).with(&own.origin);
-        (finding.class, finding.seq) = (Some(event.class), Some(event.seq).filter(|seq| *seq > 0));
-        out.add(finding.between(Some(event.time), Some(until)));
+        (finding.class, finding.seq) = (Some(class), Some(seq).filter(|seq| *seq > 0));
+        out.add(finding.between(Some(time), Some(until)));
     }
 }
 
@@ -104,6 +118,6 @@ pub(super) fn dates(own: &Log, other: &Log, forked: bool, out: &mut Findings) ->
 impl Log {
     /// When a leaf was written, by its own word.
     fn said(&self, index: LogIndex) -> Option<Timestamp> {
-        self.own.moments.get(usize::try_from(index.0).ok()?).map(|moment| moment.time)
+        self.own.moments.get(index).map(|moment| moment.time)
     }
 }

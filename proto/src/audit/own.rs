@@ -20,6 +20,36 @@ pub(super) struct Moment {
     pub(super) loud: bool,
 }
 
+/// When each leaf was written, eight bytes a leaf: milliseconds, and in the lowest bit whether it is loud.
+#[derive(Debug, Default)]
+pub(super) struct Moments(Vec<i64>);
+
+impl Moments {
+    fn push(&mut self, moment: Moment) {
+        self.0.push(moment.time.ms() << 1 | i64::from(moment.loud));
+    }
+
+    /// When a leaf was written.
+    pub(super) fn get(&self, index: LogIndex) -> Option<Moment> {
+        self.0.get(usize::try_from(index.0).ok()?).map(|packed| Self::unpack(*packed))
+    }
+
+    /// When the newest leaf was written.
+    pub(super) fn last(&self) -> Option<Moment> {
+        self.0.last().map(|packed| Self::unpack(*packed))
+    }
+
+    /// From a leaf on, in order.
+    pub(super) fn from(&self, index: u64) -> impl Iterator<Item = (LogIndex, Moment)> + Clone {
+        let rest = self.0.get(usize::try_from(index).unwrap_or(usize::MAX)..).unwrap_or_default();
+        (index..).map(LogIndex).zip(rest.iter().map(|packed| Self::unpack(*packed)))
+    }
+
+    fn unpack(packed: i64) -> Moment {
+        Moment { time: Timestamp::from_ms(packed >> 1).unwrap_or_default(), loud: packed & 1 == 1 }
+    }
+}
+
 /// A head of another log, as a leaf of this one names it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Woven {
@@ -40,7 +70,7 @@ struct Missing {
 #[derive(Debug, Default)]
 pub(super) struct Own {
     /// By index.
-    pub(super) moments: Vec<Moment>,
+    pub(super) moments: Moments,
     /// Each policy that can be read, from the leaf that names it on.
     pub(super) policies: Vec<(LogIndex, Policy)>,
     /// What was regained, after each restored backup.

@@ -4,7 +4,8 @@
 use crate::alert::Alert;
 use crate::envelope::{self, Envelope, Expected, Payload, Rejection};
 use crate::id::Digest;
-use crate::identity::PublicKey;
+use crate::identity::{Genesis, PublicKey};
+use crate::log::event::{Direction, Event};
 use crate::summary::{LedgerEntry, Place, TrendSummary};
 
 /// How far a payload that passed could be checked.
@@ -19,8 +20,29 @@ pub(super) enum Checked {
     Unknown,
 }
 
+/// Checks the envelope of an item of our log by its issuer's key; `None` for a leaf that names nobody.
+pub(super) fn check_item(
+    envelope: &Envelope,
+    event: &Event,
+    own: &Genesis,
+    key: &PublicKey,
+) -> Option<Result<Checked, Rejection>> {
+    let peer = event.peer.as_ref()?;
+    let out = event.direction == Direction::Out;
+    let expected = Expected {
+        network: own.origin().network(),
+        mode: own.mode(),
+        issuer: if out { own.origin() } else { peer },
+        recipient: if out { peer } else { own.origin() },
+        keys: std::slice::from_ref(key),
+        agreement: event.agreement,
+        class: event.class,
+    };
+    Some(check(envelope, &expected))
+}
+
 /// Checks an item's envelope as sender and receiver do.
-pub(super) fn check(envelope: &Envelope, expected: &Expected<'_>) -> Result<Checked, Rejection> {
+fn check(envelope: &Envelope, expected: &Expected<'_>) -> Result<Checked, Rejection> {
     if envelope.payload_type == Alert::TYPE {
         envelope::verify::<Alert>(envelope, expected).map(|alert| Checked::Alert(alert.payload().decision()))
     } else if envelope.payload_type == TrendSummary::TYPE {

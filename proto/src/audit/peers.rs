@@ -39,6 +39,12 @@ impl Peers {
         self.get(origin).filter(|peer| peer.present)
     }
 
+    /// K_msg of everyone that was pinned.
+    pub(super) fn message_keys(&self) -> BTreeMap<Origin, PublicKey> {
+        let key = |(origin, pinned): (&Origin, &Pinned)| Some((origin.clone(), pinned.message_key?));
+        self.0.iter().filter_map(key).collect()
+    }
+
     /// Every log that was ever pinned.
     pub(super) fn origins(&self) -> impl Iterator<Item = &Origin> {
         self.0.keys()

@@ -2,91 +2,99 @@
 
 use super::channels::{Channel, about};
 use super::codes;
+use super::crew::Line;
 use super::dating::Known;
 use super::files::Files;
 use super::finding::Finding;
 use super::layout::{self, receipts_folder};
-use super::leaves::Leaves;
+use super::leaves::{Held, Leaves};
+use super::shown::{Proofs, Shown};
 use super::source::{BundleSource, Unreadable};
 use crate::id::{Digest, LogIndex, NodeId, Origin};
 use crate::log::event::{Direction, Event, Kind};
 use crate::log::head::Head;
-use crate::log::merkle;
-use crate::log::proof::TlogProof;
 use crate::log::tiles::{parse_index, read_bundle};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// One receipt that verifies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Receipt {
-    /// The item's number.
-    pub seq: u64,
-    /// The leaf in the peer's log.
-    pub index: LogIndex,
-    /// `received`, `rejected` or `abandoned`.
-    pub kind: Kind,
-    /// Size of the peer's tree in which it was proven.
-    pub size: u64,
-}
-
-/// The sender's proof of one item taken, which verifies and is of that item.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SentProof {
-    /// The item's number.
-    pub seq: u64,
-    /// The leaf in the sender's log.
-    pub index: LogIndex,
-}
-
-/// Receipts by channel, and heads of other logs that they and `witnessed/` show.
+/// Which receipts and senders' proofs verify, and what they and `witnessed/` show of other logs.
 #[derive(Debug, Default)]
 pub(super) struct Receipts {
-    pub(super) by_channel: BTreeMap<Channel, Vec<Receipt>>,
-    pub(super) sent: BTreeMap<Channel, Vec<SentProof>>,
-    pub(super) heads: BTreeMap<Origin, BTreeMap<u64, Digest>>,
+    /// Receipts that verify.
+    pub(super) count: u64,
+    /// Heads of other logs, by size.
+    pub(super) heads: BTreeMap<Origin, Vec<(u64, Digest)>>,
     /// When the leaves that they show were written, by the other logs' clocks.
     pub(super) known: Known,
-    last: Option<(String, Head)>,
     /// Receipts and senders' proofs of which something is already said.
     pub(super) bad: BTreeSet<(Channel, u64)>,
 }
 
+/// How a file of proofs is read: which way its items go, where it lies, and who judges each.
+pub(super) struct Sort {
+    pub(super) direction: Direction,
+    pub(super) folder: fn(&Origin, u8) -> String,
+    pub(super) under: &'static str,
+    pub(super) misplaced: &'static str,
+    pub(super) judge: fn(&mut Receipts, &Channel, u64, Shown, &mut Leaves<'_>),
+}
+
+const RECEIPT: Sort = Sort {
+    direction: Direction::Out,
+    folder: receipts_folder,
+    under: "receipts/",
+    misplaced: "is not where receipts lie",
+    judge: Receipts::receipt,
+};
+
 impl Receipts {
     /// Reads every receipt and every witnessed head, then what the log claims to hold.
     pub(super) fn read(files: &mut Files<'_>, leaves: &mut Leaves<'_>) -> Result<Self, Unreadable> {
-        let mut receipts = Self::default();
-        for path in files.under("receipts/") {
-            let Some((channel, block)) = parse_path(&path, Direction::Out, receipts_folder) else {
-                files.lose(&path, "is not where receipts lie", leaves.out);
-                continue;
-            };
-            let Some(proofs) = files.take_packed(&path, leaves.out)? else { continue };
-            for (place, proof) in proofs.iter().enumerate().filter(|(_, proof)| !proof.is_empty()) {
-                receipts.receipt(&channel, block * layout::PACK + place as u64 + 1, proof, leaves);
-            }
-        }
+        let mut receipts = Self { known: Known::of(&leaves.own.woven), ..Self::default() };
+        receipts.proofs(&RECEIPT, files, leaves)?;
         receipts.sent_proofs(files, leaves)?;
         receipts.witnessed(files, leaves)?;
+        receipts.settle(leaves);
         receipts.compare_held(files, leaves);
         Ok(receipts)
     }
 
-    fn receipt(&mut self, channel: &Channel, seq: u64, bytes: &[u8], leaves: &mut Leaves<'_>) {
-        let (code, text) = match self.verify(channel, seq, bytes, leaves) {
-            Ok((receipt, event)) => {
-                self.compare_digest(channel, seq, bytes, leaves);
-                self.by_channel.entry(channel.clone()).or_default().push(receipt);
-                if receipt.kind == Kind::REJECTED {
-                    let text = format!("{} refused it: {}", channel.peer, reason(&event));
-                    let finding =
-                        about(codes::REJECTED, text, channel, seq).between(Some(event.time), Some(event.time));
-                    leaves.out.add(finding);
+    /// Reads the proofs of one sort, channel by channel and by number.
+    pub(super) fn proofs(
+        &mut self,
+        sort: &Sort,
+        files: &mut Files<'_>,
+        leaves: &mut Leaves<'_>,
+    ) -> Result<(), Unreadable> {
+        let mut paths = files.under(sort.under).into_iter();
+        let mut line = Line::new(files.crew);
+        loop {
+            while !line.is_full()
+                && let Some(path) = paths.next()
+            {
+                let Some((channel, block)) = parse_path(&path, sort.direction, sort.folder) else {
+                    files.lose(&path, sort.misplaced, leaves.out);
+                    continue;
+                };
+                let Some(proofs) = files.take_packed(&path, leaves.out)? else { continue };
+                let proofs = Proofs::new(&channel.peer, proofs, leaves);
+                line.give(move || (channel, block, proofs.open()));
+            }
+            let Some((channel, block, shown)) = line.take()? else { return Ok(()) };
+            for (seq, shown) in (block * layout::PACK + 1..).zip(shown) {
+                if let Some(shown) = shown {
+                    (sort.judge)(self, &channel, seq, shown, leaves);
                 }
-                let given_up = leaves.channels.item(channel, seq).is_some_and(|item| item.kind == Kind::ABANDONED);
-                if receipt.kind == Kind::ABANDONED && !given_up && leaves.unknown.is_empty() {
-                    let text = format!("{} says that it was abandoned, and this log does not", channel.peer);
-                    leaves.out.add(about(codes::ABANDONED_BY_RECEIVER, text, channel, seq).of(&channel.peer));
-                }
+            }
+        }
+    }
+
+    fn receipt(&mut self, channel: &Channel, seq: u64, shown: Shown, leaves: &mut Leaves<'_>) {
+        let digest = shown.digest;
+        let (code, text) = match self.verify(channel, seq, shown, leaves) {
+            Ok((index, event)) => {
+                self.count += 1;
+                leaves.channels.prove(channel, seq, index);
+                self.good(channel, seq, digest, &event, leaves);
                 return;
             }
             Err(Wrong::Unknowable) => {
@@ -100,12 +108,22 @@ impl Receipts {
         leaves.out.add(about(code, text, channel, seq));
     }
 
-    /// A receipt that verifies, and is not the one that the log says is held.
-    fn compare_digest(&self, channel: &Channel, seq: u64, bytes: &[u8], leaves: &mut Leaves<'_>) {
-        let held = leaves.held.get(&(channel.clone(), seq)).copied();
-        if let Some(held) = held.filter(|held| held.digest != Digest::of(bytes)) {
+    /// What a receipt that verifies says.
+    fn good(&self, channel: &Channel, seq: u64, digest: Digest, event: &Event, leaves: &mut Leaves<'_>) {
+        let held = leaves.held.get(channel).map_or(&[][..], Vec::as_slice);
+        let held = held.binary_search_by_key(&seq, |held| held.seq).ok().and_then(|place| held.get(place));
+        if let Some(held) = held.filter(|held| held.digest != digest) {
             let text = format!("leaf {} names another receipt than the one in the bundle", held.index.0);
             leaves.out.add(about(codes::RECEIPT_MISSING, text, channel, seq).at(held.index));
+        }
+        if event.kind == Kind::REJECTED {
+            let text = format!("{} refused it: {}", channel.peer, reason(event));
+            leaves.out.add(about(codes::REJECTED, text, channel, seq).between(Some(event.time), Some(event.time)));
+        }
+        let given_up = leaves.channels.item(channel, seq).is_some_and(|item| item.kind == Kind::ABANDONED);
+        if event.kind == Kind::ABANDONED && !given_up && leaves.unknown.is_empty() {
+            let text = format!("{} says that it was abandoned, and this log does not", channel.peer);
+            leaves.out.add(about(codes::ABANDONED_BY_RECEIVER, text, channel, seq).of(&channel.peer));
         }
     }
 
@@ -113,61 +131,57 @@ impl Receipts {
         &mut self,
         channel: &Channel,
         seq: u64,
-        bytes: &[u8],
+        shown: Shown,
         leaves: &mut Leaves<'_>,
-    ) -> Result<(Receipt, Event), Wrong> {
-        let shown = self.shown(channel, bytes, leaves)?;
-        let event = &shown.event;
+    ) -> Result<(LogIndex, Event), Wrong> {
+        let (index, event) = self.leaf(channel, shown, leaves)?;
         let answers = matches!(event.kind, Kind::RECEIVED | Kind::REJECTED | Kind::ABANDONED);
         if !answers || event.direction != Direction::In {
             return Err(Wrong::Other("the leaf it shows is not about this item".into()));
         }
-        match same_item(event, channel, seq, leaves)? {
-            Same::Yes | Same::Unknowable => {}
-            Same::Other => return Err(Wrong::Other("the peer received another item under this number".into())),
-            Same::None => return Err(Wrong::Other("the log does not say that this item was sent".into())),
+        match same_item(&event, channel, seq, leaves)? {
+            Same::Yes | Same::Unknowable => Ok((index, event)),
+            Same::Other => Err(Wrong::Other("the peer received another item under this number".into())),
+            Same::None => Err(Wrong::Other("the log does not say that this item was sent".into())),
         }
-        let Shown { index, size, event } = shown;
-        Ok((Receipt { seq, index, kind: event.kind, size }, event))
     }
 
     /// A leaf of the peer's log, proven by a head that the peer signed.
-    pub(super) fn shown(&mut self, channel: &Channel, bytes: &[u8], leaves: &mut Leaves<'_>) -> Result<Shown, Wrong> {
-        let invalid = |text: String| Wrong::Invalid(text);
+    pub(super) fn leaf(
+        &mut self,
+        channel: &Channel,
+        shown: Shown,
+        leaves: &mut Leaves<'_>,
+    ) -> Result<(LogIndex, Event), Wrong> {
         if leaves.peers.get(&channel.peer).is_none() && !leaves.unknown.is_empty() {
             return Err(Wrong::Unknowable);
         }
-        let proof = TlogProof::parse(bytes).map_err(|bad| invalid(bad.to_string()))?;
-        let opening = proof.opening().ok_or_else(|| invalid("it does not show the leaf it is of".into()))?;
-        let head = self.head(&proof, &channel.peer, leaves).map_err(invalid)?;
-        merkle::verify_inclusion(proof.index, head.size(), &opening.entry().leaf_hash(), &proof.path, &head.root())
-            .map_err(|bad| invalid(bad.to_string()))?;
-        self.known.add(&channel.peer, proof.index, opening.event().time);
-        Ok(Shown { index: proof.index, size: head.size().0, event: opening.event().clone() })
-    }
-
-    /// The peer's head in a proof; the receipts of one frame share it, so it is verified once.
-    fn head(&mut self, proof: &TlogProof, peer: &Origin, leaves: &mut Leaves<'_>) -> Result<Head, String> {
-        let text = proof.checkpoint.write();
-        if let Some((same, head)) = &self.last
-            && *same == text
-            && head.origin() == peer
-        {
-            return Ok(head.clone());
+        if let Some((size, root)) = shown.head {
+            self.keep(&channel.peer, size, root);
         }
-        let keys = leaves.peers.get(peer).map(|pinned| pinned.log_keys.clone()).unwrap_or_default();
-        let head = Head::verify(proof.checkpoint.clone(), peer, &keys).map_err(|bad| bad.to_string())?;
-        self.keep(&head, leaves);
-        self.last = Some((text, head.clone()));
-        Ok(head)
+        let (index, event) = shown.leaf.map_err(Wrong::Invalid)?;
+        self.known.add(&channel.peer, index, event.time);
+        Ok((index, event))
     }
 
-    fn keep(&mut self, head: &Head, leaves: &mut Leaves<'_>) {
-        let heads = self.heads.entry(head.origin().clone()).or_default();
-        let before = heads.insert(head.size().0, head.root());
-        if before.is_some_and(|root| root != head.root()) {
-            let text = format!("{} signed two different roots of {} leaves", head.origin(), head.size().0);
-            leaves.out.add(Finding::new(codes::SPLIT_VIEW, text).of(head.origin()));
+    fn keep(&mut self, origin: &Origin, size: u64, root: Digest) {
+        if !self.heads.contains_key(origin) {
+            self.heads.insert(origin.clone(), Vec::new());
+        }
+        if let Some(heads) = self.heads.get_mut(origin).filter(|heads| heads.last() != Some(&(size, root))) {
+            heads.push((size, root));
+        }
+    }
+
+    /// All heads are known: of each log in order of size, each once.
+    fn settle(&mut self, leaves: &mut Leaves<'_>) {
+        for (origin, heads) in &mut self.heads {
+            heads.sort_unstable();
+            heads.dedup();
+            for two in heads.windows(2).filter(|two| two[0].0 == two[1].0) {
+                let text = format!("{origin} signed two different roots of {} leaves", two[0].0);
+                leaves.out.add(Finding::new(codes::SPLIT_VIEW, text).of(origin));
+            }
         }
     }
 
@@ -181,7 +195,7 @@ impl Receipts {
             };
             let keys = leaves.peers.get(&origin).map(|pinned| pinned.log_keys.clone()).unwrap_or_default();
             match Head::from_note(&bytes, &origin, &keys) {
-                Ok(head) => self.keep(&head, leaves),
+                Ok(head) => self.keep(&origin, head.size().0, head.root()),
                 Err(_) if keys.is_empty() && !leaves.unknown.is_empty() => {}
                 Err(bad) => {
                     leaves.out.add(Finding::new(codes::WITNESS_INVALID, format!("{path}: {bad}")).with(&origin));
@@ -193,48 +207,31 @@ impl Receipts {
 
     /// Every number up to the newest that the log claims must have its receipt; what is beyond is still owed.
     fn compare_held(&self, files: &Files<'_>, leaves: &mut Leaves<'_>) {
-        let mut claimed: BTreeMap<&Channel, (u64, LogIndex)> = BTreeMap::new();
-        for ((channel, seq), held) in &leaves.held {
-            claimed.insert(channel, (*seq, held.index));
-        }
-        let mut findings = Vec::new();
-        for (channel, items) in leaves.channels.iter().filter(|(channel, _)| channel.direction == Direction::Out) {
+        let Leaves { channels, held, out, .. } = leaves;
+        for (channel, items) in channels.iter().filter(|(channel, _)| channel.direction == Direction::Out) {
             if files.lost(&receipts_folder(&channel.peer, channel.class)) {
                 continue;
             }
-            let none = Vec::new();
-            let receipts = self.by_channel.get(channel).unwrap_or(&none);
-            let through = claimed.get(channel).copied();
-            for item in items {
-                let there = receipts.binary_search_by_key(&item.seq, |receipt| receipt.seq).is_ok();
-                if there || self.bad.contains(&(channel.clone(), item.seq)) {
+            let through = held.get(channel).and_then(|held| held.last());
+            for item in items.iter().filter(|item| item.proof().is_none()) {
+                if self.bad.contains(&(channel.clone(), item.seq)) {
                     continue;
                 }
-                let finding = match through {
-                    Some((seq, index)) if item.seq <= seq => {
+                let finding = match through.filter(|through| item.seq <= through.seq) {
+                    Some(Held { index, .. }) => {
                         let text =
                             format!("leaf {} says that its receipt is held, and it is not in the bundle", index.0);
-                        about(codes::RECEIPT_MISSING, text, channel, item.seq).at(index)
+                        about(codes::RECEIPT_MISSING, text, channel, item.seq).at(*index)
                     }
-                    _ => {
+                    None => {
                         let text = format!("sent to {} and not receipted", channel.peer);
                         about(codes::UNDELIVERED, text, channel, item.seq).at(item.index)
                     }
                 };
-                findings.push(finding.between(Some(item.time), None));
+                out.add(finding.between(Some(item.time), None));
             }
         }
-        for finding in findings {
-            leaves.out.add(finding);
-        }
     }
-}
-
-/// What a proof shows: a leaf, its place, and the size of the tree it was proven in.
-pub(super) struct Shown {
-    pub(super) index: LogIndex,
-    pub(super) size: u64,
-    pub(super) event: Event,
 }
 
 /// Whether a leaf of the peer is about the item that our log has under this number.
@@ -253,7 +250,8 @@ pub(super) fn same_item(event: &Event, channel: &Channel, seq: u64, leaves: &Lea
         return Err(Wrong::Other("the leaf it shows is not about this item".into()));
     }
     Ok(match leaves.channels.item(channel, seq) {
-        Some(item) if (item.object, item.chain) == (event.object, event.chain) => Same::Yes,
+        Some(item) if item.object != event.object => Same::Other,
+        Some(_) if leaves.channels.chain(channel, seq) == Some(event.chain) => Same::Yes,
         Some(_) => Same::Other,
         None if !leaves.unknown.is_empty() => Same::Unknowable,
         None => Same::None,

@@ -9,7 +9,7 @@ use super::comparable::{self, Incomparable};
 use super::finding::{Finding, Findings};
 use super::overdue;
 use super::witnesses::SKEW;
-use super::{Audit, Log, SentProof};
+use super::{Audit, Log};
 use crate::id::{LogIndex, TreeSize};
 use crate::log::event::{Direction, Kind};
 use std::collections::BTreeSet;
@@ -129,9 +129,8 @@ impl Side<'_> {
     }
 
     /// Our proof that we sent what the other took under a number, as the other shows it.
-    fn proof(&self, taken_in: &Channel, seq: u64) -> Option<&SentProof> {
-        let proofs = self.other.sent.get(taken_in).filter(|_| !self.of_own.misread)?;
-        proofs.binary_search_by_key(&seq, |proof| proof.seq).ok().and_then(|place| proofs.get(place))
+    fn proof(&self, taken: &Item) -> Option<LogIndex> {
+        taken.proof().filter(|_| !self.of_own.misread)
     }
 
     fn pair(&self, channel: &Channel, taken_in: &Channel, (sent, taken): (&Item, &Item), out: &mut Findings) {
@@ -139,9 +138,9 @@ impl Side<'_> {
         if sent.object != taken.object {
             let text =
                 format!("{} sent one item under this number, and {} took another", self.own.origin, channel.peer);
-            let finding = match self.proof(taken_in, sent.seq) {
+            let finding = match self.proof(taken) {
                 Some(proof) => {
-                    let text = format!("{text}; it shows the proof (leaf {} of {})", proof.index.0, self.own.origin);
+                    let text = format!("{text}; it shows the proof (leaf {} of {})", proof.0, self.own.origin);
                     about(codes::EQUIVOCATED, text, channel, sent.seq).of(&self.own.origin)
                 }
                 None => about(codes::ITEM_DIFFERS, text, channel, sent.seq).of(&self.other.origin),
@@ -162,18 +161,15 @@ impl Side<'_> {
         if self.other.unknown || item.kind == Kind::ABANDONED {
             return;
         }
-        let receipts = self.own.receipts.get(channel).filter(|_| !self.of_other.misread);
-        let receipts = receipts.map_or(&[][..], Vec::as_slice);
-        let receipt = receipts.binary_search_by_key(&item.seq, |receipt| receipt.seq).ok();
-        let finding = match receipt.and_then(|place| receipts.get(place)) {
+        let finding = match item.proof().filter(|_| !self.of_other.misread) {
             // Its leaf lies beyond what the other's bundle shows, which is already said.
-            Some(receipt) if receipt.index.0 >= self.other.tree.size().0 => return,
+            Some(receipt) if receipt.0 >= self.other.tree.size().0 => return,
             Some(receipt) => {
                 let text = format!(
                     "{} shows the receipt (leaf {} of {}), and the item is not in that log",
-                    self.own.origin, receipt.index.0, channel.peer
+                    self.own.origin, receipt.0, channel.peer
                 );
-                about(codes::RECEIPT_DENIED, text, channel, item.seq).of(&self.other.origin).at(receipt.index)
+                about(codes::RECEIPT_DENIED, text, channel, item.seq).of(&self.other.origin).at(receipt)
             }
             // That it cannot be shown is said of our bundle alone.
             None if !self.of_other.misread && self.own.held.get(channel).is_some_and(|held| item.seq <= *held) => {
@@ -195,16 +191,16 @@ impl Side<'_> {
         if self.own.unknown {
             return;
         }
-        let finding = match self.proof(channel, item.seq) {
+        let finding = match self.proof(item) {
             // Its leaf lies beyond what our bundle shows, which is already said.
-            Some(proof) if proof.index.0 >= self.own.tree.size().0 => return,
+            Some(proof) if proof.0 >= self.own.tree.size().0 => return,
             Some(proof) => {
                 let text = format!(
                     "{} shows the proof (leaf {} of {}), and the item is not in that log",
-                    self.other.origin, proof.index.0, self.own.origin
+                    self.other.origin, proof.0, self.own.origin
                 );
                 let finding = about(codes::SENT_DENIED, text, channel, item.seq).of(&self.own.origin);
-                finding.with(&self.other.origin).at(proof.index)
+                finding.with(&self.other.origin).at(proof)
             }
             // What it is without proof may lie beyond; that there is none is said of that bundle alone.
             None if self.of_own.behind => return,

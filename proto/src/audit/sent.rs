@@ -4,38 +4,39 @@
 use super::channels::{Channel, about};
 use super::codes;
 use super::files::Files;
-use super::layout::{self, sent_folder};
+use super::layout::sent_folder;
 use super::leaves::Leaves;
-use super::receipts::{Receipts, Same, SentProof, Wrong, parse_path, same_item};
+use super::receipts::{Receipts, Same, Sort, Wrong, same_item};
+use super::shown::Shown;
 use super::source::Unreadable;
+use crate::id::LogIndex;
 use crate::log::event::{Direction, Kind};
+
+const SENT_PROOF: Sort = Sort {
+    direction: Direction::In,
+    folder: sent_folder,
+    under: "sent/",
+    misplaced: "is not where senders' proofs lie",
+    judge: Receipts::sent_proof,
+};
 
 impl Receipts {
     /// Reads every sender's proof; each item taken must have one.
     pub(super) fn sent_proofs(&mut self, files: &mut Files<'_>, leaves: &mut Leaves<'_>) -> Result<(), Unreadable> {
-        for path in files.under("sent/") {
-            let Some((channel, block)) = parse_path(&path, Direction::In, sent_folder) else {
-                files.lose(&path, "is not where senders' proofs lie", leaves.out);
-                continue;
-            };
-            let Some(proofs) = files.take_packed(&path, leaves.out)? else { continue };
-            for (place, proof) in proofs.iter().enumerate().filter(|(_, proof)| !proof.is_empty()) {
-                self.sent_proof(&channel, block * layout::PACK + place as u64 + 1, proof, leaves);
-            }
-        }
+        self.proofs(&SENT_PROOF, files, leaves)?;
         self.compare_taken(files, leaves);
         Ok(())
     }
 
-    fn sent_proof(&mut self, channel: &Channel, seq: u64, bytes: &[u8], leaves: &mut Leaves<'_>) {
+    fn sent_proof(&mut self, channel: &Channel, seq: u64, shown: Shown, leaves: &mut Leaves<'_>) {
         if leaves.peers.get(&channel.peer).is_none() {
             // Nobody's key to check it with, which is said of the item.
             self.bad.insert((channel.clone(), seq));
             return;
         }
-        let (code, text) = match self.verify_sent(channel, seq, bytes, leaves) {
-            Ok(proof) => {
-                self.sent.entry(channel.clone()).or_default().push(proof);
+        let (code, text) = match self.verify_sent(channel, seq, shown, leaves) {
+            Ok(index) => {
+                leaves.channels.prove(channel, seq, index);
                 return;
             }
             Err(Wrong::Unknowable) => {
@@ -53,16 +54,15 @@ impl Receipts {
         &mut self,
         channel: &Channel,
         seq: u64,
-        bytes: &[u8],
+        shown: Shown,
         leaves: &mut Leaves<'_>,
-    ) -> Result<SentProof, Wrong> {
-        let shown = self.shown(channel, bytes, leaves)?;
-        let event = &shown.event;
+    ) -> Result<LogIndex, Wrong> {
+        let (index, event) = self.leaf(channel, shown, leaves)?;
         let sends = matches!(event.kind, Kind::SENT | Kind::QUERY_SENT | Kind::ANSWER_SENT | Kind::ABANDONED);
         if !sends || event.direction != Direction::Out {
             return Err(Wrong::Other("the leaf it shows is not about this item".into()));
         }
-        match same_item(event, channel, seq, leaves)? {
+        match same_item(&event, channel, seq, leaves)? {
             Same::Yes | Same::Unknowable => {}
             Same::Other => return Err(Wrong::Other("the peer sent another item under this number".into())),
             Same::None => return Err(Wrong::Other("the log does not say that this item was taken".into())),
@@ -71,29 +71,24 @@ impl Receipts {
         if taken.is_some_and(|abandoned| abandoned != (event.kind == Kind::ABANDONED)) {
             return Err(Wrong::Other(format!("the peer's leaf is `{}`", event.kind.name())));
         }
-        Ok(SentProof { seq, index: shown.index })
+        Ok(index)
     }
 
     fn compare_taken(&self, files: &Files<'_>, leaves: &mut Leaves<'_>) {
-        let mut findings = Vec::new();
-        for (channel, items) in leaves.channels.iter().filter(|(channel, _)| channel.direction == Direction::In) {
-            let stranger = leaves.peers.get(&channel.peer).is_none();
+        let Leaves { channels, peers, out, .. } = leaves;
+        for (channel, items) in channels.iter().filter(|(channel, _)| channel.direction == Direction::In) {
+            let stranger = peers.get(&channel.peer).is_none();
             if stranger || files.lost(&sent_folder(&channel.peer, channel.class)) {
                 continue;
             }
-            let proofs = self.sent.get(channel).map_or(&[][..], Vec::as_slice);
-            for item in items {
-                let there = proofs.binary_search_by_key(&item.seq, |proof| proof.seq).is_ok();
-                if !there && !self.bad.contains(&(channel.clone(), item.seq)) {
+            for item in items.iter().filter(|item| item.proof().is_none()) {
+                if !self.bad.contains(&(channel.clone(), item.seq)) {
                     let text =
                         format!("taken from {}, and its proof that it was sent is not in the bundle", channel.peer);
                     let finding = about(codes::SENT_PROOF_MISSING, text, channel, item.seq).at(item.index);
-                    findings.push(finding.between(Some(item.time), Some(item.time)));
+                    out.add(finding.between(Some(item.time), Some(item.time)));
                 }
             }
-        }
-        for finding in findings {
-            leaves.out.add(finding);
         }
     }
 }

@@ -1,12 +1,11 @@
-//! The tree of a bundle: leaves from entries and level-0 tiles, checked against each other, against the higher tiles and
-//! against every signed head.
+//! The tree of a bundle: leaves from entries and level-0 tiles, checked against each other and against the higher tiles.
 
 use super::codes;
 use super::files::Files;
 use super::finding::{Finding, Findings};
 use super::layout;
 use super::source::Unreadable;
-use crate::id::{Digest, LogIndex, TreeSize};
+use crate::id::{Digest, LogIndex};
 use crate::identity::{PublicKey, Role};
 use crate::limits::TILE_WIDTH;
 use crate::log::head::Head;
@@ -15,42 +14,35 @@ use crate::log::tiles::{self, Tile, TileKind, read_bundle};
 use crate::log::tree::Tree;
 use std::collections::BTreeMap;
 
-/// The tree, and what was signed of it.
+/// The tree, and its newest head.
 pub(super) struct Read {
     pub(super) tree: Tree,
-    /// The newest head.
     pub(super) head: Head,
-    /// Roots that were signed, by size.
-    pub(super) signed: BTreeMap<u64, Digest>,
-    /// Heads with lines by others than the log, which may be cosignatures.
-    pub(super) cosigned: Vec<Head>,
 }
 
-/// Reads leaves, tiles and heads. `None` when the tree cannot be known; the findings say why.
+/// Reads leaves and tiles. `None` when the tree cannot be known; the findings say why.
 pub(super) fn read(files: &mut Files<'_>, out: &mut Findings) -> Result<Option<Read>, Unreadable> {
     let keys: Vec<PublicKey> = files.genesis.keys().get(Role::Log).copied().into_iter().collect();
     let Some(head) = newest(files, &keys, out)? else { return Ok(None) };
-    let Some((mut hashes, by_tile)) = leaves(files, out)? else { return Ok(None) };
-    let mut tree = grow(&hashes);
+    let Some((mut tree, by_tile)) = leaves(files, out)? else { return Ok(None) };
     if tree.root() != head.root() && !by_tile.is_empty() {
         // Entries and tiles disagree: whichever has the signed root is what was logged.
-        by_tile.iter().for_each(|(index, hash)| hashes[*index] = *hash);
-        let other = grow(&hashes);
+        let other = instead(&tree, &by_tile);
         tree = if other.root() == head.root() { other } else { tree };
     }
     higher_tiles(files, &tree, out)?;
-    let mut read = Read { tree, signed: BTreeMap::from([(head.size().0, head.root())]), cosigned: Vec::new(), head };
-    read.heads(files, &keys, out)?;
-    roots(&read.tree, &read.signed, out);
-    Ok(Some(read))
+    Ok(Some(Read { tree, head }))
 }
 
-fn grow(hashes: &[Digest]) -> Tree {
-    let mut tree = Tree::default();
-    hashes.iter().for_each(|hash| {
-        tree.push(*hash);
-    });
-    tree
+/// The tree with other hashes at some of its leaves.
+fn instead(tree: &Tree, hashes: &BTreeMap<u64, Digest>) -> Tree {
+    let mut other = Tree::default();
+    for index in 0..tree.size().0 {
+        if let Some(hash) = hashes.get(&index).copied().or_else(|| tree.leaf(LogIndex(index))) {
+            other.push(hash);
+        }
+    }
+    other
 }
 
 fn newest(files: &mut Files<'_>, keys: &[PublicKey], out: &mut Findings) -> Result<Option<Head>, Unreadable> {
@@ -70,7 +62,7 @@ fn newest(files: &mut Files<'_>, keys: &[PublicKey], out: &mut Findings) -> Resu
     }
 }
 
-type Leaves = (Vec<Digest>, Vec<(usize, Digest)>);
+type Leaves = (Tree, BTreeMap<u64, Digest>);
 
 /// The leaf hashes by the entries where these can be read, else by the tiles; and where the two disagree, the tiles'.
 fn leaves(files: &mut Files<'_>, out: &mut Findings) -> Result<Option<Leaves>, Unreadable> {
@@ -80,28 +72,26 @@ fn leaves(files: &mut Files<'_>, out: &mut Findings) -> Result<Option<Leaves>, U
         out.add(Finding::new(codes::FILE_MISSING, format!("a bundle of {size} leaves has at least {blocks} files")));
         return Ok(None);
     }
-    let (mut hashes, mut by_tile, mut whole) = (Vec::new(), Vec::new(), true);
+    let (mut tree, mut by_tile, mut whole) = (Tree::default(), BTreeMap::new(), true);
     for block in 0..blocks {
         let width = TILE_WIDTH.min(size - block * TILE_WIDTH) as u16;
         let entries = required(files, TileKind::Entries, block, width, out)?;
         let tile = required(files, TileKind::Hashes(0), block, width, out)?;
-        match (entries, tile) {
-            (Some(entries), tile) => {
-                for (place, hash) in entries.iter().enumerate() {
-                    let index = hashes.len();
-                    if let Some(other) = tile.as_ref().and_then(|tile| tile.get(place)).filter(|other| *other != hash) {
-                        let text = format!("the entry of leaf {index} is not the one in the tree's tile");
-                        out.add(Finding::new(codes::ENTRY_ALTERED, text).at(LogIndex(index as u64)));
-                        by_tile.push((index, *other));
-                    }
-                    hashes.push(*hash);
-                }
+        whole &= entries.is_some() || tile.is_some();
+        let (entries, tile) = match (entries, tile) {
+            (Some(entries), tile) => (entries, tile.unwrap_or_default()),
+            (None, tile) => (tile.unwrap_or_default(), Vec::new()),
+        };
+        for (place, hash) in entries.iter().enumerate() {
+            let index = tree.push(*hash);
+            if let Some(other) = tile.get(place).filter(|other| *other != hash) {
+                let text = format!("the entry of leaf {} is not the one in the tree's tile", index.0);
+                out.add(Finding::new(codes::ENTRY_ALTERED, text).at(index));
+                by_tile.insert(index.0, *other);
             }
-            (None, Some(tile)) => hashes.extend(tile),
-            (None, None) => whole = false,
         }
     }
-    Ok(whole.then_some((hashes, by_tile)))
+    Ok(whole.then_some((tree, by_tile)))
 }
 
 /// The hashes of a tile that must be there, or the leaf hashes of an entry bundle.
@@ -141,60 +131,4 @@ fn higher_tiles(files: &mut Files<'_>, tree: &Tree, out: &mut Findings) -> Resul
         }
     }
     Ok(())
-}
-
-impl Read {
-    /// Takes in every signed head.
-    fn heads(&mut self, files: &mut Files<'_>, keys: &[PublicKey], out: &mut Findings) -> Result<(), Unreadable> {
-        self.keep_cosigned(self.head.clone());
-        for path in files.under("checkpoints/") {
-            let Some(notes) = files.take_packed(&path, out)? else { continue };
-            for (place, note) in notes.iter().enumerate() {
-                match Head::from_note(note, files.genesis.origin(), keys) {
-                    Ok(head) => self.keep(head, out),
-                    Err(bad) => {
-                        let text = format!("head {place} of {path}: {bad}");
-                        out.add(Finding::new(codes::CHECKPOINT_INVALID, text));
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn keep(&mut self, head: Head, out: &mut Findings) {
-        let before = self.signed.insert(head.size().0, head.root());
-        if before.is_some_and(|root| root != head.root()) {
-            let text = format!("the log signed two different roots of {} leaves", head.size().0);
-            out.add(Finding::new(codes::SPLIT_VIEW, text));
-        }
-        self.keep_cosigned(head);
-    }
-
-    /// Keeps a head of this log for the cosignatures that it may carry.
-    pub(super) fn keep_cosigned(&mut self, head: Head) {
-        let others = head.note().signatures().iter().any(|line| line.name() != head.origin().as_str());
-        if others && self.cosigned.last() != Some(&head) {
-            self.cosigned.push(head);
-        }
-    }
-}
-
-/// The root at each signed size. Between the last that agrees and the first that does not, something was changed.
-fn roots(tree: &Tree, signed: &BTreeMap<u64, Digest>, out: &mut Findings) {
-    let mut agreed = 0;
-    for (size, root) in signed {
-        if tree.root_at(TreeSize(*size)) == Some(*root) {
-            agreed = *size;
-            continue;
-        }
-        if !out.any(codes::SPLIT_VIEW) {
-            let text = match *size > tree.size().0 {
-                true => format!("a head of {size} leaves was signed, and the bundle has {}", tree.size().0),
-                false => format!("the {size} leaves do not have the root that was signed; the first {agreed} do"),
-            };
-            out.add(Finding::new(codes::ROOT_DIFFERS, text).at(LogIndex(agreed)));
-        }
-        return;
-    }
 }

@@ -1,5 +1,5 @@
-//! What is compared with the log from outside its leaves: the identity that the reader trusts, heads that peers hold of this
-//! log, its policy, the texts of its agreements.
+//! What is compared with the log from outside its leaves: the identity that the reader trusts, its policy, the texts of its
+//! agreements.
 
 use super::Given;
 use super::codes;
@@ -7,9 +7,8 @@ use super::files::Files;
 use super::finding::{Finding, Findings};
 use super::layout;
 use super::source::Unreadable;
-use super::tree::Read;
-use crate::id::{Digest, LogIndex};
-use crate::identity::{Genesis, PublicKey, Role};
+use crate::id::Digest;
+use crate::identity::Genesis;
 use crate::log::head::Head;
 use crate::log::policy::{Policy, Unsatisfied};
 
@@ -24,37 +23,6 @@ pub(super) fn identity(genesis: &Genesis, given: &Given, out: &mut Findings) {
         let text =
             format!("the bundle's identity has the fingerprint {fingerprint}, which you do not trust as {origin}");
         out.add(Finding::new(codes::WRONG_IDENTITY, text));
-    }
-}
-
-/// Compares heads that peers hold of this log with its tree.
-pub(super) fn heads(genesis: &Genesis, read: &mut Read, given: &Given, out: &mut Findings) {
-    let keys: Vec<PublicKey> = genesis.keys().get(Role::Log).copied().into_iter().collect();
-    for (place, note) in given.views.iter().enumerate() {
-        match Head::from_note(note, genesis.origin(), &keys) {
-            Ok(head) => {
-                head_of(&head, read, out);
-                read.keep_cosigned(head);
-            }
-            Err(bad) => {
-                out.add(Finding::new(codes::VIEW_INVALID, format!("view {}: {bad}", place + 1)));
-            }
-        }
-    }
-}
-
-fn head_of(head: &Head, read: &Read, out: &mut Findings) {
-    let (size, root) = (head.size().0, head.root());
-    let ours = read.tree.root_at(head.size());
-    if read.signed.get(&size).is_some_and(|signed| *signed != root) {
-        let text = format!("the log signed two different roots of {size} leaves: one in the bundle, one at a peer");
-        out.add(Finding::new(codes::SPLIT_VIEW, text).at(LogIndex(size)));
-    } else if ours.is_none() {
-        let text = format!("a peer holds a head of {size} leaves, and the bundle has {}", read.tree.size().0);
-        out.add(Finding::new(codes::TRUNCATED, text).at(LogIndex(read.tree.size().0)));
-    } else if ours != Some(root) {
-        let text = format!("the first {size} leaves are not those of which a peer holds the signed head");
-        out.add(Finding::new(codes::REWRITTEN, text).at(LogIndex(size)));
     }
 }
 

@@ -29,22 +29,16 @@ pub(super) struct Witnessed {
 }
 
 impl Witnessed {
-    /// Checks the cosignatures of these heads, each by the policy that was in force for it.
-    pub(super) fn read(heads: &[Head], own: &Own, out: &mut Findings) -> Self {
-        let mut witnessed = Self::default();
-        for head in heads {
-            let size = head.size().0;
-            let Some((_, policy)) = own.policies.iter().rfind(|(index, _)| index.0 < size) else { continue };
-            match cosignatures(head, policy) {
-                Ok(cosigned) => witnessed.keep(size, policy, &cosigned),
-                Err(bad) => {
-                    let text = format!("the head of {size} leaves: {bad}");
-                    out.add(Finding::new(codes::CHECKPOINT_INVALID, text));
-                }
+    /// Takes in the cosignatures of a head.
+    pub(super) fn take(&mut self, size: u64, cosigned: Cosigned, policies: &[(LogIndex, Policy)], out: &mut Findings) {
+        match (cosigned, in_force(policies, size)) {
+            (Ok(cosigned), Some(policy)) => self.keep(size, policy, &cosigned),
+            (Ok(_), None) => {}
+            (Err(bad), _) => {
+                let text = format!("the head of {size} leaves: {bad}");
+                out.add(Finding::new(codes::CHECKPOINT_INVALID, text));
             }
         }
-        witnessed.seen.sort_unstable();
-        witnessed
     }
 
     /// Of the times that witnesses state, the smallest one that is not below every honest one: with f faulty witnesses among
@@ -66,11 +60,17 @@ impl Witnessed {
         &self.quorum
     }
 
+    /// All heads were taken in.
+    pub(super) fn finish(&mut self) {
+        self.seen.sort_unstable();
+        self.seen.dedup();
+    }
+
     /// The newest leaves, if no quorum cosigned them for longer than that takes.
     pub(super) fn tail(&self, own: &Own, out: &mut Findings) {
         let Some((from, policy)) = own.policies.last().filter(|(_, policy)| !policy.is_quorum(&[])) else { return };
         let covered = self.quorum.keys().last().copied().unwrap_or(0).max(from.0);
-        let tail = own.moments.iter().enumerate().skip(usize::try_from(covered).unwrap_or(usize::MAX));
+        let tail = own.moments.from(covered);
         let Some((index, first)) = tail.clone().find(|(_, moment)| moment.loud) else { return };
         let written = own.moments.last().map_or(first.time, |moment| moment.time);
         let until = self.seen.last().map_or(written, |(time, _)| written.max(*time));
@@ -80,11 +80,12 @@ impl Witnessed {
             _ => return,
         };
         let text = format!(
-            "no quorum of its {} witnesses had cosigned leaf {index} and what follows, {} leaves, by {until}",
+            "no quorum of its {} witnesses had cosigned leaf {} and what follows, {} leaves, by {until}",
             policy.witnesses().len(),
+            index.0,
             tail.count()
         );
-        out.add(Finding::new(code, text).at(LogIndex(index as u64)).between(Some(first.time), Some(until)));
+        out.add(Finding::new(code, text).at(index).between(Some(first.time), Some(until)));
     }
 
     /// Whether witnesses were shown a smaller log after a larger one, and no restored backup explains it.
@@ -109,9 +110,19 @@ impl Witnessed {
 }
 
 /// Which witnesses of the policy cosigned a head, and the earliest time that each states.
-fn cosignatures(head: &Head, policy: &Policy) -> Result<Vec<(usize, u64)>, BadNote> {
+pub(super) type Cosigned = Result<Vec<(usize, u64)>, BadNote>;
+
+/// The policy in force for a head.
+fn in_force(policies: &[(LogIndex, Policy)], size: u64) -> Option<&Policy> {
+    policies.iter().rfind(|(index, _)| index.0 < size).map(|(_, policy)| policy)
+}
+
+/// Checks the cosignatures of a head by the policy that was in force for it.
+pub(super) fn cosignatures(head: &Head, policies: &[(LogIndex, Policy)]) -> Cosigned {
     let mut cosigned = Vec::new();
-    for (place, witness) in policy.witnesses().iter().enumerate() {
+    let others = head.note().signatures().iter().any(|line| line.name() != head.origin().as_str());
+    let policy = in_force(policies, head.size().0).filter(|_| others);
+    for (place, witness) in policy.iter().flat_map(|policy| policy.witnesses()).enumerate() {
         match head.note().verify(std::slice::from_ref(&witness.key)) {
             Err(BadNote::Unsigned) => {}
             lines => cosigned.extend(lines?.iter().filter_map(|line| line.time).min().map(|time| (place, time))),

@@ -1,44 +1,47 @@
-//! The whole tree in memory: roots and proofs for every size it has had. 64 bytes a leaf.
+//! The whole tree in memory: roots and proofs for every size it has had. 36 bytes a leaf.
 
 use super::merkle::{EMPTY_ROOT, node_hash};
 use crate::id::{Digest, LogIndex, TreeSize};
 
-/// An append-only tree over leaf hashes. Row `k` holds the roots of the complete subtrees of 2^k leaves.
-#[derive(Debug, Clone, Default)]
+/// Roots of fewer leaves than 2 to this are not kept: computing one takes seven hashes at most, keeping all would nearly double
+/// the memory.
+const LOW: u32 = 4;
+
+/// An append-only tree over leaf hashes. Row `k` holds the roots of the complete subtrees of 2^(4 + k) leaves.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tree {
+    leaves: Vec<Digest>,
     rows: Vec<Vec<Digest>>,
 }
 
 impl Tree {
     /// Number of leaves.
     pub fn size(&self) -> TreeSize {
-        TreeSize(self.rows.first().map_or(0, |row| row.len() as u64))
+        TreeSize(self.leaves.len() as u64)
     }
 
     /// Appends a leaf by its hash.
     pub fn push(&mut self, leaf: Digest) -> LogIndex {
-        let index = self.size().0;
-        let mut hash = leaf;
-        let mut position = index;
-        let mut level = 0;
-        loop {
-            if self.rows.len() == level {
+        let index = self.size();
+        self.leaves.push(leaf);
+        for level in LOW..=self.size().0.trailing_zeros() {
+            let row = (level - LOW) as usize;
+            let hash = match row.checked_sub(1).map(|below| self.rows[below].as_slice()) {
+                Some([.., left, right]) => node_hash(left, right),
+                _ => subtree(&self.leaves[self.leaves.len() - (1 << LOW)..]),
+            };
+            if self.rows.len() == row {
                 self.rows.push(Vec::new());
             }
-            let row = &mut self.rows[level];
-            row.push(hash);
-            if position & 1 == 0 {
-                return LogIndex(index);
-            }
-            hash = node_hash(&row[row.len() - 2], &hash);
-            position >>= 1;
-            level += 1;
+            self.rows[row].push(hash);
         }
+        LogIndex(index.0)
     }
 
     /// Forgets the leaves from `size` on: for a caller whose write of them failed whole.
     pub fn truncate(&mut self, size: TreeSize) {
-        for (level, row) in self.rows.iter_mut().enumerate() {
+        self.leaves.truncate(usize::try_from(size.0).unwrap_or(usize::MAX));
+        for (row, level) in self.rows.iter_mut().zip(LOW..) {
             row.truncate(usize::try_from(size.0 >> level).unwrap_or(usize::MAX));
         }
         self.rows.retain(|row| !row.is_empty());
@@ -46,12 +49,17 @@ impl Tree {
 
     /// The hash of a leaf.
     pub fn leaf(&self, index: LogIndex) -> Option<Digest> {
-        self.rows.first()?.get(usize::try_from(index.0).ok()?).copied()
+        self.leaves.get(usize::try_from(index.0).ok()?).copied()
     }
 
     /// The root of the complete subtree number `index` of 2^`level` leaves.
     pub fn node(&self, level: u32, index: u64) -> Option<Digest> {
-        self.rows.get(level as usize)?.get(usize::try_from(index).ok()?).copied()
+        let index = usize::try_from(index).ok()?;
+        if let Some(row) = level.checked_sub(LOW) {
+            return self.rows.get(row as usize)?.get(index).copied();
+        }
+        let from = index.checked_mul(1 << level)?;
+        self.leaves.get(from..from.checked_add(1 << level)?).map(subtree)
     }
 
     /// The root of the tree as it is.
@@ -119,11 +127,22 @@ impl Tree {
         let count = to - from;
         if count.is_power_of_two() && from.is_multiple_of(count) {
             let level = count.trailing_zeros();
-            let row = self.rows.get(level as usize)?;
-            return row.get(usize::try_from(from >> level).ok()?).copied();
+            return self.node(level, from >> level);
         }
         let middle = from + split(count);
         Some(node_hash(&self.range(from, middle)?, &self.range(middle, to)?))
+    }
+}
+
+/// The root of a complete subtree; there are as many leaves as a power of two.
+fn subtree(leaves: &[Digest]) -> Digest {
+    match leaves {
+        [] => EMPTY_ROOT,
+        [leaf] => *leaf,
+        more => {
+            let (left, right) = more.split_at(more.len() / 2);
+            node_hash(&subtree(left), &subtree(right))
+        }
     }
 }
 
@@ -185,7 +204,7 @@ mod tests {
         let mut shorter = tree(100);
         for size in (0..100).rev() {
             shorter.truncate(TreeSize(size));
-            assert_eq!(shorter.rows, tree(size).rows);
+            assert_eq!(shorter, tree(size));
         }
     }
 
