@@ -13,6 +13,10 @@ pub const ENVELOPE: u8 = b'e';
 pub const HEAD: u8 = b'h';
 /// Verified head of a peer's log, by country and size. Plain.
 pub const PEER_HEAD: u8 = b'v';
+/// Entries of a peer's log, by country, generation and the index of the first: the commitments of up to 256 entries. Plain.
+pub const ESCROW: u8 = b'E';
+/// How far a peer's entries are kept, by country and generation: the frontier of the tree that they make. Plain.
+pub const ESCROW_END: u8 = b'K';
 /// A peer's cosignature of a head of ours, by the peer's country, generation and the head's size: time (8 bytes, seconds) and
 /// signature. Plain.
 pub const COSIGNATURE: u8 = b'g';

@@ -1,13 +1,15 @@
 //! The frames of a connection, as the nodes think of them: every length checked, every digest of the right size, every code
 //! from a fixed list. The wire's own messages stop here.
 
+mod proof;
+
+pub use proof::{BadProof, check_entries, check_head, check_shown, check_signature};
+
 use crate::envelope::Envelope;
-use crate::id::{Digest, LogIndex, Origin, TreeSize};
-use crate::identity::PublicKey;
+use crate::id::{Digest, Origin};
 use crate::limits;
-use crate::log::head::{BadHead, Head};
-use crate::log::leaf::Opening;
-use crate::log::merkle;
+use crate::log::head::Head;
+use crate::log::leaf::{Entry, Opening};
 use crate::wire::peer;
 use bytes::Bytes;
 
@@ -35,8 +37,10 @@ pub struct Proven {
     pub checkpoint: peer::Checkpoint,
     /// Size from which the proof leads.
     pub from_size: u64,
-    /// RFC 6962 consistency proof; empty when `from_size` is 0 or the checkpoint's own size.
+    /// RFC 6962 consistency proof; empty when `from_size` is 0 or the checkpoint's own size, or where `entries` are the proof.
     pub consistency: Vec<Digest>,
+    /// The entries from `from_size` to the checkpoint's size, from which the receiver computes the root itself; or none.
+    pub entries: Vec<Entry>,
     /// A head of the receiver's log that the sender witnessed since the last frame; not yet verified.
     pub cosigned: Option<Cosigned>,
 }
@@ -99,6 +103,17 @@ impl KnownHead {
     }
 }
 
+/// Entries of the sender's log that the receiver asked for, under a head that ends with them.
+#[derive(Debug, Clone)]
+pub struct Piece {
+    /// The head of so many leaves, not yet verified: [`check_entries`] does that.
+    pub checkpoint: peer::Checkpoint,
+    /// Index of the first entry.
+    pub from: u64,
+    /// The entries up to the checkpoint's size.
+    pub entries: Vec<Entry>,
+}
+
 /// The first frame of either side.
 #[derive(Debug, Clone)]
 pub struct Hello {
@@ -112,6 +127,8 @@ pub struct Hello {
     pub head: peer::Checkpoint,
     /// The receiver's newest head as the sender verified it.
     pub your_log: KnownHead,
+    /// How many entries of the receiver's log the sender keeps, from the first on.
+    pub your_entries: u64,
     /// How far the receiver's items have come.
     pub received: Vec<Position>,
     /// The sender's signed yes to the agreement in force.
@@ -129,6 +146,10 @@ pub enum Frame {
     Receipts(Proven, Vec<Shown>),
     /// A newer head.
     Heads(Proven, KnownHead),
+    /// Asks for the entries `from..to` of the receiver's log.
+    Ask(u64, u64),
+    /// The answer.
+    Entries(Piece),
     /// Why the connection is being closed: a code.
     Refusal(String),
     /// An orderly end, and after how many milliseconds to dial again.
@@ -141,19 +162,28 @@ impl Frame {
         use peer::frame::Frame as Wire;
         Ok(match frame.frame.ok_or(BadFrame::Empty)? {
             Wire::Hello(hello) => Self::Hello(Box::new(read_hello(hello)?)),
-            Wire::Items(peer::Items { checkpoint, from_size, consistency, items, cosigned }) => {
+            Wire::Items(peer::Items { checkpoint, from_size, consistency, items, cosigned, entries }) => {
                 bound(!items.is_empty() && items.len() <= limits::FRAME_ITEMS, "items")?;
-                let proven = read_proven(checkpoint, from_size, consistency, cosigned)?;
+                let proven = read_proven(checkpoint, from_size, consistency, cosigned, &entries)?;
                 Self::Items(proven, items.into_iter().map(read_item).collect::<Result<_, _>>()?)
             }
-            Wire::Receipts(peer::Receipts { checkpoint, from_size, consistency, receipts, cosigned }) => {
+            Wire::Receipts(peer::Receipts { checkpoint, from_size, consistency, receipts, cosigned, entries }) => {
                 bound(!receipts.is_empty() && receipts.len() <= limits::FRAME_ITEMS, "receipts")?;
-                let proven = read_proven(checkpoint, from_size, consistency, cosigned)?;
+                let proven = read_proven(checkpoint, from_size, consistency, cosigned, &entries)?;
                 Self::Receipts(proven, receipts.into_iter().map(read_shown).collect::<Result<_, _>>()?)
             }
-            Wire::Heads(peer::Heads { checkpoint, from_size, consistency, your_log, cosigned }) => {
-                let proven = read_proven(checkpoint, from_size, consistency, cosigned)?;
+            Wire::Heads(peer::Heads { checkpoint, from_size, consistency, your_log, cosigned, entries }) => {
+                let proven = read_proven(checkpoint, from_size, consistency, cosigned, &entries)?;
                 Self::Heads(proven, read_known(your_log)?)
+            }
+            Wire::Ask(peer::Ask { from, to }) => {
+                bound(from < to && to - from <= limits::FRAME_ENTRIES as u64, "entries")?;
+                Self::Ask(from, to)
+            }
+            Wire::Entries(peer::Entries { checkpoint, from, entries }) => {
+                let (checkpoint, entries) = (read_checkpoint(checkpoint)?, read_entries(&entries)?);
+                bound(!entries.is_empty(), "entries")?;
+                Self::Entries(Piece { checkpoint, from, entries })
             }
             Wire::Refusal(peer::Refusal { code }) => Self::Refusal(read_code(code)?),
             Wire::Goodbye(peer::Goodbye { reason, retry_after_ms }) => {
@@ -168,20 +198,25 @@ impl Frame {
         let frame = match self {
             Self::Hello(hello) => Wire::Hello(write_hello(*hello)),
             Self::Items(proven, items) => {
-                let (checkpoint, from_size, consistency, cosigned) = write_proven(proven);
+                let (checkpoint, from_size, consistency, cosigned, entries) = write_proven(proven);
                 let item = |item: Item| peer::Item { sent: Some(write_shown(item.sent)), envelope: item.envelope };
                 let items = items.into_iter().map(item).collect();
-                Wire::Items(peer::Items { checkpoint, from_size, consistency, items, cosigned })
+                Wire::Items(peer::Items { checkpoint, from_size, consistency, items, cosigned, entries })
             }
             Self::Receipts(proven, receipts) => {
-                let (checkpoint, from_size, consistency, cosigned) = write_proven(proven);
+                let (checkpoint, from_size, consistency, cosigned, entries) = write_proven(proven);
                 let receipts = receipts.into_iter().map(write_shown).collect();
-                Wire::Receipts(peer::Receipts { checkpoint, from_size, consistency, receipts, cosigned })
+                Wire::Receipts(peer::Receipts { checkpoint, from_size, consistency, receipts, cosigned, entries })
             }
             Self::Heads(proven, known) => {
-                let (checkpoint, from_size, consistency, cosigned) = write_proven(proven);
+                let (checkpoint, from_size, consistency, cosigned, entries) = write_proven(proven);
                 let your_log = Some(write_known(known));
-                Wire::Heads(peer::Heads { checkpoint, from_size, consistency, your_log, cosigned })
+                Wire::Heads(peer::Heads { checkpoint, from_size, consistency, your_log, cosigned, entries })
+            }
+            Self::Ask(from, to) => Wire::Ask(peer::Ask { from, to }),
+            Self::Entries(Piece { checkpoint, from, entries }) => {
+                let entries = write_entries(&entries);
+                Wire::Entries(peer::Entries { checkpoint: Some(checkpoint), from, entries })
             }
             Self::Refusal(code) => Wire::Refusal(peer::Refusal { code }),
             Self::Goodbye(reason, retry_after_ms) => Wire::Goodbye(peer::Goodbye { reason, retry_after_ms }),
@@ -220,9 +255,27 @@ fn read_proven(
     from_size: u64,
     consistency: Vec<Bytes>,
     cosigned: Option<peer::Cosigned>,
+    entries: &[u8],
 ) -> Result<Proven, BadFrame> {
     let (checkpoint, consistency) = (read_checkpoint(checkpoint)?, read_hashes(consistency, "consistency")?);
-    Ok(Proven { checkpoint, from_size, consistency, cosigned: cosigned.map(read_cosigned).transpose()? })
+    let entries = read_entries(entries)?;
+    bound(consistency.is_empty() || entries.is_empty(), "proofs")?;
+    Ok(Proven { checkpoint, from_size, consistency, entries, cosigned: cosigned.map(read_cosigned).transpose()? })
+}
+
+/// Entries travel as the commitments in them.
+fn read_entries(bytes: &[u8]) -> Result<Vec<Entry>, BadFrame> {
+    bound(bytes.len() <= 32 * limits::FRAME_ENTRIES, "entries")?;
+    let (commitments, rest) = bytes.as_chunks::<32>();
+    if rest.is_empty() {
+        Ok(commitments.iter().map(|commitment| Entry::new(&Digest(*commitment))).collect())
+    } else {
+        Err(BadFrame::Field("entries"))
+    }
+}
+
+fn write_entries(entries: &[Entry]) -> Bytes {
+    entries.iter().flat_map(|entry| entry.commitment().0).collect()
 }
 
 fn read_cosigned(cosigned: peer::Cosigned) -> Result<Cosigned, BadFrame> {
@@ -249,7 +302,8 @@ fn read_known(known: Option<peer::KnownHead>) -> Result<KnownHead, BadFrame> {
 }
 
 fn read_hello(hello: peer::Hello) -> Result<Hello, BadFrame> {
-    let peer::Hello { version_min, version_max, origin, reads, head, your_log, received, acceptance } = hello;
+    let peer::Hello { version_min, version_max, origin, reads, head, your_log, received, acceptance, your_entries } =
+        hello;
     bound(reads.len() <= 64 && reads.iter().all(|r| r.len() <= 128), "reads")?;
     bound(received.len() <= usize::from(limits::CLASSES), "received")?;
     let position = |position: peer::Position| {
@@ -263,6 +317,7 @@ fn read_hello(hello: peer::Hello) -> Result<Hello, BadFrame> {
         reads,
         head: read_checkpoint(head)?,
         your_log: read_known(your_log)?,
+        your_entries,
         received: received.into_iter().map(position).collect::<Result<_, _>>()?,
         acceptance: acceptance.ok_or(BadFrame::Field("acceptance"))?,
     })
@@ -276,7 +331,10 @@ fn write_known(known: KnownHead) -> peer::KnownHead {
     peer::KnownHead { size: known.size, root: digest_bytes(&known.root) }
 }
 
-fn write_proven(proven: Proven) -> (Option<peer::Checkpoint>, u64, Vec<Bytes>, Option<peer::Cosigned>) {
+type WireProven = (Option<peer::Checkpoint>, u64, Vec<Bytes>, Option<peer::Cosigned>, Bytes);
+
+fn write_proven(proven: Proven) -> WireProven {
+    let entries = write_entries(&proven.entries);
     let consistency = proven.consistency.iter().map(digest_bytes).collect();
     let cosigned = proven.cosigned.map(|Cosigned { head, seconds, signature }| peer::Cosigned {
         size: head.size,
@@ -284,7 +342,7 @@ fn write_proven(proven: Proven) -> (Option<peer::Checkpoint>, u64, Vec<Bytes>, O
         time: seconds,
         signature: Bytes::copy_from_slice(&signature),
     });
-    (Some(proven.checkpoint), proven.from_size, consistency, cosigned)
+    (Some(proven.checkpoint), proven.from_size, consistency, cosigned, entries)
 }
 
 fn write_shown(shown: Shown) -> peer::Shown {
@@ -302,73 +360,8 @@ fn write_hello(hello: Hello) -> peer::Hello {
         reads: hello.reads,
         head: Some(hello.head),
         your_log: Some(write_known(hello.your_log)),
+        your_entries: hello.your_entries,
         received: hello.received.into_iter().map(position).collect(),
         acceptance: Some(hello.acceptance),
     }
-}
-
-/// What is wrong with a proof. Nothing advances; the connection is closed and the code goes to the journal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum BadProof {
-    /// The checkpoint is not signed by the sender's log key.
-    #[error("the checkpoint is not signed by the sender's log key")]
-    Signature,
-    /// The checkpoint is smaller than one verified before: the log was rolled back, or a proof is being replayed.
-    #[error("the checkpoint is older than one verified before")]
-    Rollback,
-    /// Same size, another root: two logs under one name.
-    #[error("two heads of one size differ")]
-    Fork,
-    /// The checkpoint does not extend what was verified before.
-    #[error("the checkpoint does not extend what was verified before")]
-    Consistency,
-    /// The leaf is not in the tree of the checkpoint.
-    #[error("the leaf is not in the tree of the checkpoint")]
-    Inclusion,
-}
-
-impl BadProof {
-    /// The code for the journal and for the refusal frame.
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::Signature => "bad-checkpoint-signature",
-            Self::Rollback => "rollback",
-            Self::Fork => "fork",
-            Self::Consistency => "inconsistent",
-            Self::Inclusion => "not-included",
-        }
-    }
-}
-
-/// Checks a head against the newest one verified; returns the new one. Size 0 is extended by anything.
-pub fn check_head(known: KnownHead, proven: &Proven, log: &Origin, keys: &[PublicKey]) -> Result<Head, BadProof> {
-    let head = check_signature(&proven.checkpoint, log, keys)?;
-    let new = KnownHead::of(&head);
-    if new.size < known.size {
-        return Err(BadProof::Rollback);
-    }
-    if new.size == known.size {
-        return if new.root == known.root { Ok(head) } else { Err(BadProof::Fork) };
-    }
-    if known.size > 0 {
-        if proven.from_size != known.size {
-            return Err(BadProof::Consistency);
-        }
-        let (old, size) = (TreeSize(known.size), TreeSize(new.size));
-        merkle::verify_consistency(old, size, &known.root, &new.root, &proven.consistency)
-            .map_err(|_| BadProof::Consistency)?;
-    }
-    Ok(head)
-}
-
-/// Checks that a head is signed by the log.
-pub fn check_signature(checkpoint: &peer::Checkpoint, log: &Origin, keys: &[PublicKey]) -> Result<Head, BadProof> {
-    Head::from_wire(checkpoint, log, keys).map_err(|_: BadHead| BadProof::Signature)
-}
-
-/// Checks that a shown leaf is in the tree of a verified head.
-pub fn check_shown(head: KnownHead, shown: &Shown) -> Result<(), BadProof> {
-    let leaf = shown.opening.entry().leaf_hash();
-    let (index, size) = (LogIndex(shown.index), TreeSize(head.size));
-    merkle::verify_inclusion(index, size, &leaf, &shown.path, &head.root).map_err(|_| BadProof::Inclusion)
 }

@@ -11,6 +11,9 @@ pub const ENVELOPE_SIGNATURE_BYTES: usize = 2_600;
 pub const RECIPIENTS: usize = 256;
 /// Items (or receipts) in one frame.
 pub const FRAME_ITEMS: usize = 256;
+/// Entries of a log in one frame, as the proof of a head or on request: 64 KiB, which holds up an alert behind it for no time
+/// that anyone would notice.
+pub const FRAME_ENTRIES: usize = 2048;
 /// Bytes of one frame.
 pub const FRAME_BYTES: usize = 512 * 1024;
 /// Bytes the decoder accepts for one message: a frame and its gRPC framing.

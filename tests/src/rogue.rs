@@ -11,7 +11,7 @@ use varde_proto::identity::{Acceptance, SecretKey};
 use varde_proto::log::chain;
 use varde_proto::log::event::{Direction, Event, Kind};
 use varde_proto::log::head::Head;
-use varde_proto::log::leaf::Opening;
+use varde_proto::log::leaf::{Entry, Opening};
 use varde_proto::log::tree::Tree;
 use varde_proto::time::Timestamp;
 use varde_proto::wire::peer::Mode;
@@ -32,6 +32,7 @@ pub struct Rogue {
     pub mode: Mode,
     /// Its log.
     pub tree: Tree,
+    entries: Vec<Entry>,
     /// Newest number and X of each class.
     pub channels: BTreeMap<u8, (u64, Digest)>,
     /// What the target verified of its log.
@@ -42,8 +43,18 @@ impl Rogue {
     /// Begins a log.
     pub fn new(origin: Origin, target: Origin, mode: Mode, keys: [SecretKey; 3]) -> Self {
         let [id, log, message] = keys;
-        let mut rogue =
-            Self { origin, target, id, log, message, mode, tree: Tree::default(), channels: BTreeMap::new(), shown: 0 };
+        let mut rogue = Self {
+            origin,
+            target,
+            id,
+            log,
+            message,
+            mode,
+            tree: Tree::default(),
+            entries: Vec::new(),
+            channels: BTreeMap::new(),
+            shown: 0,
+        };
         rogue.append(Event::local(Kind::GENESIS, Timestamp::default()));
         rogue
     }
@@ -52,6 +63,7 @@ impl Rogue {
     pub fn append(&mut self, event: Event) -> (u64, Opening) {
         let opening = Opening::new(&[7; 32], event).expect("an event");
         let index = self.tree.push(opening.entry().leaf_hash());
+        self.entries.push(opening.entry());
         (index.0, opening)
     }
 
@@ -88,9 +100,20 @@ impl Rogue {
             from if from == size.0 => Vec::new(),
             from => self.tree.consistency(TreeSize(from), size).expect("a prefix"),
         };
-        let proven = Proven { checkpoint: head.to_wire(), from_size: self.shown, consistency, cosigned: None };
+        let proven = Proven {
+            checkpoint: head.to_wire(),
+            from_size: self.shown,
+            consistency,
+            entries: Vec::new(),
+            cosigned: None,
+        };
         self.shown = size.0;
         proven
+    }
+
+    /// Entries of its log.
+    pub fn entries(&self, from: u64, to: u64) -> Vec<Entry> {
+        self.entries[from as usize..to as usize].to_vec()
     }
 
     /// A leaf, shown in the newest tree.
@@ -123,6 +146,7 @@ impl Rogue {
             reads: Vec::new(),
             head: head.to_wire(),
             your_log,
+            your_entries: 0,
             received: Vec::new(),
             acceptance: acceptance.sign(&self.id).expect("an acceptance"),
         }

@@ -7,7 +7,7 @@ use prost::Message;
 use varde_proto::alert::Alert;
 use varde_proto::draft::{self, Fresh};
 use varde_proto::envelope::{self, Envelope, Payload};
-use varde_proto::exchange::{Frame, KnownHead};
+use varde_proto::exchange::{Frame, KnownHead, Piece, Proven};
 use varde_proto::id::{AlertId, Digest, LogIndex, Origin, TreeSize};
 use varde_proto::identity::agreement::default_agreement;
 use varde_proto::identity::certificate::Certificate;
@@ -195,6 +195,13 @@ fn frames(seeds: &mut Seeds, key: &SecretKey, alerts: &[Alert]) -> Result<(), Fa
     for (number, frame) in items.into_iter().enumerate() {
         add(&format!("items-{number}"), frame);
     }
+    let entries = no.entries(0, no.tree.size().0);
+    let checkpoint = no.proven().checkpoint;
+    let by_entries =
+        Proven { checkpoint: checkpoint.clone(), from_size: 0, consistency: vec![], entries, cosigned: None };
+    add("heads-by-entries", Frame::Heads(by_entries.clone(), known));
+    add("ask", Frame::Ask(0, no.tree.size().0));
+    add("entries", Frame::Entries(Piece { checkpoint, from: 0, entries: by_entries.entries }));
     add("refusal", Frame::Refusal("rollback".into()));
     add("goodbye", Frame::Goodbye("stopping".into(), 1500));
     Ok(())

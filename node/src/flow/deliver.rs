@@ -14,7 +14,6 @@ use std::collections::BTreeMap;
 use varde_proto::envelope::Envelope;
 use varde_proto::exchange::{BadProof, Item, KnownHead, Shown, check_shown};
 use varde_proto::id::{Digest, LogIndex, TreeSize};
-use varde_proto::limits;
 use varde_proto::log::event::{Direction as LeafDirection, Event, Kind};
 use varde_proto::log::head::Head;
 use varde_proto::log::leaf::Opening;
@@ -46,8 +45,8 @@ impl Broken {
     }
 }
 
-/// The items of a run with their proofs in the tree of `size`, cut to what one frame holds.
-pub fn items(ledger: &Ledger, peer: &Peer, run: Run, size: u64) -> Result<Vec<Item>, StoreError> {
+/// The items of a run with their proofs in the tree of `size`, cut to so many bytes, but one at least.
+pub fn items(ledger: &Ledger, peer: &Peer, run: Run, size: u64, room: usize) -> Result<Vec<Item>, StoreError> {
     let mut items = Vec::new();
     let mut bytes = 0;
     for seq in run.from..run.from + run.count {
@@ -61,7 +60,7 @@ pub fn items(ledger: &Ledger, peer: &Peer, run: Run, size: u64) -> Result<Vec<It
         };
         let path = path(&ledger.book(), owed.leaf, size)?;
         let weight = envelope.as_ref().map_or(0, Message::encoded_len) + opening.bytes().len() + 34 * path.len() + 64;
-        if !items.is_empty() && bytes + weight > limits::FRAME_BYTES - 8 * 1024 {
+        if !items.is_empty() && bytes + weight > room {
             break;
         }
         bytes += weight;

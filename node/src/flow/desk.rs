@@ -3,12 +3,13 @@
 
 use crate::port::{Batch, Entropy, Row, Store, StoreError};
 use crate::rows;
-use crate::state::{Book, ChannelKey, ChannelState, PeerHead};
+use crate::state::{Book, ChannelKey, ChannelState, PeerHead, peer_parts};
 use crate::vault::Vault;
 use std::collections::BTreeMap;
 use varde_proto::id::{Digest, LogIndex, Origin};
 use varde_proto::limits;
 use varde_proto::log::event::Event;
+use varde_proto::log::frontier::Frontier;
 use varde_proto::log::head::Head;
 use varde_proto::log::leaf::Opening;
 use varde_proto::time::Timestamp;
@@ -21,6 +22,7 @@ pub(super) struct Staged {
     pub(super) leaves: Vec<Leaf>,
     pub(super) channels: BTreeMap<ChannelKey, ChannelState>,
     pub(super) heads: BTreeMap<Origin, PeerHead>,
+    pub(super) kept: BTreeMap<Origin, Frontier>,
     bytes: usize,
 }
 
@@ -57,6 +59,7 @@ struct Undo {
     rows: Vec<(Vec<u8>, Before)>,
     channels: Vec<(ChannelKey, Option<ChannelState>)>,
     heads: Vec<(Origin, Option<PeerHead>)>,
+    kept: Vec<(Origin, Option<Frontier>)>,
     leaves: usize,
     bytes: usize,
 }
@@ -103,6 +106,12 @@ impl<'a> Desk<'a> {
             match before {
                 Some(head) => self.staged.heads.insert(peer, head),
                 None => self.staged.heads.remove(&peer),
+            };
+        }
+        for (peer, before) in self.undo.kept.into_iter().rev() {
+            match before {
+                Some(kept) => self.staged.kept.insert(peer, kept),
+                None => self.staged.kept.remove(&peer),
             };
         }
         self.staged.leaves.truncate(self.undo.leaves);
@@ -267,13 +276,24 @@ impl<'a> Desk<'a> {
     /// Keeps a peer's verified head, with the note that proves it.
     pub fn set_head(&mut self, peer: &Origin, head: &Head) -> Result<(), StoreError> {
         let (size, root) = (head.size().0, head.root());
-        let mut parts = peer.node().as_str().as_bytes().to_vec();
-        parts.extend_from_slice(&peer.generation().to_be_bytes());
         let value = [&root.0[..], head.write().as_bytes()].concat();
-        self.put(rows::row(rows::PEER_HEAD, &[&parts, &size.to_be_bytes()]), value)?;
+        self.put(rows::row(rows::PEER_HEAD, &[&peer_parts(peer), &size.to_be_bytes()]), value)?;
         let head = PeerHead { size, root };
         let before = self.staged.heads.insert(peer.clone(), head);
         self.undo.heads.push((peer.clone(), before));
+        Ok(())
+    }
+
+    /// How far a peer's entries are kept, as this commit will leave it.
+    pub fn kept_of(&self, peer: &Origin) -> Frontier {
+        self.staged.kept.get(peer).cloned().unwrap_or_else(|| self.book.kept_of(peer))
+    }
+
+    /// Moves on how far a peer's entries are kept.
+    pub(super) fn set_kept(&mut self, peer: &Origin, kept: Frontier) -> Result<(), StoreError> {
+        self.put(rows::row(rows::ESCROW_END, &[&peer_parts(peer)]), kept.bytes())?;
+        let before = self.staged.kept.insert(peer.clone(), kept);
+        self.undo.kept.push((peer.clone(), before));
         Ok(())
     }
 }

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use varde_proto::exchange::{self, BadProof, Frame, Hello, KnownHead, Position, check_signature};
 use varde_proto::limits;
+use varde_proto::log::frontier::Frontier;
 
 /// How long the other side has for its `hello`.
 const GREETING: Duration = Duration::from_secs(10);
@@ -21,8 +22,12 @@ const GREETING: Duration = Duration::from_secs(10);
 pub(super) struct Greeted {
     /// The peer's newest head that we verified.
     pub(super) known: KnownHead,
+    /// How far the peer's entries are kept.
+    pub(super) kept: Frontier,
     /// Size of our log that the peer verified.
     pub(super) shown: u64,
+    /// How many of our entries the peer keeps.
+    pub(super) escrowed: u64,
     /// How far each class has come.
     pub(super) positions: Positions,
     /// What is to be sent.
@@ -31,14 +36,16 @@ pub(super) struct Greeted {
 
 /// Exchanges greetings, and checks that neither side has lost what the other one holds.
 pub(super) async fn greet(node: &Arc<Node>, peer: &Arc<Peer>, link: &mut Link) -> Result<Greeted, Ended> {
-    let (hello, positions, known) = our_hello(node, peer);
+    let (hello, positions, known, kept) = our_hello(node, peer);
     link.outgoing.send(Frame::Hello(Box::new(hello))).await.map_err(|_| Ended::Closed)?;
     let first = tokio::time::timeout(GREETING, link.incoming.recv()).await.map_err(|_| Ended::Greeting("no-hello"))?;
     let theirs = match first.ok_or(Ended::Closed)?? {
         Frame::Hello(hello) => hello,
         Frame::Refusal(code) => return Err(Ended::Refused(code)),
         Frame::Goodbye(_, after) => return Err(Ended::Goodbye(after)),
-        Frame::Items(..) | Frame::Receipts(..) | Frame::Heads(..) => return Err(Ended::Greeting("no-hello")),
+        Frame::Items(..) | Frame::Receipts(..) | Frame::Heads(..) | Frame::Ask(..) | Frame::Entries(..) => {
+            return Err(Ended::Greeting("no-hello"));
+        }
     };
     if !(theirs.versions.0..=theirs.versions.1).contains(&exchange::VERSION) {
         return Err(Ended::Greeting("no-common-version"));
@@ -50,13 +57,15 @@ pub(super) async fn greet(node: &Arc<Node>, peer: &Arc<Peer>, link: &mut Link) -
     check_our_log(&node.ledger, &theirs)?;
     agreement::keep_acceptance(node, peer, &theirs.acceptance).await?;
     let outgoing = resume(&node.ledger, peer, &theirs)?;
-    Ok(Greeted { known, shown: theirs.your_log.size, positions, outgoing })
+    let (shown, escrowed) = (theirs.your_log.size, theirs.your_entries);
+    Ok(Greeted { known, kept, shown, escrowed, positions, outgoing })
 }
 
-fn our_hello(node: &Node, peer: &Peer) -> (Hello, Positions, KnownHead) {
+fn our_hello(node: &Node, peer: &Peer) -> (Hello, Positions, KnownHead, Frontier) {
     let book = node.ledger.book();
     let known = book.head_of(&peer.origin);
     let known = KnownHead { size: known.size, root: known.root };
+    let kept = book.kept_of(&peer.origin);
     let state = |class| book.channel(&ChannelKey { direction: Direction::In, peer: peer.origin.clone(), class });
     let positions: Positions = (1..limits::CLASSES).map(|class| (class, state(class))).collect();
     let received = positions.iter().filter(|(_, state)| state.seq > 0);
@@ -67,10 +76,11 @@ fn our_hello(node: &Node, peer: &Peer) -> (Hello, Positions, KnownHead) {
         reads: receive::READS.iter().map(|name| (*name).to_owned()).collect(),
         head: node.ledger.head().to_wire(),
         your_log: known,
+        your_entries: kept.size().0,
         received: received.collect(),
         acceptance: peer.our_acceptance.clone(),
     };
-    (hello, positions, known)
+    (hello, positions, known, kept)
 }
 
 /// Their head must be signed and not behind what we verified; that it extends it is proven with the first items.

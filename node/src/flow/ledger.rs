@@ -311,7 +311,7 @@ impl Writer {
         }
         let leaves = std::mem::take(&mut staged.leaves);
         let channels = std::mem::take(&mut staged.channels);
-        let heads = std::mem::take(&mut staged.heads);
+        let (heads, kept) = (std::mem::take(&mut staged.heads), std::mem::take(&mut staged.kept));
         if !leaves.is_empty() {
             let mut book = self.shared.book.write().unwrap_or_else(PoisonError::into_inner);
             for leaf in &leaves {
@@ -325,6 +325,7 @@ impl Writer {
         let mut book = self.shared.book.write().unwrap_or_else(PoisonError::into_inner);
         channels.into_iter().for_each(|(key, state)| book.set_channel(key, state));
         heads.into_iter().for_each(|(peer, head)| book.set_head(peer, head));
+        kept.into_iter().for_each(|(peer, kept)| book.set_kept(peer, kept));
         if !leaves.is_empty() {
             let signed = Arc::new(sign(&self.parts, &book)?);
             self.head.send_replace(signed);

@@ -12,6 +12,7 @@ pub mod connection;
 pub mod deliver;
 pub mod delivery;
 pub mod desk;
+pub mod escrow;
 pub mod filing;
 pub mod foreign;
 pub mod founding;

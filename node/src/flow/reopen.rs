@@ -5,6 +5,7 @@ use crate::rows;
 use crate::state::{Book, ChannelKey, ChannelState, Direction, PeerHead};
 use crate::vault::Unsealer;
 use varde_proto::id::{Digest, NodeId, Origin};
+use varde_proto::log::frontier::Frontier;
 use varde_proto::log::leaf::{Entry, Opening};
 
 /// The book as it was when the last commit landed.
@@ -14,6 +15,7 @@ pub(super) fn book(store: &dyn Store, unsealer: &Unsealer, origin: &Origin) -> R
     read_last_time(store, unsealer, &mut book)?;
     read_channels(store, &mut book)?;
     read_peer_heads(store, &mut book)?;
+    read_kept(store, &mut book)?;
     Ok(book)
 }
 
@@ -86,6 +88,17 @@ fn read_peer_heads(store: &dyn Store, book: &mut Book) -> Result<(), StoreError>
                 book.set_head(peer, PeerHead { size, root });
             }
             _ => return Err(damaged("the row of a peer's head cannot be read")),
+        }
+    }
+    Ok(())
+}
+
+fn read_kept(store: &dyn Store, book: &mut Book) -> Result<(), StoreError> {
+    for row in store.scan(&[rows::ESCROW_END], &[rows::ESCROW_END + 1], false) {
+        let (name, value) = row?;
+        match (peer_of(&book.origin, &name[1..]), Frontier::read(&value)) {
+            (Some((peer, [])), Some(kept)) if kept.size().0 <= book.head_of(&peer).size => book.set_kept(peer, kept),
+            _ => return Err(damaged("the row that says how far a peer's entries are kept cannot be read")),
         }
     }
     Ok(())

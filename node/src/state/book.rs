@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use varde_proto::id::{Digest, NodeId, Origin};
 use varde_proto::log::chain;
+use varde_proto::log::frontier::Frontier;
 use varde_proto::log::tree::Tree;
 use varde_proto::time::Timestamp;
 
@@ -34,10 +35,14 @@ impl ChannelKey {
     }
 }
 
+/// A peer's country and generation, as they name rows.
+pub fn peer_parts(peer: &Origin) -> Vec<u8> {
+    [peer.node().as_str().as_bytes(), &peer.generation().to_be_bytes()].concat()
+}
+
 /// A peer's country, generation and a class, as they name rows.
 pub fn channel_parts(peer: &Origin, class: u8) -> Vec<u8> {
-    let mut parts = peer.node().as_str().as_bytes().to_vec();
-    parts.extend_from_slice(&peer.generation().to_be_bytes());
+    let mut parts = peer_parts(peer);
     parts.push(class);
     parts
 }
@@ -92,6 +97,7 @@ pub struct Book {
     pub last_time: Timestamp,
     channels: BTreeMap<ChannelKey, ChannelState>,
     heads: BTreeMap<Origin, PeerHead>,
+    kept: BTreeMap<Origin, Frontier>,
 }
 
 impl Book {
@@ -103,6 +109,7 @@ impl Book {
             last_time: Timestamp::default(),
             channels: BTreeMap::new(),
             heads: BTreeMap::new(),
+            kept: BTreeMap::new(),
         }
     }
 
@@ -146,5 +153,15 @@ impl Book {
     /// Sets a peer's head that a commit made durable.
     pub fn set_head(&mut self, peer: Origin, head: PeerHead) {
         self.heads.insert(peer, head);
+    }
+
+    /// How far the entries of a peer's log are kept: at most to its newest verified head, and always to a head that it signed.
+    pub fn kept_of(&self, peer: &Origin) -> Frontier {
+        self.kept.get(peer).cloned().unwrap_or_default()
+    }
+
+    /// Sets how far a commit has kept a peer's entries.
+    pub fn set_kept(&mut self, peer: Origin, kept: Frontier) {
+        self.kept.insert(peer, kept);
     }
 }

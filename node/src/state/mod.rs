@@ -6,4 +6,4 @@ pub mod book;
 pub mod outgoing;
 pub mod quorum;
 
-pub use book::{Book, ChannelKey, ChannelState, Direction, PeerHead};
+pub use book::{Book, ChannelKey, ChannelState, Direction, PeerHead, peer_parts};

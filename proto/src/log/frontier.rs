@@ -16,6 +16,21 @@ impl Frontier {
         TreeSize(self.size)
     }
 
+    /// The size and the roots of the complete subtrees, largest first: 8 bytes and 32 for each.
+    pub fn bytes(&self) -> Vec<u8> {
+        let peaks = self.peaks.iter().flat_map(|peak| peak.0);
+        self.size.to_be_bytes().into_iter().chain(peaks).collect()
+    }
+
+    /// Reads what [`Frontier::bytes`] wrote.
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        let (size, peaks) = bytes.split_first_chunk::<8>()?;
+        let size = u64::from_be_bytes(*size);
+        let (peaks, rest) = peaks.as_chunks::<32>();
+        let whole = rest.is_empty() && peaks.len() == size.count_ones() as usize;
+        whole.then(|| Self { size, peaks: peaks.iter().copied().map(Digest).collect() })
+    }
+
     /// Appends a leaf by its hash. The tree cannot grow past 2^64 - 1 leaves.
     pub fn push(&mut self, leaf: Digest) {
         let mut hash = leaf;

@@ -23,6 +23,13 @@ impl Entry {
         Self(bytes)
     }
 
+    /// The commitment C.
+    pub fn commitment(&self) -> Digest {
+        let mut commitment = Digest::NONE;
+        commitment.0.copy_from_slice(&self.0[1..]);
+        commitment
+    }
+
     /// Reads an entry: 33 bytes, the first of them 1.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let bytes: [u8; 33] = bytes.try_into().ok()?;
@@ -135,6 +142,7 @@ mod tests {
     fn an_entry_is_33_bytes_of_this_version() {
         let entry = Entry::new(&Digest([5; 32]));
         assert_eq!(Entry::parse(entry.bytes()), Some(entry));
+        assert_eq!(entry.commitment(), Digest([5; 32]));
         assert_eq!(Entry::parse(&entry.bytes()[..32]), None);
         assert_eq!(Entry::parse(&[2; 33]), None);
     }

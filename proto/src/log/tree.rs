@@ -195,6 +195,8 @@ mod tests {
         for n in 0..300 {
             assert_eq!(Some(frontier.root()), tree.root_at(TreeSize(n)));
             frontier.push(tree.leaf(LogIndex(n)).unwrap());
+            assert_eq!(Frontier::read(&frontier.bytes()), Some(frontier.clone()));
+            assert_eq!(Frontier::read(&frontier.bytes()[1..]), None);
         }
         assert_eq!((frontier.root(), frontier.size()), (tree.root(), tree.size()));
     }

@@ -8,6 +8,7 @@ use varde_proto::exchange::{self, Frame, KnownHead, Proven};
 use varde_proto::id::{Digest, LogIndex, Origin, TreeSize};
 use varde_proto::identity::certificate::Certificate;
 use varde_proto::identity::{Acceptance, Descriptor, Genesis, PublicKey, SecretKey};
+use varde_proto::log::frontier::Frontier;
 use varde_proto::log::proof::Shown;
 use varde_proto::log::tiles::{self, Tile};
 use varde_proto::log::witness::{self, AddCheckpoint, KnownLog, Latest, Witness};
@@ -72,7 +73,7 @@ pub fn frame(bytes: &[u8]) -> bool {
         }
         Frame::Heads(proven, _) => check_proven(proven),
         Frame::Hello(hello) => check_envelope(&hello.acceptance),
-        Frame::Refusal(_) | Frame::Goodbye(..) => {}
+        Frame::Ask(..) | Frame::Entries(_) | Frame::Refusal(_) | Frame::Goodbye(..) => {}
     }
     let once = frame.into_wire();
     let again = Frame::from_wire(once.clone()).map(Frame::into_wire);
@@ -85,8 +86,9 @@ fn check_proven(proven: &Proven) {
         let nothing = KnownHead { size: 0, root: Digest::NONE };
         let known = KnownHead { size: proven.from_size, root: Digest::NONE };
         let keys = [key().public()];
-        let first = exchange::check_head(nothing, proven, &origin, &keys);
-        let later = exchange::check_head(known, proven, &origin, &keys);
+        let kept = &mut Frontier::default();
+        let first = exchange::check_head(nothing, kept, proven, &origin, &keys);
+        let later = exchange::check_head(known, &mut Frontier::default(), proven, &origin, &keys);
         assert!(first.is_ok() || later.is_err(), "a head that is not even signed was taken later");
     }
     let (old, new) = (TreeSize(proven.from_size), TreeSize(proven.checkpoint.size));

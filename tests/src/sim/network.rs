@@ -68,9 +68,11 @@ impl Between {
         {
             let (node, other) = (me.country.node.clone(), other.country.origin().node());
             let Some(peer) = node.peers.borrow().get(&other).cloned() else { return };
-            let (tell, watch) = (tell.clone(), self.watch.clone());
+            let (tell, watch, this) = (tell.clone(), self.watch.clone(), self.clone());
             tasks.push(me.spawn(async move {
                 let ended = connection::run(node.clone(), peer, link).await;
+                // What was under way when the weather turned may have been lost or doubled.
+                let foul = foul || this.weather.get() == Weather::Foul;
                 watch.ended(node.me.origin.node(), other, &ended, foul);
                 let _ = tell.send(()).await;
             }));

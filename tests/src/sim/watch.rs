@@ -46,7 +46,8 @@ impl Watch {
         let head = match frame {
             Frame::Hello(hello) => Some(&hello.head),
             Frame::Items(proven, _) | Frame::Receipts(proven, _) | Frame::Heads(proven, _) => Some(&proven.checkpoint),
-            Frame::Refusal(_) | Frame::Goodbye(..) => None,
+            Frame::Entries(piece) => Some(&piece.checkpoint),
+            Frame::Ask(..) | Frame::Refusal(_) | Frame::Goodbye(..) => None,
         };
         self.seen(|seen| {
             seen.frames += 1;

@@ -2,23 +2,26 @@
 //! is made durable, what is durable is answered and what is owed is sent. The checking of the next frame overlaps the commit
 //! of the one before.
 
+mod landing;
 mod writer;
 
 use crate::flow::deliver::{self, Broken, CheckedReceipt};
-use crate::flow::desk::Desk;
-use crate::flow::ledger::CommitError;
-use crate::flow::receive::{self, Answer, CheckedItem, Positions};
-use crate::flow::{Node, greeting, witness};
+use crate::flow::greeting::{self, Greeted};
+use crate::flow::receive::{self, CheckedItem, Positions};
+use crate::flow::{Node, witness};
 use crate::port::{Link, Peer, StoreError};
 use crate::state::outgoing::WINDOW;
+use landing::Landing;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::{Handle, RuntimeFlavor};
-use tokio::sync::{Semaphore, mpsc};
-use varde_proto::exchange::{BadFrame, Cosigned, Frame, KnownHead, Proven, check_head};
+use tokio::sync::mpsc;
+use varde_proto::exchange::{BadFrame, Cosigned, Frame, KnownHead, Proven, check_entries, check_head};
 use varde_proto::limits;
+use varde_proto::log::frontier::Frontier;
 use varde_proto::log::head::Head;
-use writer::{Told, Writer};
+use varde_proto::log::leaf::Entry;
+use writer::Writer;
 
 /// Receipts that may wait for the writing loop, one a permit. An honest peer never has more under way than two windows of items,
 /// so its receipts always find room and reading never waits for writing; another one is held back here.
@@ -95,27 +98,33 @@ async fn connect(node: &Arc<Node>, peer: &Arc<Peer>, mut link: Link) -> Result<N
     let (answer, answers) = mpsc::channel(ANSWERS as usize);
     let (checked, work) = mpsc::channel(CHECKED);
     let Link { outgoing, incoming } = link;
-    let reader = Reader { node: node.clone(), peer: peer.clone(), known: greeted.known, positions: greeted.positions };
-    let writer = Writer {
-        node: node.clone(),
-        peer: peer.clone(),
-        shown: greeted.shown,
-        outgoing: greeted.outgoing,
-        witnessed: None,
-    };
+    let Greeted { known, kept, shown, escrowed, positions, outgoing: owed } = greeted;
+    let landing = Landing::new(node, peer, known, kept.size().0);
+    let reader = Reader { node: node.clone(), peer: peer.clone(), known, kept, positions };
+    let writer = Writer::new(node, peer, (shown, escrowed), owed);
     tokio::select! {
         biased;
         ended = reader.run(incoming, checked) => ended,
-        ended = land(node.clone(), peer.clone(), greeted.known, work, answer) => ended,
+        ended = landing.run(work, answer) => ended,
         ended = writer.run(outgoing, answers) => ended,
     }
 }
 
-/// A frame whose proofs hold, waiting for its commit: the peer's head, its cosignature of one of ours, and what it carries.
-struct Work {
+/// A frame whose proofs hold, waiting for its commit.
+enum Work {
+    /// With a head of the peer's, and what it carries.
+    Proven(Box<Advance>, Load),
+    /// Entries of the peer's log from this index on.
+    Entries(u64, Vec<Entry>),
+    /// The peer asks for these entries of ours.
+    Asked(u64, u64),
+}
+
+/// The peer's head, its cosignature of one of ours, and the entries that prove the head.
+struct Advance {
     head: Head,
     cosigned: Option<Cosigned>,
-    load: Load,
+    entries: Vec<Entry>,
 }
 
 enum Load {
@@ -129,6 +138,7 @@ struct Reader {
     node: Arc<Node>,
     peer: Arc<Peer>,
     known: KnownHead,
+    kept: Frontier,
     positions: Positions,
 }
 
@@ -163,19 +173,25 @@ impl Reader {
     fn check(&mut self, frame: Frame) -> Result<Work, Ended> {
         match frame {
             Frame::Items(proven, items) => {
-                let (head, cosigned) = self.advance(proven)?;
+                let advance = self.advance(proven)?;
                 let (me, now) = (&self.node.me, self.node.clock.now());
                 let items = receive::check_items(me, &self.peer, self.known, &items, &mut self.positions, now)?;
-                Ok(Work { head, cosigned, load: Load::Take(items) })
+                Ok(Work::Proven(advance, Load::Take(items)))
             }
             Frame::Receipts(proven, receipts) => {
-                let (head, cosigned) = self.advance(proven)?;
-                let receipts = deliver::check_receipts(&head, &receipts, &self.node.me.origin)?;
-                Ok(Work { head, cosigned, load: Load::Settle(receipts) })
+                let advance = self.advance(proven)?;
+                let receipts = deliver::check_receipts(&advance.head, &receipts, &self.node.me.origin)?;
+                Ok(Work::Proven(advance, Load::Settle(receipts)))
             }
             Frame::Heads(proven, _) => {
-                let (head, cosigned) = self.advance(proven)?;
-                Ok(Work { head, cosigned, load: Load::Witness })
+                let advance = self.advance(proven)?;
+                Ok(Work::Proven(advance, Load::Witness))
+            }
+            Frame::Ask(from, to) => Ok(Work::Asked(from, to)),
+            Frame::Entries(piece) => {
+                let (log, keys) = (&self.peer.origin, &self.peer.log_keys);
+                check_entries(self.known, &mut self.kept, &piece, log, keys).map_err(Broken::Proof)?;
+                Ok(Work::Entries(piece.from, piece.entries))
             }
             Frame::Refusal(code) => Err(Ended::Refused(code)),
             Frame::Goodbye(_, after) => Err(Ended::Goodbye(after)),
@@ -184,96 +200,14 @@ impl Reader {
     }
 
     /// Checks a frame's head and takes it as the peer's newest; checks the cosignature that came with it.
-    fn advance(&mut self, proven: Proven) -> Result<(Head, Option<Cosigned>), Ended> {
-        let head = check_head(self.known, &proven, &self.peer.origin, &self.peer.log_keys).map_err(Broken::Proof)?;
+    fn advance(&mut self, proven: Proven) -> Result<Box<Advance>, Ended> {
+        let (log, keys, before) = (&self.peer.origin, &self.peer.log_keys, self.known.size);
+        let head = check_head(self.known, &mut self.kept, &proven, log, keys).map_err(Broken::Proof)?;
         self.known = KnownHead::of(&head);
         if let Some(cosigned) = &proven.cosigned {
             witness::check(&self.node, &self.peer, cosigned)?;
         }
-        Ok((head, proven.cosigned))
-    }
-}
-
-/// Makes checked frames durable, one after the other. `newest` is the peer's head as this connection last made it durable: if
-/// the store holds another one, another connection has gone on from it, and what was proven here was proven from the past.
-async fn land(
-    node: Arc<Node>,
-    peer: Arc<Peer>,
-    mut newest: KnownHead,
-    mut work: mpsc::Receiver<Work>,
-    told: mpsc::Sender<Told>,
-) -> Result<Never, Ended> {
-    let room = Arc::new(Semaphore::new(ANSWERS as usize));
-    let mut turn = tokio::time::Instant::now();
-    loop {
-        let Work { head, cosigned, load } = work.recv().await.ok_or(Ended::Closed)?;
-        let alone = matches!(load, Load::Witness);
-        if alone {
-            tokio::time::sleep_until(turn).await;
-            turn = tokio::time::Instant::now() + WITNESSING;
-        }
-        let permits = match &load {
-            Load::Take(items) => {
-                let permits = room.clone().acquire_many_owned(items.len() as u32).await;
-                Some(permits.map_err(|_| Ended::Closed)?)
-            }
-            Load::Settle(_) | Load::Witness => None,
-        };
-        let (noted, ours) = witness::cosign(&node, &head)?;
-        let from = peer.clone();
-        let landed = node.ledger.commit(move |desk| {
-            is_newest(desk, &from, newest)?;
-            let done = write(desk, &from, (&head, &noted), load)?;
-            if let Some(cosigned) = &cosigned {
-                witness::keep(desk, &from.origin, cosigned)?;
-            }
-            Ok::<_, Broken>((done, desk.head_of(&from.origin)))
-        });
-        let (done, head) = landed.await.map_err(ended)?.into_value();
-        let before = newest;
-        newest = KnownHead { size: head.size, root: head.root };
-        let done = match (done, permits) {
-            (Done::Took(answers), Some(permits)) => Some(Told::Answers(answers, permits)),
-            (Done::Settled(settled), _) if !settled.is_empty() => Some(Told::Settled(settled)),
-            _ => None,
-        };
-        let witnessed = (newest != before && ours.head == newest).then_some(Told::Witnessed(ours, alone));
-        for news in witnessed.into_iter().chain(done) {
-            told.send(news).await.map_err(|_| Ended::Closed)?;
-        }
-    }
-}
-
-enum Done {
-    Took(Vec<Answer>),
-    Settled(Vec<(u8, u64)>),
-    Kept,
-}
-
-/// One frame's commit. The proofs are kept with the head as the peer signed it; the head is kept with our cosignature on it.
-fn write(desk: &mut Desk<'_>, peer: &Arc<Peer>, (head, noted): (&Head, &Head), load: Load) -> Result<Done, Broken> {
-    match load {
-        Load::Take(items) => receive::take(desk, peer, (head, noted), items).map(Done::Took),
-        Load::Settle(receipts) => deliver::settle(desk, peer, noted, receipts).map(Done::Settled),
-        Load::Witness => {
-            let held = desk.head_of(&peer.origin);
-            if held.size < noted.size().0 {
-                desk.set_head(&peer.origin, noted)?;
-            }
-            Ok(Done::Kept)
-        }
-    }
-}
-
-fn is_newest(desk: &Desk<'_>, peer: &Peer, newest: KnownHead) -> Result<(), Broken> {
-    let held = desk.head_of(&peer.origin);
-    let same = held.size == newest.size && held.root == newest.root;
-    if same { Ok(()) } else { Err(Broken::Leaf("superseded")) }
-}
-
-fn ended(error: CommitError<Broken>) -> Ended {
-    match error {
-        CommitError::Refused(broken) => Ended::Broken(broken),
-        CommitError::Stopped => Ended::Stopped,
+        let entries = if self.known.size > before { proven.entries } else { Vec::new() };
+        Ok(Box::new(Advance { head, cosigned: proven.cosigned, entries }))
     }
 }

@@ -2,15 +2,16 @@
 //! when there is something new to tell.
 
 use super::{Ended, Never};
-use crate::flow::Node;
-use crate::flow::deliver;
+use crate::flow::deliver::Broken;
 use crate::flow::receive::Answer;
+use crate::flow::{Node, deliver, escrow};
 use crate::port::{Peer, StoreError};
 use crate::state::Direction;
 use crate::state::outgoing::{Event, Outgoing};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::time::{Instant, sleep, sleep_until};
 use varde_proto::exchange::{Cosigned, Frame, KnownHead, Proven, Shown};
 use varde_proto::limits;
 
@@ -20,23 +21,44 @@ pub(super) enum Told {
     Settled(Vec<(u8, u64)>),
     /// A head of the peer's is durable here, and cosigned; whether it came alone and waits for that.
     Witnessed(Cosigned, bool),
+    /// The peer wants these entries of ours.
+    Asked(u64, u64),
+    /// We want these entries of the peer's.
+    Behind(u64, u64),
 }
+
+/// Entries are asked for at most so often: 8,192 a second, more than a log grows by, and no more than 256 KiB that a peer can
+/// make this store grow by in that time.
+const ASKING: Duration = Duration::from_millis(250);
+/// Bytes of a frame that are not items: its head and proof.
+const FRAME_REST: usize = 8 * 1024;
 
 /// The writing half: receipts, cosignatures, and what is owed.
 pub(super) struct Writer {
-    /// Who writes.
-    pub(super) node: Arc<Node>,
-    /// To whom.
-    pub(super) peer: Arc<Peer>,
+    node: Arc<Node>,
+    peer: Arc<Peer>,
     /// Size of our log that the peer will have verified when it has read everything sent so far.
-    pub(super) shown: u64,
-    /// What is to be sent.
-    pub(super) outgoing: Outgoing,
+    shown: u64,
+    outgoing: Outgoing,
     /// Our cosignature of the peer's newest head, not sent yet: it goes with the next frame.
-    pub(super) witnessed: Option<Cosigned>,
+    witnessed: Option<Cosigned>,
+    /// Entries of ours that the peer keeps, or will when it has read everything sent so far.
+    escrowed: u64,
+    /// Entries of ours that the peer waits for.
+    asked: Option<(u64, u64)>,
+    /// Entries that we want, and when to ask for them.
+    behind: Option<(u64, u64)>,
+    ask_at: Instant,
 }
 
 impl Writer {
+    /// A writer to a peer that verified so many leaves of our log and keeps so many of its entries.
+    pub(super) fn new(node: &Arc<Node>, peer: &Arc<Peer>, (shown, escrowed): (u64, u64), outgoing: Outgoing) -> Self {
+        let (node, peer) = (node.clone(), peer.clone());
+        let (asked, behind, ask_at) = (None, None, Instant::now());
+        Self { node, peer, shown, outgoing, witnessed: None, escrowed, asked, behind, ask_at }
+    }
+
     /// Writes until the link or the reading half ends.
     pub(super) async fn run(
         mut self,
@@ -46,16 +68,21 @@ impl Writer {
         let mut heads = self.node.ledger.heads();
         // What landed since the greeting.
         self.look_for_owed();
-        let mut beat = Box::pin(tokio::time::sleep(self.pause()));
+        let mut beat = Box::pin(sleep(self.pause()));
         loop {
             while let Ok(news) = told.try_recv() {
                 self.hear(news, &mut told, &out).await?;
             }
             if let Some(run) = self.outgoing.next_run() {
-                let (proven, size) = self.proven();
-                let items = deliver::items(&self.node.ledger, &self.peer, run, size)?;
+                let (proven, size) = self.proven()?;
+                let room = limits::FRAME_BYTES - FRAME_REST - 32 * proven.entries.len();
+                let items = deliver::items(&self.node.ledger, &self.peer, run, size, room)?;
                 self.outgoing.sent(run, items.len() as u64);
                 out.send(Frame::Items(proven, items)).await.map_err(|_| Ended::Closed)?;
+                continue;
+            }
+            if let Some((from, to)) = self.asked.take() {
+                self.send_entries(from, to, &out).await?;
                 continue;
             }
             tokio::select! {
@@ -68,9 +95,15 @@ impl Writer {
                     self.look_for_owed();
                 }
                 () = &mut beat => {
-                    beat.as_mut().reset(tokio::time::Instant::now() + self.pause());
+                    beat.as_mut().reset(Instant::now() + self.pause());
                     if self.witnessed.is_some() || self.node.ledger.head().size().0 > self.shown {
                         self.send_head(&out).await?;
+                    }
+                }
+                () = sleep_until(self.ask_at), if self.behind.is_some() => {
+                    self.ask_at = Instant::now() + ASKING;
+                    if let Some((from, to)) = self.behind.take() {
+                        out.send(Frame::Ask(from, to)).await.map_err(|_| Ended::Closed)?;
                     }
                 }
                 () = out.closed() => return Err(Ended::Closed),
@@ -88,9 +121,19 @@ impl Writer {
     /// Our newest head by itself.
     async fn send_head(&mut self, out: &mpsc::Sender<Frame>) -> Result<(), Ended> {
         let known = self.node.ledger.book().head_of(&self.peer.origin);
-        let (proven, _) = self.proven();
+        let (proven, _) = self.proven()?;
         let known = KnownHead { size: known.size, root: known.root };
         out.send(Frame::Heads(proven, known)).await.map_err(|_| Ended::Closed)
+    }
+
+    /// Entries that the peer asked for, up to a head that it has verified.
+    async fn send_entries(&mut self, from: u64, to: u64, out: &mpsc::Sender<Frame>) -> Result<(), Ended> {
+        if to > self.shown {
+            return Err(Broken::Leaf("asked-beyond-head").into());
+        }
+        let piece = escrow::piece(&self.node.ledger, from, to)?;
+        self.escrowed = to;
+        out.send(Frame::Entries(piece)).await.map_err(|_| Ended::Closed)
     }
 
     fn look_for_owed(&mut self) {
@@ -125,11 +168,13 @@ impl Writer {
                     self.witnessed = Some(cosigned);
                     awaited |= alone;
                 }
+                Told::Asked(from, to) => self.asked = Some((from, to)),
+                Told::Behind(from, to) => self.behind = Some((from, to)),
             }
             next = if answers.len() < limits::FRAME_ITEMS { told.try_recv().ok() } else { None };
         }
         for chunk in answers.chunks(limits::FRAME_ITEMS) {
-            let (proven, size) = self.proven();
+            let (proven, size) = self.proven()?;
             let shown = self.show(chunk, size)?;
             out.send(Frame::Receipts(proven, shown)).await.map_err(|_| Ended::Closed)?;
         }
@@ -145,15 +190,20 @@ impl Writer {
         shown.collect()
     }
 
-    /// Our newest head with the proof from what was shown last; from now on that head is what was shown last.
-    fn proven(&mut self) -> (Proven, u64) {
+    /// Our newest head with the proof from what was shown last; from now on that head is what was shown last. The proof is the
+    /// entries in between, which the peer keeps for us; unless they are too many, or the peer has a gap before them.
+    fn proven(&mut self) -> Result<(Proven, u64), StoreError> {
         let head = self.node.ledger.head();
-        let size = head.size().0;
-        let book = self.node.ledger.book();
-        let consistency = deliver::consistency(&book, self.shown, size);
+        let (from, size) = (self.shown, head.size().0);
+        let (mut entries, mut consistency) = (Vec::new(), Vec::new());
+        if self.escrowed == from && size - from <= limits::FRAME_ENTRIES as u64 {
+            entries = escrow::own(&self.node.ledger, from, size)?;
+            self.escrowed = size;
+        } else {
+            consistency = deliver::consistency(&self.node.ledger.book(), from, size);
+        }
         let cosigned = self.witnessed.take();
-        let proven = Proven { checkpoint: head.to_wire(), from_size: self.shown, consistency, cosigned };
         self.shown = size;
-        (proven, size)
+        Ok((Proven { checkpoint: head.to_wire(), from_size: from, consistency, entries, cosigned }, size))
     }
 }
