@@ -19,6 +19,8 @@ pub mod merkle;
 pub mod note;
 pub mod policy;
 pub mod proof;
+#[cfg(feature = "post-quantum")]
+pub mod quantum;
 pub mod tiles;
 pub mod tree;
 pub mod vkey;

@@ -191,6 +191,12 @@ fn check(text: &str, line: &SignatureLine, key: &Vkey) -> Option<Option<u64>> {
     match key.material() {
         KeyMaterial::Ed25519(key) => key.verify(text.as_bytes(), &line.signature).ok().map(|()| None),
         KeyMaterial::Cosignature(key) => cosignature::verify(text, &line.signature, key).map(Some),
+        #[cfg(feature = "post-quantum")]
+        KeyMaterial::MlDsa44(key) => {
+            let seconds = super::quantum::verify(text, &line.name, &line.signature, key)?;
+            Some(Some(seconds).filter(|seconds| *seconds > 0))
+        }
+        #[cfg(not(feature = "post-quantum"))]
         KeyMaterial::MlDsa44(_) => None,
     }
 }

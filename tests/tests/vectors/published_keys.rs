@@ -7,6 +7,7 @@ use ed25519_dalek::{Signature, VerifyingKey};
 use varde_proto::envelope;
 use varde_proto::id::unhex;
 use varde_proto::identity::PublicKey;
+use varde_proto::log::vkey::KeyMaterial;
 use varde_proto::log::{Vkey, cosignature};
 
 #[test]
@@ -47,7 +48,7 @@ fn published_verifier_keys_are_read_or_refused_as_stated() {
     let mut mutations = 0;
     for key in &good {
         assert_eq!(Vkey::parse(key).unwrap().text(), *key);
-        if !Vkey::parse(key).unwrap().verifies() {
+        if matches!(Vkey::parse(key).unwrap().material(), KeyMaterial::MlDsa44(_)) {
             continue;
         }
         // Every proper substring, every single-byte increment.
