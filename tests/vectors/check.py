@@ -130,6 +130,15 @@ def chain(i, o):
     return {"accumulators": found}
 
 
+def body(i, o):
+    if i["kind"] == "entangle":
+        parts = [u(1, len(h["origin"])) + h["origin"].encode() + u(8, h["size"]) + unhex(h["root"]) for h in i["heads"]]
+    else:
+        parts = [u(8, i[field]) for field in ("backup_ms", "backup_size", "size")] + [u(2, len(i["missing"]))]
+        parts += [u(8, end) for part in i["missing"] for end in part]
+    return {"body": hx(b"".join(parts))}
+
+
 # --- tree (RFC 6962, section 2.1) and files
 
 
@@ -239,6 +248,15 @@ def cosignature(i, o):
         "line": line(i["name"], 4, public, rest),
         "vkey": vkey(i["name"], 4, public),
     }
+
+
+def cosignature_ml_dsa(i, o):
+    public, name, origin = key_of(o["vkey"]), i["name"].encode(), i["origin"].encode()
+    message = b"subtree/v1\n\0" + u(1, len(name)) + name + u(8, i["seconds"]) + u(1, len(origin)) + origin
+    message += u(8, 0) + u(8, i["size"]) + unhex(i["root"])
+    rest = u(8, i["seconds"]) + after_id(o["line"], 2420)
+    assert len(public) == 1312, "not a key of ML-DSA-44"
+    return {"message": hx(message), "line": line(i["name"], 6, public, rest), "vkey": vkey(i["name"], 6, public)}
 
 
 def hashes(listed):
@@ -370,7 +388,7 @@ def display(i, o):
 
 CHECKS = {
     "names": names, "key": key, "possession": possession, "envelope": envelope, "event": event, "leaf": leaf,
-    "commitment": commitment, "chain": chain, "tree": tree, "tile": tile, "layout": layout, "bundle": bundle,
+    "commitment": commitment, "chain": chain, "body": body, "cosignature-ml-dsa": cosignature_ml_dsa, "tree": tree, "tile": tile, "layout": layout, "bundle": bundle,
     "checkpoint": checkpoint, "cosignature": cosignature, "proof": proof, "add-checkpoint": add_checkpoint,
     "document": document, "manifest": manifest, "files": files, "release": release, "display": display,
 }

@@ -11,6 +11,7 @@ mod differential_tree;
 mod differential_witness;
 mod formats;
 mod golden;
+mod independent;
 mod published_keys;
 mod published_merkle;
 mod published_notes;

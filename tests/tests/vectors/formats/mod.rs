@@ -1,6 +1,7 @@
 //! The golden files of `tests/vectors`, one a byte format: what each holds, how it is made from plain inputs, how it is read
 //! back. A second implementation is tested with the same files; `README.md` beside them says how.
 
+mod bodies;
 mod commits;
 mod documents;
 mod keys;
@@ -36,6 +37,7 @@ struct Format {
 fn all() -> Vec<Format> {
     [
         names::formats(),
+        bodies::formats(),
         keys::formats(),
         commits::formats(),
         commits::one_way(),
@@ -172,7 +174,7 @@ fn every_golden_file_reads_back_to_its_inputs_and_what_is_refused_does_not() {
 #[test]
 fn every_file_of_the_folder_is_a_golden_file_that_the_readme_names() {
     let readme = std::fs::read_to_string(folder().join("README.md")).unwrap();
-    let known: Vec<&str> = all().iter().map(|format| format.name).chain(["log"]).collect();
+    let known: Vec<&str> = all().iter().map(|format| format.name).chain(["log", "cosignature-ml-dsa"]).collect();
     for file in std::fs::read_dir(folder()).unwrap() {
         let name = file.unwrap().file_name().into_string().unwrap();
         assert!(name == "README.md" || readme.contains(&format!("`{name}`")), "the README does not name {name}");

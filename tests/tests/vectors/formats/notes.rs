@@ -92,7 +92,7 @@ fn checkpoint_refused() -> Vec<Value> {
     ]
 }
 
-fn cosignature_inputs() -> Vec<Value> {
+pub(super) fn cosignature_inputs() -> Vec<Value> {
     let with = |seconds: &str, name: &str| {
         let mut case = checkpoint_inputs()[0].clone();
         case["name"] = json!(name);
