@@ -5,8 +5,8 @@ use super::channels::carries;
 use super::layout;
 use super::payload::{self, Checked};
 use crate::envelope::{self, Envelope, Rejection};
-use crate::id::{Digest, Origin};
-use crate::identity::{Genesis, PublicKey, Role};
+use crate::id::{Digest, Origin, TreeSize};
+use crate::identity::{Genesis, History, PublicKey, Role};
 use crate::log::event::{Direction, Event};
 use crate::log::leaf::Opening;
 use prost::Message;
@@ -23,6 +23,7 @@ pub(super) struct Block {
     pub(super) envelopes: Vec<Vec<u8>>,
     pub(super) decisions: Vec<Vec<u8>>,
     pub(super) genesis: Arc<Genesis>,
+    pub(super) history: Arc<History>,
     pub(super) keys: BTreeMap<Origin, PublicKey>,
 }
 
@@ -41,8 +42,8 @@ pub(super) enum Opened {
 /// An envelope that lies at a leaf, with E; `None` for bytes that are not the one encoding of an envelope.
 pub(super) type Found = Option<(Digest, Envelope)>;
 
-/// What both ends may exchange, by the key it was checked with.
-pub(super) type Verdict = (PublicKey, Result<Checked, Rejection>);
+/// What both ends may exchange, by the keys it was checked with.
+pub(super) type Verdict = (Vec<PublicKey>, Result<Checked, Rejection>);
 
 /// One leaf by itself.
 pub(super) struct Leaf {
@@ -71,7 +72,7 @@ impl Block {
             }
             leaves.push(Leaf { opened, envelope, decision: taken(&mut self.decisions, place), verdict: None });
             let verdict =
-                last.and_then(|(digest, at)| self.verdict(&leaves[place].opened, digest, &leaves[at].envelope));
+                last.and_then(|(digest, at)| self.verdict(place, &leaves[place].opened, digest, &leaves[at].envelope));
             leaves[place].verdict = verdict;
         }
         (self.number, leaves)
@@ -87,14 +88,16 @@ impl Block {
         }
     }
 
-    fn verdict(&self, opened: &Opened, digest: Digest, envelope: &Option<Found>) -> Option<Verdict> {
+    fn verdict(&self, place: usize, opened: &Opened, digest: Digest, envelope: &Option<Found>) -> Option<Verdict> {
         let (Opened::Event(event), Some(Some((_, envelope)))) = (opened, envelope) else { return None };
-        let key = match event.direction {
-            Direction::Out => self.genesis.keys().get(Role::Msg)?,
-            _ => self.keys.get(event.peer.as_ref()?)?,
+        if digest != event.object || !carries(event.kind) {
+            return None;
+        }
+        let keys = match event.direction {
+            Direction::Out => self.history.at(Role::Msg, TreeSize(Self::first(self.number) + place as u64 + 1)),
+            _ => vec![*self.keys.get(event.peer.as_ref()?)?],
         };
-        let named = digest == event.object && carries(event.kind);
-        named.then(|| payload::check_item(envelope, event, &self.genesis, key)).flatten().map(|verdict| (*key, verdict))
+        payload::check_item(envelope, event, &self.genesis, &keys).map(|verdict| (keys, verdict))
     }
 }
 

@@ -42,6 +42,14 @@ codes! {
     /// A file as it was listed, but not of its format.
     FILE_MALFORMED = Finding "file-malformed" "" "the node wrote a file that nobody can read; ask its operator";
 
+    /// Changes of the log's keys that cannot be walked from its genesis.
+    KEYS_INVALID = Finding "keys-invalid" "L6" "ask the coordinator which keys the log has, and for its key statements";
+    /// The bundle shows other changes of keys than its leaves.
+    KEYS_DIFFER = Finding "keys-differ" "L6" "ask the coordinator which keys the log has, and compare with what its peers were shown";
+    /// A head by a key of the log that had not begun, was replaced, or was revoked.
+    KEY_OUT_OF_TIME = Finding "key-out-of-time" "L6"
+        "treat what this head alone shows as forged; ask a peer which head it holds of that size";
+
     /// A checkpoint that is not a signed head of this log.
     CHECKPOINT_INVALID = Finding "checkpoint-invalid" "L1" "ask the node's operator for its signed heads";
     /// The newest head is not of the size that the manifest says.

@@ -116,6 +116,9 @@ const GROUPS: &[(Proof, Who, &[Code])] = &[
         Who::Operator,
         &[
             codes::FILE_MALFORMED,
+            codes::KEYS_INVALID,
+            codes::KEYS_DIFFER,
+            codes::KEY_OUT_OF_TIME,
             codes::CHECKPOINT_INVALID,
             codes::TILE_ALTERED,
             codes::POLICY_DIFFERS,

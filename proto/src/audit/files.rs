@@ -7,12 +7,13 @@ use super::layout::{self, Listed, Manifest, manifest_key_name, read_list};
 use super::source::{BundleSource, Unreadable};
 use crate::id::Digest;
 use crate::identity::armor::{self, Label};
-use crate::identity::{Genesis, Role};
+use crate::identity::{Genesis, History, Role};
 use crate::limits;
 use crate::log::note::Note;
 use crate::log::tiles::read_bundle;
 use crate::log::vkey::{KeyMaterial, Vkey};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// A bundle whose manifest and list are signed by the node of its genesis.
 pub(super) struct Files<'s> {
@@ -27,6 +28,8 @@ pub(super) struct Files<'s> {
     pub(super) genesis: Genesis,
     /// The genesis as leaf 0 should name it.
     pub(super) genesis_digest: Digest,
+    /// The log's keys from its genesis on, as the bundle shows them.
+    pub(super) history: Arc<History>,
 }
 
 /// Bytes of a manifest's note and of an armoured genesis.
@@ -43,7 +46,8 @@ impl<'s> Files<'s> {
     ) -> Result<Option<Self>, Unreadable> {
         let Some((genesis, genesis_digest)) = read_genesis(source, out)? else { return Ok(None) };
         out.about(genesis.origin());
-        let Some(manifest) = read_manifest(source, &genesis, out)? else { return Ok(None) };
+        let history = Arc::new(read_keys(source, &genesis, genesis_digest, out)?);
+        let Some(manifest) = read_manifest(source, &history, out)? else { return Ok(None) };
         let list = source.read(layout::FILES, LIST_BYTES)?;
         let listed = list.as_deref().filter(|list| Digest::of(list) == manifest.list);
         let listed = listed.and_then(|list| std::str::from_utf8(list).ok()).and_then(read_list);
@@ -52,10 +56,11 @@ impl<'s> Files<'s> {
             return Ok(None);
         };
         let lost = BTreeSet::new();
-        let mut files = Self { source, crew, unread: listed, lost, manifest, genesis, genesis_digest };
+        let mut files = Self { source, crew, unread: listed, lost, manifest, genesis, genesis_digest, history };
         files.compare_paths(out)?;
-        // The genesis was read before the list was known.
+        // These were read before the list was known.
         files.take(layout::GENESIS, out)?;
+        files.take(layout::STATEMENTS, out)?;
         Ok(Some(files))
     }
 
@@ -151,13 +156,29 @@ fn read_genesis(source: &dyn BundleSource, out: &mut Findings) -> Result<Option<
     Ok(None)
 }
 
-fn read_manifest(
+/// The log's keys. A bundle that shows none changed has the keys of its genesis.
+fn read_keys(
     source: &dyn BundleSource,
     genesis: &Genesis,
+    digest: Digest,
+    out: &mut Findings,
+) -> Result<History, Unreadable> {
+    let mut history = History::found(genesis, digest);
+    let Some(bytes) = source.read(layout::STATEMENTS, limits::KEY_HISTORY_BYTES as u64)? else { return Ok(history) };
+    let text = std::str::from_utf8(&bytes).map_err(|_| "it is not text".to_owned());
+    if let Err(bad) = text.and_then(|text| history.read(text).map_err(|bad| bad.to_string())) {
+        out.add(Finding::new(codes::KEYS_INVALID, format!("{}: {bad}", layout::STATEMENTS)));
+    }
+    Ok(history)
+}
+
+fn read_manifest(
+    source: &dyn BundleSource,
+    history: &History,
     out: &mut Findings,
 ) -> Result<Option<Manifest>, Unreadable> {
     let bytes = source.read(layout::MANIFEST, limits::NOTE_BYTES as u64)?;
-    let wrong = match bytes.as_deref().map(|bytes| verified_manifest(bytes, genesis)) {
+    let wrong = match bytes.as_deref().map(|bytes| verified_manifest(bytes, history)) {
         None => "the bundle has no MANIFEST".to_owned(),
         Some(Err(wrong)) => wrong,
         Some(Ok(manifest)) => return Ok(Some(manifest)),
@@ -166,14 +187,15 @@ fn read_manifest(
     Ok(None)
 }
 
-fn verified_manifest(bytes: &[u8], genesis: &Genesis) -> Result<Manifest, String> {
+fn verified_manifest(bytes: &[u8], history: &History) -> Result<Manifest, String> {
     let note = Note::parse(bytes).map_err(|bad| format!("MANIFEST cannot be read: {bad}"))?;
-    let key = genesis.keys().get(Role::Msg).ok_or("the genesis names no message key")?;
-    let key = Vkey::new(&manifest_key_name(genesis.origin()), KeyMaterial::Ed25519(*key));
-    let key = key.map_err(|bad| format!("MANIFEST cannot be checked: {bad}"))?;
-    note.verify(&[key]).map_err(|bad| format!("MANIFEST is not signed by the node: {bad}"))?;
-    let manifest = Manifest::parse(note.text()).ok_or("MANIFEST is signed and not of its form")?;
-    if manifest.origin != *genesis.origin() || manifest.from != 0 || manifest.to != manifest.size.0 {
+    let manifest = Manifest::parse(note.text()).ok_or("MANIFEST is not of its form")?;
+    let name = manifest_key_name(history.origin());
+    let vkey = |key| Vkey::new(&name, KeyMaterial::Ed25519(key));
+    let keys: Result<Vec<Vkey>, _> = history.at(Role::Msg, manifest.size).into_iter().map(vkey).collect();
+    let keys = keys.map_err(|bad| format!("MANIFEST cannot be checked: {bad}"))?;
+    note.verify(&keys).map_err(|bad| format!("MANIFEST is not signed by the node: {bad}"))?;
+    if manifest.origin != *history.origin() || manifest.from != 0 || manifest.to != manifest.size.0 {
         return Err("MANIFEST is of another log than the genesis, or of a part of the log".to_owned());
     }
     Ok(manifest)

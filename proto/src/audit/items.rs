@@ -10,8 +10,8 @@ use super::layout::{self, Scope};
 use super::leaves::Leaves;
 use super::payload::{self, Checked};
 use crate::envelope::{Envelope, Rejection};
-use crate::id::{Digest, LogIndex, Origin};
-use crate::identity::Role;
+use crate::id::{Digest, LogIndex, Origin, TreeSize};
+use crate::identity::{PublicKey, Role};
 use crate::log::event::{Direction, Event, Kind};
 use crate::summary::{self, EditionState};
 use std::collections::{BTreeMap, BTreeSet};
@@ -165,13 +165,15 @@ impl Leaves<'_> {
     fn judge_item(&mut self, index: LogIndex, event: &Event, envelope: &Envelope, verdict: Option<Verdict>) {
         let Some(peer) = &event.peer else { return };
         let out = event.direction == Direction::Out;
-        let own_key = self.genesis.keys().get(Role::Msg).copied();
         let their_key = self.peers.get(peer).and_then(|pinned| pinned.message_key);
-        let Some(key) = (if out { own_key } else { their_key }) else { return };
+        let keys = if out { self.own_keys(index) } else { their_key.into_iter().collect() };
+        if keys.is_empty() && !out {
+            return;
+        }
         let verdict = match verdict {
             // A verdict by a key that was pinned before or after counts for nothing.
-            Some((with, verdict)) if with == key => Some(verdict),
-            _ => payload::check_item(envelope, event, self.genesis, &key),
+            Some((with, verdict)) if with == keys => Some(verdict),
+            _ => payload::check_item(envelope, event, self.genesis, &keys),
         };
         let Some(verdict) = verdict else { return };
         match verdict {
@@ -198,10 +200,14 @@ impl Leaves<'_> {
         }
     }
 
+    /// K_msg of what stands at a leaf.
+    fn own_keys(&self, index: LogIndex) -> Vec<PublicKey> {
+        self.history.at(Role::Msg, TreeSize(index.0 + 1))
+    }
+
     /// Adds a line of our own budget, the first time that its envelope is seen.
     fn budget_line(&mut self, index: LogIndex, event: &Event, envelope: &Envelope) {
-        let Some(key) = self.genesis.keys().get(Role::Msg) else { return };
-        let Ok((entry, digest)) = payload::own_budget(envelope, key) else { return };
+        let Ok((entry, digest)) = payload::own_budget(envelope, &self.own_keys(index)) else { return };
         if !self.items.added.insert(digest) {
             return;
         }

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! MANIFEST  FILES  checkpoint  policy  keys/genesis     one each; MANIFEST is a note signed by K_msg
+//! keys/statements                                       changes of keys, each with its leaf; only where there are any
 //! tile/L/N  tile/entries/N                              tlog-tiles
 //! checkpoints/N                                         every signed head, packed in order of size
 //! openings/N  envelopes/N                               packed by leaf index
@@ -26,6 +27,7 @@ pub(super) const FILES: &str = "FILES";
 pub(super) const CHECKPOINT: &str = "checkpoint";
 pub(super) const POLICY: &str = "policy";
 pub(super) const GENESIS: &str = "keys/genesis";
+pub(super) const STATEMENTS: &str = "keys/statements";
 pub(super) const CHECKPOINTS: &str = "checkpoints";
 pub(super) const OPENINGS: &str = "openings";
 pub(super) const ENVELOPES: &str = "envelopes";
@@ -73,7 +75,7 @@ impl Scope {
 
     /// Whether a bundle of this scope shows what an event says.
     pub fn shows(self, event: &Event) -> bool {
-        let common = matches!(event.kind, Kind::GENESIS | Kind::POLICY);
+        let common = matches!(event.kind, Kind::GENESIS | Kind::POLICY | Kind::KEY_ROTATE | Kind::KEY_REVOKE);
         self == Self::National || common || event.peer.as_ref().is_some_and(|peer| self.concerns(peer))
     }
 

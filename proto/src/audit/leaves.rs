@@ -14,9 +14,9 @@ use super::own::Own;
 use super::peers::Peers;
 use super::queries::Queries;
 use super::source::Unreadable;
-use crate::envelope::Envelope;
+use crate::envelope::{self, Envelope};
 use crate::id::{Digest, LogIndex};
-use crate::identity::Genesis;
+use crate::identity::{Genesis, History, Logged};
 use crate::log::event::{Direction, Event, Kind};
 use crate::log::leaf::DECISION;
 use crate::log::tree::Tree;
@@ -39,6 +39,10 @@ pub(super) struct Leaves<'a> {
     pub(super) out: &'a mut Findings,
     pub(super) genesis: &'a Genesis,
     genesis_digest: Digest,
+    /// Our keys.
+    pub(super) history: Arc<History>,
+    /// Changes of our keys that the leaves show as the bundle does.
+    statements: usize,
     pub(super) scope: Scope,
     tree: &'a Tree,
     pub(super) peers: Peers,
@@ -79,6 +83,8 @@ impl<'a> Leaves<'a> {
             out,
             genesis,
             genesis_digest,
+            history: files.history.clone(),
+            statements: 0,
             scope,
             tree,
             peers: Peers::default(),
@@ -112,6 +118,7 @@ impl<'a> Leaves<'a> {
             }
         }
         pass.own.say_missing(pass.out);
+        pass.compare_statements();
         pass.finish(files);
         Ok(pass)
     }
@@ -129,7 +136,16 @@ impl<'a> Leaves<'a> {
         let openings = (!files.lost(&path)).then(|| openings.unwrap_or_default());
         let envelopes = files.take_packed(&packed(layout::ENVELOPES, number), self.out)?.unwrap_or_default();
         let decisions = files.take_packed(&packed(layout::DECISIONS, number), self.out)?.unwrap_or_default();
-        Ok(Block { number, hashes, openings, envelopes, decisions, genesis, keys: self.peers.message_keys() })
+        Ok(Block {
+            number,
+            hashes,
+            openings,
+            envelopes,
+            decisions,
+            genesis,
+            history: self.history.clone(),
+            keys: self.peers.message_keys(),
+        })
     }
 
     fn leaf(&mut self, index: LogIndex, leaf: Leaf) {
@@ -234,6 +250,7 @@ impl<'a> Leaves<'a> {
             Kind::GENESIS if event.object != self.genesis_digest => {
                 self.say(index, event, codes::GENESIS_DIFFERS, "leaf 0 names another genesis than the bundle's");
             }
+            Kind::KEY_ROTATE | Kind::KEY_REVOKE => self.key_statement(index, event),
             Kind::ROSTER => self.by_peers(index, event, Peers::roster),
             Kind::AGREEMENT => self.by_peers(index, event, Peers::agreement),
             Kind::POLICY if Digest::of(&event.body) != event.object => {
@@ -250,6 +267,25 @@ impl<'a> Leaves<'a> {
                 self.say(index, event, codes::UNKNOWN_KIND, text);
             }
             _ => {}
+        }
+    }
+
+    fn key_statement(&mut self, index: LogIndex, event: &Event) {
+        let shown = self.history.statements().iter().find(|logged| logged.index == index);
+        let same = |logged: &Logged| logged.kind() == event.kind && envelope::digest(&logged.envelope) == event.object;
+        if shown.is_some_and(same) {
+            self.statements += 1;
+        } else {
+            let text = format!("leaf {} changes a key, and {} does not show it so", index.0, layout::STATEMENTS);
+            self.say(index, event, codes::KEYS_DIFFER, text);
+        }
+    }
+
+    fn compare_statements(&mut self) {
+        let more = self.history.statements().len() - self.statements;
+        if more > 0 && self.unknown.is_empty() {
+            let text = format!("{} shows changes of keys, {more} of them, that no leaf says", layout::STATEMENTS);
+            self.out.add(Finding::new(codes::KEYS_DIFFER, text));
         }
     }
 

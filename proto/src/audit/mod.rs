@@ -46,7 +46,7 @@ pub use source::{BundleSink, BundleSource, MemoryBundle, Unreadable};
 pub use writer::{NotWritten, Writer};
 
 use crate::id::{Digest, Origin, TreeSize};
-use crate::identity::Genesis;
+use crate::identity::{Genesis, History};
 use crate::log::tree::Tree;
 use crate::time::Timestamp;
 use dating::Brackets;
@@ -59,6 +59,7 @@ use own::Own;
 use peers::Peers;
 use receipts::Receipts;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What the reader brings besides the bundle.
 #[derive(Debug, Clone, Default)]
@@ -124,6 +125,7 @@ pub struct Log {
     pub scope: Scope,
     /// How much was checked.
     pub counts: Counts,
+    history: Arc<History>,
     pub(super) tree: Tree,
     pub(super) channels: BTreeMap<Channel, Vec<Item>>,
     peers: Peers,
@@ -189,12 +191,12 @@ fn read(
     let Some(mut files) = Files::open(source, crew, out)? else { return Ok(None) };
     let genesis = files.genesis.clone();
     views::identity(&genesis, given, out);
-    let Some(tree::Read { tree, head }) = tree::read(&mut files, out)? else { return Ok(None) };
+    let Some(tree::Read { tree, head, untimely }) = tree::read(&mut files, out)? else { return Ok(None) };
     let before_leaves = out.place();
     let mut leaves = Leaves::read(&mut files, &genesis, &tree, out)?;
     // Who cosigned a head is known by the policies in the leaves.
     leaves.out.stand(Some(before_leaves));
-    let heads = Heads::read(&mut files, &tree, &head, &leaves.own, given, leaves.out)?;
+    let heads = Heads::read(&mut files, &tree, (&head, untimely), &leaves.own, given, leaves.out)?;
     leaves.out.stand(None);
     let receipts = Receipts::read(&mut files, &mut leaves)?;
     let witnessed = &heads.witnessed;
@@ -233,6 +235,7 @@ fn read(
         erasures,
         tree,
         genesis,
+        history: files.history,
     }))
 }
 

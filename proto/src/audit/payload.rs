@@ -20,12 +20,12 @@ pub(super) enum Checked {
     Unknown,
 }
 
-/// Checks the envelope of an item of our log by its issuer's key; `None` for a leaf that names nobody.
+/// Checks the envelope of an item of our log by its issuer's keys; `None` for a leaf that names nobody.
 pub(super) fn check_item(
     envelope: &Envelope,
     event: &Event,
     own: &Genesis,
-    key: &PublicKey,
+    keys: &[PublicKey],
 ) -> Option<Result<Checked, Rejection>> {
     let peer = event.peer.as_ref()?;
     let out = event.direction == Direction::Out;
@@ -34,7 +34,7 @@ pub(super) fn check_item(
         mode: own.mode(),
         issuer: if out { own.origin() } else { peer },
         recipient: if out { peer } else { own.origin() },
-        keys: std::slice::from_ref(key),
+        keys,
         agreement: event.agreement,
         class: event.class,
     };
@@ -60,7 +60,7 @@ fn check(envelope: &Envelope, expected: &Expected<'_>) -> Result<Checked, Reject
 }
 
 /// A line of the log's own privacy budget, whoever it is addressed to.
-pub(super) fn own_budget(envelope: &Envelope, key: &PublicKey) -> Result<(LedgerEntry, Digest), Rejection> {
-    let wire = envelope::open(envelope, LedgerEntry::TYPE, std::slice::from_ref(key))?;
+pub(super) fn own_budget(envelope: &Envelope, keys: &[PublicKey]) -> Result<(LedgerEntry, Digest), Rejection> {
+    let wire = envelope::open(envelope, LedgerEntry::TYPE, keys)?;
     Ok((LedgerEntry::from_wire(wire)?, envelope::digest(envelope)))
 }

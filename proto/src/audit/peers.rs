@@ -4,7 +4,7 @@ use super::codes;
 use super::finding::Wrong;
 use crate::envelope::{self, Envelope};
 use crate::id::{Digest, Origin};
-use crate::identity::{Acceptance, Descriptor, Genesis, PublicKey, Role};
+use crate::identity::{Acceptance, Descriptor, Genesis, History, PublicKey, Role};
 use crate::log::event::{Direction, Event};
 use prost::Message;
 use std::collections::BTreeMap;
@@ -50,12 +50,12 @@ impl Peers {
         self.0.keys()
     }
 
-    /// Whether a peer was ever pinned under another identity or log key than its own genesis has.
-    pub(super) fn misidentifies(&self, genesis: &Genesis) -> bool {
-        let keys = genesis.keys();
-        self.get(genesis.origin()).is_some_and(|pinned| {
-            pinned.id != *keys.id() || pinned.log_keys.iter().any(|key| Some(key) != keys.get(Role::Log))
-        })
+    /// Whether a peer was ever pinned under another identity or log key than its own log ever had.
+    pub(super) fn misidentifies(&self, history: &History) -> bool {
+        let held = history.roster().holdings(history.origin(), Role::Log);
+        let had = |key: &PublicKey| held.iter().any(|holding| holding.key == *key);
+        let other = |pinned: &Pinned| pinned.id != *history.id() || !pinned.log_keys.iter().all(had);
+        self.get(history.origin()).is_some_and(other)
     }
 
     /// The name under which the identity of a genesis was pinned, where its own name never was.

@@ -50,8 +50,8 @@ pub fn reconcile(a: &Audit, b: &Audit) -> Vec<Finding> {
 
 /// What `holder` shows of the other's heads, against the other's tree.
 fn heads(other: &Log, holder: &Log, out: &mut Findings) -> Heads {
-    if holder.peers.misidentifies(&other.genesis) {
-        let text = format!("{} pinned {} under other keys than its genesis has", holder.origin, other.origin);
+    if holder.peers.misidentifies(&other.history) {
+        let text = format!("{} pinned {} under other keys than its log has", holder.origin, other.origin);
         out.add(Finding::new(codes::PEER_MISIDENTIFIED, text).of(&holder.origin).with(&other.origin));
         return Heads { behind: false, forked: false, misread: true };
     }

@@ -3,10 +3,10 @@
 use super::codes;
 use super::files::Files;
 use super::finding::{Finding, Findings};
+use super::heads;
 use super::layout;
 use super::source::Unreadable;
 use crate::id::{Digest, LogIndex};
-use crate::identity::{PublicKey, Role};
 use crate::limits::TILE_WIDTH;
 use crate::log::head::Head;
 use crate::log::leaf::Entry;
@@ -18,12 +18,13 @@ use std::collections::BTreeMap;
 pub(super) struct Read {
     pub(super) tree: Tree,
     pub(super) head: Head,
+    /// Whether it is signed by a key that was not valid for it.
+    pub(super) untimely: bool,
 }
 
 /// Reads leaves and tiles. `None` when the tree cannot be known; the findings say why.
 pub(super) fn read(files: &mut Files<'_>, out: &mut Findings) -> Result<Option<Read>, Unreadable> {
-    let keys: Vec<PublicKey> = files.genesis.keys().get(Role::Log).copied().into_iter().collect();
-    let Some(head) = newest(files, &keys, out)? else { return Ok(None) };
+    let Some((head, untimely)) = newest(files, out)? else { return Ok(None) };
     let Some((mut tree, by_tile)) = leaves(files, out)? else { return Ok(None) };
     if tree.root() != head.root() && !by_tile.is_empty() {
         // Entries and tiles disagree: whichever has the signed root is what was logged.
@@ -31,7 +32,7 @@ pub(super) fn read(files: &mut Files<'_>, out: &mut Findings) -> Result<Option<R
         tree = if other.root() == head.root() { other } else { tree };
     }
     higher_tiles(files, &tree, out)?;
-    Ok(Some(Read { tree, head }))
+    Ok(Some(Read { tree, head, untimely }))
 }
 
 /// The tree with other hashes at some of its leaves.
@@ -45,12 +46,12 @@ fn instead(tree: &Tree, hashes: &BTreeMap<u64, Digest>) -> Tree {
     other
 }
 
-fn newest(files: &mut Files<'_>, keys: &[PublicKey], out: &mut Findings) -> Result<Option<Head>, Unreadable> {
+fn newest(files: &mut Files<'_>, out: &mut Findings) -> Result<Option<(Head, bool)>, Unreadable> {
     let size = files.manifest.size;
     let Some(bytes) = files.require(layout::CHECKPOINT, out)? else { return Ok(None) };
-    match Head::from_note(&bytes, files.genesis.origin(), keys) {
-        Ok(head) if head.size() == size => Ok(Some(head)),
-        Ok(head) => {
+    match heads::signed(&bytes, &files.history) {
+        Ok(newest) if newest.0.size() == size => Ok(Some(newest)),
+        Ok((head, _)) => {
             let text = format!("the newest head has {} leaves and the manifest says {}", head.size().0, size.0);
             out.add(Finding::new(codes::SIZE_DIFFERS, text));
             Ok(None)

@@ -100,6 +100,11 @@ impl<S: BundleSink> Writer<S> {
         Ok(writer)
     }
 
+    /// The changes of the log's keys, as [`crate::identity::History::write`] writes them; nothing where there are none.
+    pub fn key_statements(&mut self, text: &str) -> Written<S> {
+        if text.is_empty() { Ok(()) } else { self.file(layout::STATEMENTS, text.as_bytes()) }
+    }
+
     /// The policy in force.
     pub fn policy(&mut self, text: &str) -> Written<S> {
         self.file(layout::POLICY, text.as_bytes())

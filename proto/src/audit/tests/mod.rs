@@ -5,11 +5,13 @@ mod altered;
 mod apart;
 mod dated;
 mod dishonest;
+mod keys;
 mod pairs;
 mod proofs;
 mod trends;
 mod witnessed;
 mod world;
+mod written;
 
 use super::{Finding, Given, MemoryBundle, Scope, verify};
 use crate::id::NodeId;

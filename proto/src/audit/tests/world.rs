@@ -1,20 +1,18 @@
 //! Nodes for the auditor's tests: logs made by hand, honest unless a test makes them otherwise.
 
-use super::super::layout::{self, Listed, Manifest, manifest_key_name, read_list, write_list};
-use super::super::{Given, MemoryBundle, Scope, Trusted, Writer};
+use super::super::{Given, Trusted};
 use crate::alert::{Alert, AlertContent, sample};
 use crate::envelope::{self, Envelope, Payload};
 use crate::id::{AlertId, Digest, LogIndex, Origin, TreeSize};
 use crate::identity::agreement::default_agreement;
 use crate::identity::testing::{descriptor, genesis, key, now, origin};
-use crate::identity::{Acceptance, Genesis, SecretKey};
+use crate::identity::{Acceptance, History, Role, SecretKey};
 use crate::log::chain;
 use crate::log::checkpoint::Checkpoint;
 use crate::log::cosignature;
 use crate::log::event::{Direction, Event, Kind};
 use crate::log::head::{Head, log_vkey};
 use crate::log::leaf::{DECISION, Opening};
-use crate::log::note::Note;
 use crate::log::proof::TlogProof;
 use crate::log::tree::Tree;
 use crate::time::Timestamp;
@@ -39,6 +37,11 @@ pub(super) struct Country {
     pub(super) policy: String,
     /// Who cosigned the head of a size, by seed, and when.
     pub(super) cosigned: BTreeMap<u64, Vec<(u8, Timestamp)>>,
+    /// Changes of keys.
+    pub(super) history: History,
+    /// From which size on heads are signed by the key of which seed.
+    pub(super) log_keys: Vec<(u64, u8)>,
+    message: u8,
 }
 
 impl Country {
@@ -55,8 +58,11 @@ impl Country {
             clock: now(),
             policy: String::new(),
             cosigned: BTreeMap::new(),
+            history: History::found(&genesis(name, first), envelope::digest(&founding(name, first))),
+            log_keys: vec![(0, first + 1)],
+            message: first + 3,
         };
-        let vkey = log_vkey(&country.origin(), &country.log_key().public()).unwrap();
+        let vkey = log_vkey(&country.origin(), &country.log_key(0).public()).unwrap();
         country.policy = format!("log {}\nquorum none\n", vkey.text());
         let founding = country.founding();
         let local = |kind, object, body| Event { object, body, ..Event::local(kind, now()) };
@@ -71,20 +77,49 @@ impl Country {
         origin(self.name)
     }
 
-    pub(super) fn genesis(&self) -> Genesis {
-        genesis(self.name, self.first)
+    pub(super) fn founding(&self) -> Envelope {
+        founding(self.name, self.first)
     }
 
-    fn founding(&self) -> Envelope {
-        self.genesis().sign(&key(self.first)).unwrap()
-    }
-
-    fn log_key(&self) -> SecretKey {
-        key(self.first + 1)
+    fn log_key(&self, size: u64) -> SecretKey {
+        let (_, seed) = self.log_keys.iter().rfind(|(from, _)| *from <= size).unwrap();
+        key(*seed)
     }
 
     pub(super) fn message_key(&self) -> SecretKey {
-        key(self.first + 3)
+        key(self.message)
+    }
+
+    /// A key of this seed replaces the one in use.
+    pub(super) fn rotate(&mut self, role: Role, new: u8) {
+        let old = match role {
+            Role::Log => self.log_key(self.events.len() as u64),
+            Role::Wit => key(self.first + 2),
+            _ => self.message_key(),
+        };
+        let statement = self.history.rotate(&key(self.first), role, (Some(&old), &key(new)), now(), [4; 32]).unwrap();
+        let size = self.state(Kind::KEY_ROTATE, &statement);
+        match role {
+            Role::Log => self.log_keys.push((size, new)),
+            Role::Msg => self.message = new,
+            _ => {}
+        }
+        self.commit();
+    }
+
+    /// What a key of this seed signed above a size never was valid.
+    pub(super) fn revoke(&mut self, role: Role, seed: u8, above: u64) {
+        let whose = (role, key(seed).public().fingerprint());
+        let statement = self.history.revoke(&key(self.first), whose, TreeSize(above), now(), [4; 32]).unwrap();
+        self.state(Kind::KEY_REVOKE, &statement);
+        self.commit();
+    }
+
+    fn state(&mut self, kind: Kind, statement: &Envelope) -> u64 {
+        let (object, body) = (envelope::digest(statement), statement.encode_to_vec());
+        let index = self.log(Event { object, body, ..Event::local(kind, self.clock) }) as u64;
+        self.history.take(statement, LogIndex(index)).unwrap();
+        index + 1
     }
 
     pub(super) fn given(&self) -> Given {
@@ -124,7 +159,7 @@ impl Country {
 
     pub(super) fn head(&self, size: u64) -> Head {
         let root = self.tree().root_at(TreeSize(size)).unwrap();
-        let mut head = Head::sign(&self.origin(), TreeSize(size), root, &self.log_key()).unwrap();
+        let mut head = Head::sign(&self.origin(), TreeSize(size), root, &self.log_key(size)).unwrap();
         for (seed, time) in self.cosigned.get(&size).into_iter().flatten() {
             let checkpoint = Checkpoint::parse(head.note().text()).unwrap();
             let seconds = time.seconds().cast_unsigned();
@@ -140,7 +175,7 @@ impl Country {
 
     /// A head with a root of the operator's choice.
     pub(super) fn forge_head(&self, size: u64, root: Digest) -> Head {
-        Head::sign(&self.origin(), TreeSize(size), root, &self.log_key()).unwrap()
+        Head::sign(&self.origin(), TreeSize(size), root, &self.log_key(size)).unwrap()
     }
 
     /// The proof of a leaf in the newest head.
@@ -224,6 +259,10 @@ impl Country {
             ..Event::local(kind, now())
         }
     }
+}
+
+fn founding(name: &str, first: u8) -> Envelope {
+    genesis(name, first).sign(&key(first)).unwrap()
 }
 
 /// A key that nobody knows.
@@ -318,65 +357,4 @@ pub(super) fn two() -> (Country, Country) {
     let leaf = take(&mut ee, &no, &refused, Some("content:floor"));
     settle(&mut no, &ee, leaf);
     (no, ee)
-}
-
-impl Country {
-    /// The bundle that this node writes.
-    pub(super) fn bundle(&self, scope: Scope) -> MemoryBundle {
-        let mut writer = Writer::new(MemoryBundle::new(), scope, &self.founding(), &self.origin()).unwrap();
-        writer.policy(&self.policy).unwrap();
-        writer.agreement(crate::identity::agreement::DEFAULT_TEXT).unwrap();
-        for index in 0..self.events.len() {
-            let opening = self.opening(index);
-            writer.leaf(&opening.entry(), Some(&opening), self.envelopes.get(&index)).unwrap();
-        }
-        let decided =
-            |index: &usize| self.events[*index].kind == Kind::SENT && self.events[*index].restricted != Digest::NONE;
-        for (index, _) in self.envelopes.iter().filter(|(index, _)| decided(index)) {
-            writer.decision(*index as u64, &DECISION_OPENING).unwrap();
-        }
-        for size in &self.heads {
-            writer.head(&self.head(*size)).unwrap();
-        }
-        for ((peer, class, seq), proof) in &self.receipts {
-            writer.receipt(peer, *class, *seq, proof).unwrap();
-        }
-        for ((peer, class, seq), proof) in &self.sent {
-            writer.sent(peer, *class, *seq, proof).unwrap();
-        }
-        for (origin, head) in &self.witnessed {
-            writer.witnessed(origin, head.write().as_bytes()).unwrap();
-        }
-        writer.finish(&self.message_key()).unwrap()
-    }
-
-    /// The national bundle.
-    pub(super) fn national(&self) -> MemoryBundle {
-        self.bundle(Scope::National)
-    }
-
-    /// The national bundle after its operator changed a file and signed the list again.
-    pub(super) fn with(&self, path: &str, change: impl FnOnce(&mut Vec<u8>)) -> MemoryBundle {
-        let mut bundle = self.national();
-        change(bundle.get_mut(path).unwrap_or_else(|| panic!("{path} is not in the bundle")));
-        self.reseal(bundle)
-    }
-
-    /// Signs a changed bundle again, as only its operator can.
-    pub(super) fn reseal(&self, mut bundle: MemoryBundle) -> MemoryBundle {
-        let before = String::from_utf8(bundle.remove(layout::FILES).unwrap()).unwrap();
-        assert!(read_list(&before).is_some());
-        let note = Note::parse(&bundle.remove(layout::MANIFEST).unwrap()).unwrap();
-        let manifest = Manifest::parse(note.text()).unwrap();
-        let line = |(path, bytes): (&String, &Vec<u8>)| {
-            (path.clone(), Listed { digest: Digest::of(bytes), size: bytes.len() as u64 })
-        };
-        let list = write_list(&bundle.iter().map(line).collect());
-        let manifest = Manifest { files: bundle.len() as u64, list: Digest::of(list.as_bytes()), ..manifest };
-        let mut note = Note::new(&manifest.text()).unwrap();
-        note.sign(&manifest_key_name(&self.origin()), &self.message_key()).unwrap();
-        bundle.insert(layout::FILES.into(), list.into_bytes());
-        bundle.insert(layout::MANIFEST.into(), note.write().into_bytes());
-        bundle
-    }
 }
