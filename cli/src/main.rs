@@ -13,6 +13,7 @@ mod client;
 mod completions;
 mod context;
 mod delivery;
+mod erasures;
 mod failure;
 mod files;
 mod home;

@@ -34,6 +34,21 @@ pub const SENT_PROOF: u8 = b'p';
 pub const RECEIPT: u8 = b'r';
 /// Sealed item's wrapped key, by item number. Wrapped.
 pub const ITEM_KEY: u8 = b'k';
+/// Number of the key that wraps a bucket's item keys since an erasure in it, by bucket; without it, the bucket's own number. Plain.
+pub const BUCKET: u8 = b'U';
+/// Item under which an earlier version of a sealed row was stored: row name and item number. Kept for the rows whose every
+/// version an erasure must find ([`keeps_trail`]). Plain.
+pub const EARLIER: u8 = b'Y';
+/// What remains of an erased item, or of one whose erasure is under way, by E (`flow::erase`). Plain.
+pub const REMAINS: u8 = b'G';
+/// Hold on an item, by E: the leaf with which it began. Plain.
+pub const HOLD: u8 = b'H';
+/// What a recipient of an alert of ours has to erase, by E and the recipient's country and generation. Plain.
+pub const OUTSTANDING: u8 = b'O';
+/// Erasure that is not finished, by E. Plain.
+pub const ERASING: u8 = b'Z';
+/// When an item that came from a peer expires, and E: the index under which its envelope is kept. Plain.
+pub const EXPIRY: u8 = b'X';
 /// Counters and one-row facts, by name. Plain.
 pub const FACT: u8 = b'f';
 /// Case record, by number. Sealed.
@@ -59,6 +74,11 @@ pub const ACT: u8 = b'w';
 /// Journal of refused connections and unproven frames: 0 strangers' or 1 pinned peers', then the number; bounded. Sealed.
 pub const JOURNAL: u8 = b'j';
 
+/// Whether the earlier versions of a row must be found again when it is erased: a draft is written anew by everyone who acts on it.
+pub fn keeps_trail(row: &[u8]) -> bool {
+    row.first() == Some(&DRAFT)
+}
+
 /// A row's name from its prefix and parts.
 pub fn row(prefix: u8, parts: &[&[u8]]) -> Vec<u8> {
     let mut name = Vec::with_capacity(1 + parts.iter().map(|p| p.len()).sum::<usize>());
@@ -72,4 +92,18 @@ pub fn row(prefix: u8, parts: &[&[u8]]) -> Vec<u8> {
 /// A row named by a number.
 pub fn numbered(prefix: u8, number: u64) -> Vec<u8> {
     row(prefix, &[&number.to_be_bytes()])
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn no_two_sorts_of_rows_share_a_prefix() {
+        let source = include_str!("rows.rs");
+        let mut prefixes: Vec<&str> =
+            source.lines().filter_map(|line| line.split_once(": u8 = b'")).map(|l| l.1).collect();
+        let count = prefixes.len();
+        prefixes.sort_unstable();
+        prefixes.dedup();
+        assert!(count > 20 && prefixes.len() == count, "{prefixes:?}");
+    }
 }

@@ -10,14 +10,16 @@
 //! ```
 //!
 //! Numbers are 8 bytes, big-endian; the cipher is XChaCha20-Poly1305 with random nonces. The key row of item n is
-//! `rows::ITEM_KEY`/n; it names the key that wraps it. So an erasure writes the key rows of the bucket's other items anew under
-//! a key numbered from [`REWRAPPED`] up, in one commit, and destroys the old bucket key: no data row moves. If the bucket is
-//! the newest, sealing goes on in the next one.
+//! `rows::ITEM_KEY`/n; it names the key that wraps it. So an erasure ([`Vault::retire`]) writes the key rows of the bucket's
+//! other items anew under a key numbered from [`REWRAPPED`] up, in one commit, and then the old bucket key is destroyed: no
+//! data row moves. If the bucket is the newest, sealing goes on in the next one, so that all items of a bucket are always
+//! wrapped by one key, which `rows::BUCKET` names.
 
 use crate::port::{Batch, Entropy, Keyring, Store, StoreError};
 use crate::rows;
 use chacha20poly1305::aead::{AeadInOut, KeyInit};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use varde_proto::id::hex;
 use varde_proto::limits;
@@ -33,6 +35,7 @@ const NONCE: usize = 24;
 const HEADER: usize = 1 + 8 + NONCE;
 const TAG: usize = 16;
 const NEXT_ITEM: &[u8] = b"next-item";
+const NEXT_REWRAP: &[u8] = b"next-rewrap";
 
 /// The writer's half: seals and deletes. There is one, in the ledger's hands.
 pub struct Vault {
@@ -50,10 +53,7 @@ pub struct Unsealer {
 impl Vault {
     /// The vault over a store. Fails if the keyring is not the one that belongs to it.
     pub fn new(keyring: Arc<dyn Keyring>, entropy: Arc<dyn Entropy>, store: &dyn Store) -> Result<Self, StoreError> {
-        let next_item = match store.get(&counter_row())? {
-            None => 0,
-            Some(bytes) => u64::from_be_bytes(bytes.try_into().map_err(|_| damaged("the item counter"))?),
-        };
+        let next_item = number(store.get(&counter_row())?, "the item counter")?.unwrap_or(0);
         let beyond = store.scan(&rows::numbered(rows::ITEM_KEY, next_item), &[rows::ITEM_KEY + 1], false).next();
         if beyond.transpose()?.is_some() {
             return Err(damaged("the item counter"));
@@ -114,19 +114,103 @@ impl Vault {
 
     fn drop_key(&self, batch: &mut Batch, row: &[u8], current: Option<&[u8]>) -> Result<(), StoreError> {
         if let Some(value) = current {
-            let (item, ..) = parts(row, value)?;
+            let item = item_of(row, value)?;
             batch.delete(rows::numbered(rows::ITEM_KEY, item));
+            if rows::keeps_trail(row) {
+                batch.put(rows::row(rows::EARLIER, &[row, &item.to_be_bytes()]), []);
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds to `batch` what takes the keys of these items out of the store, and wraps every other key of their buckets anew.
+    /// Returns the bucket keys to destroy once the batch is durable: from then on nothing that was ever stored of the items
+    /// can be read, on old pages and in copies of the store neither. `get` reads a row as the batch finds it.
+    pub fn retire(
+        &mut self,
+        batch: &mut Batch,
+        items: &BTreeSet<u64>,
+        get: impl Fn(&[u8]) -> Result<Option<Vec<u8>>, StoreError>,
+    ) -> Result<Vec<u64>, StoreError> {
+        let counter = rows::row(rows::FACT, &[NEXT_REWRAP]);
+        let mut next = number(get(&counter)?, "the counter of new bucket keys")?.unwrap_or(REWRAPPED);
+        let buckets: BTreeSet<u64> = items.iter().map(|item| item / limits::BUCKET_ITEMS).collect();
+        let mut retired = Vec::new();
+        for bucket in buckets {
+            let row = rows::numbered(rows::BUCKET, bucket);
+            let old = number(get(&row)?, "the number of a bucket's key")?.unwrap_or(bucket);
+            self.rewrap(batch, (bucket, old, next), items, &get)?;
+            batch.put(row, next.to_be_bytes());
+            retired.push(old);
+            next += 1;
+            if self.next_item / limits::BUCKET_ITEMS == bucket {
+                self.next_item = (bucket + 1) * limits::BUCKET_ITEMS;
+                batch.put(counter_row(), self.next_item.to_be_bytes());
+            }
+        }
+        batch.put(counter, next.to_be_bytes());
+        Ok(retired)
+    }
+
+    /// Wraps the keys of a bucket's items anew, except of those that go.
+    fn rewrap(
+        &self,
+        batch: &mut Batch,
+        (bucket, old, new): (u64, u64, u64),
+        gone: &BTreeSet<u64>,
+        get: impl Fn(&[u8]) -> Result<Option<Vec<u8>>, StoreError>,
+    ) -> Result<(), StoreError> {
+        let keyring = &self.unsealer.keyring;
+        keyring.ensure(new)?;
+        let new_key = keyring.key(new).ok_or_else(|| damaged("the keyring"))?;
+        for item in bucket * limits::BUCKET_ITEMS..(bucket + 1) * limits::BUCKET_ITEMS {
+            let row = rows::numbered(rows::ITEM_KEY, item);
+            let Some(wrapped) = get(&row)? else { continue };
+            if gone.contains(&item) {
+                batch.delete(row);
+                continue;
+            }
+            if parts(&row, &wrapped)?.0 != old {
+                return Err(damaged("the number of a bucket's key"));
+            }
+            let key = self.unsealer.unwrap(&row, &wrapped)?;
+            let mut nonce = [0; NONCE];
+            self.entropy.fill(&mut nonce);
+            let value = encrypt(new_key.as_ref(), new, &nonce, &row, &key)?;
+            batch.put(row, value);
         }
         Ok(())
     }
 }
 
+/// The bucket keys that erasures retired, as far as the store tells: nothing in it is wrapped by them.
+pub fn retired(store: &dyn Store) -> Result<Vec<u64>, StoreError> {
+    let counter = rows::row(rows::FACT, &[NEXT_REWRAP]);
+    let next = number(store.get(&counter)?, "the counter of new bucket keys")?.unwrap_or(REWRAPPED);
+    let (mut retired, mut current) = (Vec::new(), BTreeSet::new());
+    for row in store.scan(&[rows::BUCKET], &[rows::BUCKET + 1], false) {
+        let (name, value) = row?;
+        let bucket = number(name.get(1..).map(<[u8]>::to_vec), "the number of a bucket")?;
+        retired.extend(bucket);
+        current.extend(number(Some(value), "the number of a bucket's key")?);
+    }
+    retired.extend((REWRAPPED..next).filter(|number| !current.contains(number)));
+    Ok(retired)
+}
+
+/// The number of the item that a sealed row holds.
+pub fn item_of(row: &[u8], value: &[u8]) -> Result<u64, StoreError> {
+    Ok(parts(row, value)?.0)
+}
+
 impl Unsealer {
     /// The plaintext of `row`; `get` reads a row as the caller sees it. `None` if the row is not there.
     pub fn open(&self, row: &[u8], get: impl Fn(&[u8]) -> Result<Option<Vec<u8>>, StoreError>) -> Opened {
-        match get(row)? {
-            Some(value) => self.open_value(row, &value, get).map(Some),
-            None => Ok(None),
+        let Some(value) = get(row)? else { return Ok(None) };
+        match self.open_value(row, &value, &get) {
+            // Erased between the two reads.
+            Err(_) if get(row)?.is_none() => Ok(None),
+            opened => opened.map(Some),
         }
     }
 
@@ -140,7 +224,11 @@ impl Unsealer {
         let (item, nonce, sealed) = parts(row, value)?;
         let key_row = rows::numbered(rows::ITEM_KEY, item);
         let wrapped = get(&key_row)?.ok_or_else(|| unreadable(row))?;
-        let key = self.unwrap(&key_row, &wrapped)?;
+        let key = match self.unwrap(&key_row, &wrapped) {
+            // An erasure in the bucket may have wrapped it anew since it was read.
+            Err(_) => self.unwrap(&key_row, &get(&key_row)?.ok_or_else(|| unreadable(row))?)?,
+            Ok(key) => key,
+        };
         decrypt(&key, nonce, row, sealed)
     }
 
@@ -162,6 +250,11 @@ pub type Opened = Result<Option<Zeroizing<Vec<u8>>>, StoreError>;
 
 fn counter_row() -> Vec<u8> {
     rows::row(rows::FACT, &[NEXT_ITEM])
+}
+
+fn number(value: Option<Vec<u8>>, what: &str) -> Result<Option<u64>, StoreError> {
+    let read = |bytes: Vec<u8>| bytes.try_into().map(u64::from_be_bytes).map_err(|_| damaged(what));
+    value.map(read).transpose()
 }
 
 /// Number, nonce, ciphertext with tag.

@@ -207,3 +207,53 @@ fn an_erasure_rewraps_the_bucket_moves_no_data_row_and_leaves_copies_unreadable(
     store.commit(restored).unwrap();
     assert!(open(&vault, &store, b"n1").is_err(), "a copy of the store from before the erasure does not open");
 }
+
+fn retire(vault: &mut Vault, store: &MemoryStore, keys: &Keys, items: &[u64]) -> usize {
+    let mut batch = Batch::default();
+    let retired = vault.retire(&mut batch, &items.iter().copied().collect(), |row| store.get(row)).unwrap();
+    let writes = batch.writes.len();
+    store.commit(batch).unwrap();
+    retired.into_iter().for_each(|number| keys.destroy(number).unwrap());
+    writes
+}
+
+#[test]
+fn a_retired_item_is_gone_from_every_copy_at_a_bounded_cost_and_its_bucket_stays_one() {
+    let (store, keys) = (MemoryStore::default(), Arc::new(Keys::default()));
+    let mut vault = vault(&store, &keys);
+    for n in 0..300_u64 {
+        seal(&mut vault, &store, &rows::numbered(b'n', n), &n.to_be_bytes());
+    }
+    let copy: Vec<_> = store.scan(&[0], &[255], false).map(Result::unwrap).collect();
+    let writes = retire(&mut vault, &store, &keys, &[7, 290]);
+    assert!(writes <= 2 * limits::BUCKET_ITEMS as usize, "{writes} writes");
+    seal(&mut vault, &store, b"n+", b"after");
+    let next = store.get(b"n+").unwrap().unwrap();
+    assert_eq!(varde_node::vault::item_of(b"n+", &next).unwrap(), 512, "the newest bucket takes nothing more");
+    retire(&mut vault, &store, &keys, &[9]);
+    let lost = |store: &MemoryStore| -> Vec<u64> {
+        (0..300).filter(|n| open(&vault, store, &rows::numbered(b'n', *n)).is_err()).collect()
+    };
+    assert_eq!(lost(&store), [7, 9, 290]);
+    let restored = MemoryStore::default();
+    let mut batch = Batch::default();
+    copy.into_iter().for_each(|(row, value)| batch.put(row, value));
+    restored.commit(batch).unwrap();
+    assert_eq!(lost(&restored), (0..300).collect::<Vec<_>>(), "a copy from before, with the keyring of now");
+    assert_eq!(keys.made.lock().unwrap().iter().copied().collect::<Vec<_>>(), [2, REWRAPPED + 1, REWRAPPED + 2]);
+    let reopened = self::vault(&store, &keys);
+    assert_eq!(open(&reopened, &store, b"n+").unwrap().as_deref(), Some(&b"after"[..]));
+}
+
+#[test]
+fn every_version_of_a_draft_leaves_a_trail_and_no_other_row_does() {
+    let (store, keys) = (MemoryStore::default(), Arc::new(Keys::default()));
+    let mut vault = vault(&store, &keys);
+    for text in [b"one", b"two", b"end"] {
+        seal(&mut vault, &store, b"d1", text);
+        seal(&mut vault, &store, b"n1", text);
+    }
+    let trail: Vec<_> = store.scan(&[rows::EARLIER], &[rows::EARLIER + 1], false).map(|row| row.unwrap().0).collect();
+    let of = |item: u64| rows::row(rows::EARLIER, &[b"d1", &item.to_be_bytes()]);
+    assert_eq!(trail, [of(0), of(2)]);
+}

@@ -3,6 +3,7 @@
 pub mod bench;
 #[path = "../fuzz/src/decoders.rs"]
 pub mod decoders;
+pub mod doomed;
 pub mod harness;
 pub mod pair;
 pub mod party;
@@ -14,6 +15,7 @@ pub mod sim;
 pub mod staff;
 pub mod stage;
 pub mod story;
+pub mod thief;
 pub mod tidy;
 pub mod transcript;
 pub mod workload;

@@ -17,6 +17,7 @@ use tonic::{Request, Response, Status};
 use varde_proto::wire::operator::log_server::{Log, LogServer};
 use varde_proto::wire::operator::{
     LogExportRequest, LogFilePart, LogShowReply, LogShowRequest, LogStandingReply, LogStandingRequest,
+    OutstandingReply, OutstandingRequest,
 };
 use varde_tests::harness::{Country, Outcome, binaries, pin_all, run, until};
 
@@ -93,6 +94,10 @@ impl Log for Mute {
     }
 
     async fn show(&self, _: Request<LogShowRequest>) -> Result<Response<LogShowReply>, Status> {
+        std::future::pending().await
+    }
+
+    async fn outstanding(&self, _: Request<OutstandingRequest>) -> Result<Response<OutstandingReply>, Status> {
         std::future::pending().await
     }
 

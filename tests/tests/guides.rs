@@ -48,7 +48,7 @@ fn every_code_by_which_a_connection_ends_is_explained_to_the_coordinator() -> Re
     for (file, words) in [
         ("node/src/edge/border/code.rs", &["=> "][..]),
         ("node/src/flow/greeting.rs", &["Ended::Greeting("]),
-        ("node/src/flow/connection.rs", &["Ended::Greeting(", "#[error("]),
+        ("node/src/flow/connection/mod.rs", &["Ended::Greeting(", "#[error("]),
         ("node/src/flow/receive.rs", &["Broken::Leaf("]),
         ("node/src/flow/deliver.rs", &["Broken::Leaf(", "Self::Store(_) => "]),
         ("proto/src/exchange.rs", &["Self::Signature => ", "Self::Rollback => ", "Self::Fork => "]),

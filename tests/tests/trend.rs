@@ -78,7 +78,7 @@ async fn publish(country: &Country, to: &[&Country]) -> Result<Released, NotRele
 }
 
 fn envelope_of(country: &Country, released: &Released) -> Digest {
-    envelope::digest(&kept::envelope(&country.node.ledger, released.kept).unwrap())
+    envelope::digest(&kept::payload::<TrendSummary>(&country.node.ledger, released.kept).unwrap().0)
 }
 
 fn budget(country: &Country) -> Vec<(Kind, Digest)> {

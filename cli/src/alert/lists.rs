@@ -55,6 +55,8 @@ pub(super) fn own(alert: &OwnAlert) -> serde_json::Value {
         "issued_at": time(alert.issued_ms),
         "expires_at": time(alert.expires_ms),
         "deliveries": alert.deliveries.iter().map(super::release::delivery).collect::<Vec<_>>(),
+        "erasures": alert.erasures.iter().map(crate::erasures::document).collect::<Vec<_>>(),
+        "on_hold": alert.on_hold,
     })
 }
 

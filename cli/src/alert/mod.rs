@@ -1,5 +1,5 @@
-//! `varde alert`: drafts, approval, release, and the alerts that came. A person signs what they draft, approve and release
-//! with a credential of the node's staff (`--as`).
+//! `varde alert`: drafts, approval, release, withdrawal, and the alerts that came. A person signs what they draft, approve, release
+//! and withdraw with a credential of the node's staff (`--as`).
 
 mod approve;
 mod decision;
@@ -9,6 +9,7 @@ mod preview;
 mod release;
 mod show;
 mod staff;
+mod withdraw;
 
 use crate::client;
 use crate::context::Context;
@@ -47,6 +48,10 @@ enum Verb {
     Show(show::Args),
     /// List the alerts that came from peers
     Inbox(lists::InboxArgs),
+    /// Take a released alert back: every recipient, or some, must erase it
+    Withdraw(withdraw::WithdrawArgs),
+    /// Keep an alert from being erased for now, or end that
+    Hold(withdraw::HoldArgs),
 }
 
 /// Runs it.
@@ -59,6 +64,8 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
         Verb::List(args) => lists::list(args, context).await,
         Verb::Show(args) => show::run(args, context).await,
         Verb::Inbox(args) => lists::inbox(args, context).await,
+        Verb::Withdraw(args) => withdraw::withdraw(args, context).await,
+        Verb::Hold(args) => withdraw::hold(args, context).await,
     }
 }
 

@@ -82,6 +82,6 @@ pub(super) fn delivery(d: &Delivery) -> serde_json::Value {
     })
 }
 
-fn read_country(text: &str) -> Result<NodeId, String> {
+pub(super) fn read_country(text: &str) -> Result<NodeId, String> {
     NodeId::parse(text).map_err(|e| e.to_string())
 }

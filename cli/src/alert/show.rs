@@ -26,6 +26,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
         let received = received.map(|r| {
             serde_json::json!({
                 "from": r.from, "received_at": time(r.received_ms), "state": r.state, "log_index": r.log_index,
+                "on_hold": r.on_hold,
             })
         });
         render.document(&serde_json::json!({
@@ -38,7 +39,11 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
         }))?;
         return Ok(Exit::Done);
     }
-    render.text(&format!("{json}\n"));
+    if alert.is_null() {
+        render.talk("Erased: what it said cannot be read any more, here or in a copy of the node's directory.");
+    } else {
+        render.text(&format!("{json}\n"));
+    }
     if let Some(own) = own {
         let state = own.state.unwrap_or_default();
         decision::show(decided, &alert, &state.acts, context);
@@ -48,6 +53,11 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
             render.line("");
             release::table(context, &own.deliveries);
         }
+        if !own.erasures.is_empty() {
+            render.line("");
+            crate::erasures::table(&own.erasures, render);
+        }
+        hold(own.on_hold, context);
     }
     if let Some(r) = received {
         render.talk(&format!(
@@ -57,6 +67,13 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
             r.state,
             r.log_index
         ));
+        hold(r.on_hold, context);
     }
     Ok(Exit::Done)
+}
+
+fn hold(held: bool, context: &Context) {
+    if held {
+        context.render.talk("On hold: it is not erased until `varde alert hold ID --lift`.");
+    }
 }

@@ -1,6 +1,7 @@
 //! `varde log`: the own node's exchange log. What an auditor does with its bundle is `varde audit`.
 
 mod export;
+mod outstanding;
 mod show;
 mod status;
 
@@ -25,6 +26,8 @@ enum Verb {
     Status(status::Args),
     /// Writes a bundle for auditors into a new folder
     Export(export::Args),
+    /// Lists which peer still owes the erasure of which alert of ours
+    Outstanding(outstanding::Args),
 }
 
 /// Hands the arguments to their verb.
@@ -33,5 +36,6 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
         Verb::Show(args) => show::run(args, context).await,
         Verb::Status(args) => status::run(args, context).await,
         Verb::Export(args) => export::run(args, context).await,
+        Verb::Outstanding(args) => outstanding::run(args, context).await,
     }
 }

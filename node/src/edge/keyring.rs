@@ -10,6 +10,7 @@
 
 use super::disk::{io_error, make_dir, replace};
 use crate::port::{Entropy, Keyring, StoreError};
+use crate::vault::REWRAPPED;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -43,19 +44,30 @@ impl FileKeyring {
     /// Opens the keyring in `dir`. `new_store` says that nothing is sealed yet: only then is a missing keyring made; else it
     /// is [`StoreError::Damaged`], because what the store holds could never be read again.
     pub fn open(dir: &Path, new_store: bool, entropy: Arc<dyn Entropy>) -> Result<Self, StoreError> {
-        if new_store && !dir.join(INDEX_FILE).exists() {
+        let fresh = new_store && !dir.join(INDEX_FILE).exists();
+        if fresh {
             create(dir, entropy.as_ref())?;
         }
         let index = read_index(&dir.join(INDEX_FILE))?;
         let mut segments = BTreeMap::new();
         for entry in fs::read_dir(dir).map_err(io_error("list the keyring"))? {
             let name = entry.map_err(io_error("list the keyring"))?.file_name();
+            if Path::new(&name).extension().is_some_and(|end| end == "new") {
+                // A replacement that a crash broke off: it holds keys that may be destroyed by now.
+                discard(&dir.join(&name)).map_err(io_error("wipe a replacement of the keyring"))?;
+                continue;
+            }
             let number = name.to_str().and_then(|n| n.strip_prefix("segment-")).filter(|n| n.len() == 16);
             if let Some(number) = number.and_then(|n| u64::from_str_radix(n, 16).ok()) {
                 segments.insert(number, read_segment(&dir.join(&name), number)?);
             }
         }
-        Ok(Self { dir: dir.to_owned(), entropy, index, segments: RwLock::new(segments) })
+        let keyring = Self { dir: dir.to_owned(), entropy, index, segments: RwLock::new(segments) };
+        if fresh {
+            // The keys of the first erasures are made now, so that a backup of the keyring has them whenever it was made.
+            keyring.ensure(REWRAPPED)?;
+        }
+        Ok(keyring)
     }
 
     fn segment_path(&self, number: u64) -> PathBuf {
@@ -173,6 +185,11 @@ fn read_checked(path: &Path, header: &[u8; 16], length: usize) -> Result<Zeroizi
     Ok(bytes)
 }
 
+fn discard(path: &Path) -> io::Result<()> {
+    wipe(File::options().write(true).open(path)?)?;
+    fs::remove_file(path)
+}
+
 fn wipe(mut file: File) -> io::Result<()> {
     let length = usize::try_from(file.metadata()?.len()).unwrap_or(0);
     file.write_all(&vec![0; length])?;
@@ -238,6 +255,22 @@ mod tests {
             assert!(keyring.key(7).is_none() && keyring.key(8) == Some(kept.clone()));
             assert!(matches!(keyring.ensure(7), Err(StoreError::Damaged(_))));
         }
+    }
+
+    #[test]
+    fn what_a_crash_left_beside_a_segment_is_wiped_when_the_keyring_is_opened() {
+        let dir = tempfile::tempdir().unwrap();
+        let keyring = open(dir.path(), true).unwrap();
+        keyring.ensure(7).unwrap();
+        let gone = keyring.key(7).unwrap();
+        let segment = dir.path().join("segment-0000000000000000");
+        let (left, blocks) = (segment.with_extension("new"), dir.path().join("old blocks"));
+        let before = fs::read(&segment).unwrap();
+        keyring.destroy(7).unwrap();
+        fs::write(&left, before).unwrap();
+        fs::hard_link(&left, &blocks).unwrap();
+        open(dir.path(), false).unwrap();
+        assert!(!left.exists() && !all_bytes(dir.path()).windows(32).any(|window| window == *gone));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use super::operator::{self, Door, DoorError, PeerVitals, Vitals};
 use super::store::sled::{self, SledStore};
 use super::witness;
 use crate::flow::Node;
+use crate::flow::erase;
 use crate::flow::founding::{self, NotFounded};
 use crate::flow::journal::Journal;
 use crate::flow::ledger::{Ledger, Parts};
@@ -177,6 +178,7 @@ async fn serve(
     }
     let summarise = Summarise::new(node.clone());
     tasks.spawn(summarise.clone().recover_at_start());
+    tasks.spawn(erase::keep_erasing(node.clone()));
     let door = Door::open(&dir.join(home::RUN)).await.map_err(|error| match error {
         DoorError::InUse(_) => Stopped::Held { dir: dir.to_owned(), by: None },
         other => Stopped::Door(other),
@@ -270,6 +272,10 @@ fn open_ledger(
         StoreError::InUse => Stopped::Held { dir: dir.to_owned(), by: sled::holder(&store) },
         other => Stopped::Store(other),
     })?;
+    let purged = erase::purge(&store, &keyring)?;
+    if purged > 0 {
+        tracing::warn!(purged, "the keyring had keys again that erasures had destroyed; they are destroyed anew");
+    }
     Ok(Ledger::open(Parts {
         store: Arc::new(store),
         keyring: Arc::new(keyring),

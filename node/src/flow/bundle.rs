@@ -1,10 +1,11 @@
 //! The bundle for auditors: the whole log as it stands at one signed head, leaf by leaf, with what is still there of each.
 //!
-//! Reads go on beside the writer. What is below the head never changes; what came later is left out, so that the bundle is of
-//! one moment.
+//! Reads go on beside the writer. What is below the head never changes, and what came later is left out, so that the bundle is of
+//! one moment; but what is erased while the bundle is written is gone from it, so it goes on to the leaf that says so.
 
 use super::Node;
 use super::alert::drafts;
+use super::erase::{self, Stage};
 use super::reopen::peer_of;
 use super::witness;
 use crate::port::StoreError;
@@ -27,20 +28,27 @@ pub enum NotExported<E> {
     /// The bundle could not be written.
     #[error(transparent)]
     Written(#[from] NotWritten<E>),
+    /// An item is gone, and its erasure is not logged yet.
+    #[error("an erasure is under way, and the log does not say yet that it is done")]
+    Erasing,
 }
 
 type Exported<S> = Result<(), NotExported<<S as BundleSink>::Error>>;
 
 /// Writes the bundle of this moment; returns the sink and the number of leaves.
 pub fn write<S: BundleSink>(node: &Node, scope: Scope, sink: S) -> Result<(S, u64), NotExported<S::Error>> {
-    let size = node.ledger.head().size().0;
+    let mut size = node.ledger.head().size().0;
     let genesis = node.ledger.opening(0)?;
     let genesis = Envelope::decode(genesis.event().body.as_slice()).map_err(|_| damaged("the genesis in leaf 0"))?;
     let mut writer = Writer::new(sink, scope, &genesis, &node.me.origin)?;
     writer.agreement(DEFAULT_TEXT)?;
     let mut told = Told::default();
-    for index in 0..size {
-        leaf(node, index, &mut told, &mut writer)?;
+    let mut index = 0;
+    while index < size {
+        if leaf(node, index, &mut told, &mut writer)? > size {
+            size = node.ledger.head().size().0;
+        }
+        index += 1;
     }
     writer.policy(&told.policy)?;
     decisions(node, size, &mut writer)?;
@@ -83,7 +91,13 @@ fn damaged(what: &str) -> StoreError {
     StoreError::Damaged(format!("{what} cannot be read"))
 }
 
-fn leaf<S: BundleSink>(node: &Node, index: u64, told: &mut Told, writer: &mut Writer<S>) -> Exported<S> {
+/// Writes a leaf with what is still there of it; returns how many leaves the bundle needs to say why the rest is gone.
+fn leaf<S: BundleSink>(
+    node: &Node,
+    index: u64,
+    told: &mut Told,
+    writer: &mut Writer<S>,
+) -> Result<u64, NotExported<S::Error>> {
     let ledger = &node.ledger;
     let entry = ledger.get(&rows::numbered(rows::LEAF, index))?.as_deref().and_then(Entry::parse);
     let entry = entry.ok_or_else(|| damaged(&format!("leaf {index}")))?;
@@ -92,10 +106,24 @@ fn leaf<S: BundleSink>(node: &Node, index: u64, told: &mut Told, writer: &mut Wr
         Some(bytes) => Some(Envelope::decode(bytes.as_slice()).map_err(|_| damaged("an envelope"))?),
         None => None,
     };
-    if let Some(opening) = &opening {
-        told.take(opening.event());
+    let mut needed = 0;
+    if let Some(event) = opening.as_ref().map(|opening| opening.event()) {
+        told.take(event);
+        if envelope.is_none() && matches!(event.kind, Kind::SENT | Kind::RECEIVED) {
+            needed = explained(node, event)?;
+        }
     }
-    Ok(writer.leaf(&entry, opening.as_ref(), envelope.as_ref())?)
+    writer.leaf(&entry, opening.as_ref(), envelope.as_ref())?;
+    Ok(needed)
+}
+
+/// How many leaves say that an item was erased; none where it was not.
+fn explained<E>(node: &Node, item: &Event) -> Result<u64, NotExported<E>> {
+    match erase::find(&node.ledger, &item.object)?.map(|remains| remains.stage) {
+        None | Some(Stage::Held) => Ok(0),
+        Some(Stage::Done(leaf)) if leaf < node.ledger.head().size().0 => Ok(leaf + 1),
+        Some(Stage::Done(_) | Stage::Destroying(_)) => Err(NotExported::Erasing),
+    }
 }
 
 /// The sharing decision of each released alert, at its first `sent` leaf.

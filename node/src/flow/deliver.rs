@@ -45,28 +45,43 @@ impl Broken {
     }
 }
 
-/// The items of a run with their proofs in the tree of `size`, cut to so many bytes, but one at least.
+/// The items of a run with their proofs in the tree of `size`, cut to so many bytes, but one at least, and to what that tree has:
+/// it may be nothing, where the next one was abandoned a moment ago, in a leaf that comes after.
 pub fn items(ledger: &Ledger, peer: &Peer, run: Run, size: u64, room: usize) -> Result<Vec<Item>, StoreError> {
     let mut items = Vec::new();
     let mut bytes = 0;
     for seq in run.from..run.from + run.count {
-        let row = item_row(rows::OWED, &peer.origin, run.class, seq);
-        let owed = ledger.get(&row)?.as_deref().and_then(Owed::decode);
-        let owed = owed.ok_or_else(|| StoreError::Damaged(format!("item {seq} of class {} is gone", run.class)))?;
-        let opening = ledger.opening(owed.leaf)?;
-        let envelope = match ledger.read(&rows::numbered(rows::ENVELOPE, owed.envelope))? {
-            Some(bytes) => Envelope::decode(bytes.as_slice()).ok(),
-            None => None,
-        };
-        let path = path(&ledger.book(), owed.leaf, size)?;
+        let (leaf, opening, envelope) = owed(ledger, &item_row(rows::OWED, &peer.origin, run.class, seq))?;
+        if leaf >= size {
+            break;
+        }
+        let path = path(&ledger.book(), leaf, size)?;
         let weight = envelope.as_ref().map_or(0, Message::encoded_len) + opening.bytes().len() + 34 * path.len() + 64;
         if !items.is_empty() && bytes + weight > room {
             break;
         }
         bytes += weight;
-        items.push(Item { sent: Shown { index: owed.leaf, opening, path }, envelope });
+        items.push(Item { sent: Shown { index: leaf, opening, path }, envelope });
     }
     Ok(items)
+}
+
+/// An owed item: its leaf, and its envelope unless it is abandoned.
+fn owed(ledger: &Ledger, row: &[u8]) -> Result<(u64, Opening, Option<Envelope>), StoreError> {
+    // What is withdrawn between two of these reads is found abandoned at the second attempt.
+    for _ in 0..2 {
+        let Some(Owed { leaf, envelope, .. }) = ledger.get(row)?.as_deref().and_then(Owed::decode) else { break };
+        let opening = ledger.opening(leaf)?;
+        if opening.event().kind == Kind::ABANDONED {
+            return Ok((leaf, opening, None));
+        }
+        if let Some(bytes) = ledger.read(&rows::numbered(rows::ENVELOPE, envelope))? {
+            let envelope = Envelope::decode(bytes.as_slice());
+            let envelope = envelope.map_err(|_| StoreError::Damaged("an owed envelope cannot be read".into()))?;
+            return Ok((leaf, opening, Some(envelope)));
+        }
+    }
+    Err(StoreError::Damaged("an owed item is gone".into()))
 }
 
 /// The inclusion path of one of our leaves in the tree of `size`.

@@ -5,7 +5,7 @@ use super::outbox::item_row;
 use crate::port::StoreError;
 use crate::rows;
 use std::time::Duration;
-use varde_proto::id::NodeId;
+use varde_proto::id::{NodeId, Origin};
 use varde_proto::log::event::{Event, Kind};
 use varde_proto::log::proof::TlogProof;
 use varde_proto::time::Timestamp;
@@ -45,6 +45,8 @@ pub enum State {
 pub struct Delivery {
     /// Who.
     pub country: NodeId,
+    /// Its log.
+    pub peer: Origin,
     /// Its channel class and number.
     pub class: u8,
     /// Its number in the channel.
@@ -92,7 +94,9 @@ fn delivery(ledger: &Ledger, sent_index: u64, sent: &Event) -> Result<Delivery, 
             }
         }
     };
-    Ok(Delivery { country: peer.node(), class: sent.class, seq: sent.seq, sent_index, sent: sent.time, state })
+    let country = peer.node();
+    let peer = peer.clone();
+    Ok(Delivery { country, peer, class: sent.class, seq: sent.seq, sent_index, sent: sent.time, state })
 }
 
 /// A refusal's code as a peer logged it, cut to what a code may hold.

@@ -4,8 +4,8 @@
 use crate::port::{Batch, Entropy, Row, Store, StoreError};
 use crate::rows;
 use crate::state::{Book, ChannelKey, ChannelState, PeerHead, peer_parts};
-use crate::vault::Vault;
-use std::collections::BTreeMap;
+use crate::vault::{self, Vault};
+use std::collections::{BTreeMap, BTreeSet};
 use varde_proto::id::{Digest, LogIndex, Origin};
 use varde_proto::limits;
 use varde_proto::log::event::Event;
@@ -43,6 +43,13 @@ impl Staged {
     pub(super) fn put(&mut self, row: Vec<u8>, value: Option<Vec<u8>>) {
         self.bytes += row.len() + value.as_ref().map_or(0, Vec::len);
         self.rows.insert(row, value);
+    }
+
+    fn get(&self, store: &dyn Store, row: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        match self.rows.get(row) {
+            Some(value) => Ok(value.clone()),
+            None => store.get(row),
+        }
     }
 
     pub(super) fn into_batch(self) -> Batch {
@@ -137,10 +144,7 @@ impl<'a> Desk<'a> {
 
     /// A row, as this commit will leave it.
     pub fn get(&self, row: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        match self.staged.rows.get(row) {
-            Some(value) => Ok(value.clone()),
-            None => self.store.get(row),
-        }
+        self.staged.get(self.store, row)
     }
 
     /// A sealed row, unsealed.
@@ -190,6 +194,44 @@ impl<'a> Desk<'a> {
         self.vault.delete(&mut batch, row, current.as_deref())?;
         batch.writes.into_iter().for_each(|(row, value)| self.write(row, value));
         Ok(())
+    }
+
+    /// Deletes sealed rows for good, with every earlier version of them. Returns the bucket keys that must be destroyed once
+    /// this commit is durable; before that, copies of the store can still be read.
+    pub fn destroy(&mut self, doomed: &[Vec<u8>]) -> Result<Vec<u64>, StoreError> {
+        let mut items = BTreeSet::new();
+        for row in doomed {
+            if let Some(value) = self.get(row)? {
+                items.insert(vault::item_of(row, &value)?);
+                self.delete(row.clone());
+            }
+            for trail in self.trail(row)? {
+                let item = trail.last_chunk().map(|bytes| u64::from_be_bytes(*bytes));
+                items.extend(item);
+                self.delete(trail);
+            }
+        }
+        let mut batch = Batch::default();
+        let (staged, store) = (&*self.staged, self.store);
+        let retired = self.vault.retire(&mut batch, &items, |row| staged.get(store, row))?;
+        batch.writes.into_iter().for_each(|(row, value)| self.write(row, value));
+        Ok(retired)
+    }
+
+    /// The rows that say where earlier versions of a row were stored, those of this commit among them.
+    fn trail(&self, row: &[u8]) -> Result<BTreeSet<Vec<u8>>, StoreError> {
+        let from = rows::row(rows::EARLIER, &[row]);
+        let to = [&from[..], &[0xff; 9]].concat();
+        let durable = self.scan_durable(&from, &to).map(|row| row.map(|(name, _)| name));
+        let mut trail = durable.collect::<Result<BTreeSet<_>, _>>()?;
+        for (name, value) in self.staged.rows.range(from..to) {
+            if value.is_some() {
+                trail.insert(name.clone());
+            } else {
+                trail.remove(name);
+            }
+        }
+        Ok(trail)
     }
 
     fn write(&mut self, row: Vec<u8>, value: Option<Vec<u8>>) {

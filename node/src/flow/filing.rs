@@ -2,13 +2,16 @@
 //! second release of one edition, a budget ledger that forks. Rows are plain and hold only indexes and digests.
 
 use super::desk::Desk;
+use super::erase;
 use crate::port::StoreError;
 use crate::rows;
+use varde_proto::alert::Alert;
 use varde_proto::envelope::{Rejection, Verified};
 use varde_proto::id::{AlertId, Digest, NodeId};
 use varde_proto::log::leaf::Opening;
 use varde_proto::summary::{Act, LedgerEntry, TrendSummary};
 use varde_proto::time::Period;
+use varde_proto::vocabulary::ErasureReason;
 
 /// Filed, or refused by what was filed before.
 pub type Filed = Result<Result<(), Rejection>, StoreError>;
@@ -58,11 +61,19 @@ fn file(desk: &mut Desk<'_>, row: Vec<u8>, index: u64, digest: Digest, code: &'s
     }
 }
 
-/// Files an alert that came from a peer.
-pub fn file_alert(desk: &mut Desk<'_>, issuer: NodeId, id: AlertId, object: Digest, index: u64) -> Filed {
-    let filed = file(desk, alert_row(issuer, id), index, object, "alert-id-reused")?;
+/// Files an alert that came from a peer. What was filed once stays filed when it is erased, so that it cannot come again; nor
+/// can what was withdrawn before it came.
+pub fn file_alert(desk: &mut Desk<'_>, issuer: NodeId, alert: &Verified<Alert>, index: u64) -> Filed {
+    let (content, object) = (alert.payload().content(), alert.digest());
+    if let Some(remains) = erase::remains_at(desk, &object)?
+        && remains.reason != ErasureReason::EXPIRED
+    {
+        return Ok(Err(Rejection::Content("withdrawn")));
+    }
+    let filed = file(desk, alert_row(issuer, content.id), index, object, "alert-id-reused")?;
     if filed.is_ok() {
         desk.put(rows::numbered(rows::INBOX, index), issuer.as_str().as_bytes().to_vec())?;
+        desk.put(erase::expiry_row(content.expires_at, &object), index.to_be_bytes().to_vec())?;
     }
     Ok(filed)
 }

@@ -1,6 +1,7 @@
 //! Reading back what was kept: envelopes that were signed here, or verified before they were taken. They are not verified
 //! again, because the keys of then may have been rotated since; the store's own seal vouches for them.
 
+use super::desk::Desk;
 use super::ledger::Ledger;
 use crate::port::StoreError;
 use crate::rows;
@@ -8,16 +9,28 @@ use prost::Message;
 use varde_proto::envelope::{Envelope, Payload};
 use varde_proto::id::NodeId;
 
-/// The envelope kept under an index.
-pub fn envelope(ledger: &Ledger, index: u64) -> Result<Envelope, StoreError> {
-    let bytes = ledger.read(&rows::numbered(rows::ENVELOPE, index))?;
-    let envelope = bytes.and_then(|bytes| Envelope::decode(bytes.as_slice()).ok());
-    envelope.ok_or_else(|| StoreError::Damaged(format!("the envelope kept under {index} cannot be read")))
-}
-
 /// The envelope and its payload, which must be a `P`.
 pub fn payload<P: Payload>(ledger: &Ledger, index: u64) -> Result<(Envelope, P), StoreError> {
-    let envelope = envelope(ledger, index)?;
+    if_kept(ledger, index)?.ok_or_else(|| StoreError::Damaged(format!("the envelope kept under {index} is gone")))
+}
+
+/// The same, unless it was erased.
+pub fn if_kept<P: Payload>(ledger: &Ledger, index: u64) -> Result<Option<(Envelope, P)>, StoreError> {
+    let bytes = ledger.read(&rows::numbered(rows::ENVELOPE, index))?;
+    bytes.map(|bytes| read(&bytes, index)).transpose()
+}
+
+/// The payload, as the commit under way will leave it.
+pub fn at_desk<P: Payload>(desk: &Desk<'_>, index: u64) -> Result<P, StoreError> {
+    let bytes = desk.open(&rows::numbered(rows::ENVELOPE, index))?;
+    let bytes = bytes.ok_or_else(|| StoreError::Damaged(format!("the envelope kept under {index} is gone")))?;
+    read(&bytes, index).map(|(_, payload)| payload)
+}
+
+fn read<P: Payload>(bytes: &[u8], index: u64) -> Result<(Envelope, P), StoreError> {
+    let envelope = Envelope::decode(bytes);
+    let envelope =
+        envelope.map_err(|_| StoreError::Damaged(format!("the envelope kept under {index} cannot be read")))?;
     let unreadable = |why: &str| StoreError::Damaged(format!("the payload kept under {index} {why}"));
     if envelope.payload_type != P::TYPE {
         return Err(unreadable("is of another type"));

@@ -228,6 +228,11 @@ impl Ledger {
         self.shared.store.scan(from, to, descending)
     }
 
+    /// Destroys bucket keys that an erasure retired, once its commit is durable. Destroying one again changes nothing.
+    pub fn destroy_keys(&self, numbers: &[u64]) -> Result<(), StoreError> {
+        numbers.iter().try_for_each(|number| self.shared.keyring.destroy(*number))
+    }
+
     /// The secret under which identities of imported rows are hashed.
     pub fn index_key(&self) -> Zeroizing<[u8; 32]> {
         self.shared.keyring.index_key()

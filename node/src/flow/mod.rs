@@ -2,7 +2,8 @@
 //!
 //! An alert's way: [`alert`] drafts and releases, [`outbox`] logs it and owes it, [`deliver`] sends it and settles its
 //! receipt; at the other end [`receive`] checks, takes and answers. [`summarise`] publishes a cohort over the same way and
-//! [`query`] reads what was published. [`connection`] runs both halves over one link, [`ledger`] is the one writer beneath
+//! [`query`] reads what was published. [`withdraw`] asks recipients to erase, [`erase`] makes what was withdrawn or has expired
+//! unreadable for good, [`outstanding`] is who still owes that. [`connection`] runs both halves over one link, [`ledger`] is the one writer beneath
 //! them all.
 
 pub mod agreement;
@@ -12,6 +13,7 @@ pub mod connection;
 pub mod deliver;
 pub mod delivery;
 pub mod desk;
+pub mod erase;
 pub mod escrow;
 pub mod filing;
 pub mod foreign;
@@ -23,11 +25,13 @@ pub mod kept;
 pub mod ledger;
 pub mod logbook;
 pub mod outbox;
+pub mod outstanding;
 pub mod query;
 pub mod receive;
 pub mod records;
 mod reopen;
 pub mod summarise;
+pub mod withdraw;
 pub mod witness;
 
 use crate::port::{Clock, Entropy, Peers};

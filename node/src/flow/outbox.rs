@@ -29,7 +29,8 @@ pub struct Owed {
 }
 
 impl Owed {
-    fn encode(&self) -> Vec<u8> {
+    /// The row's value.
+    pub(super) fn encode(&self) -> Vec<u8> {
         let mut out = self.leaf.to_be_bytes().to_vec();
         out.extend_from_slice(&self.envelope.to_be_bytes());
         out.extend_from_slice(&self.object.0);

@@ -5,7 +5,7 @@
 use super::deliver::Broken;
 use super::desk::Desk;
 use super::outbox::item_row;
-use super::{agreement, filing};
+use super::{agreement, erase, filing, outstanding};
 use crate::port::{Peer, StoreError};
 use crate::rows;
 use crate::state::{ChannelKey, ChannelState, Direction};
@@ -13,6 +13,7 @@ use prost::Message;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use varde_proto::alert::{self, Alert};
+use varde_proto::control::{self, Act, Erasure};
 use varde_proto::envelope::{self, Envelope, Expected, Payload, Rejection, Verified};
 use varde_proto::exchange::{Item, KnownHead, Shown, check_shown};
 use varde_proto::id::{Digest, LogIndex, Origin};
@@ -42,10 +43,12 @@ pub enum Admitted {
     Summary(Box<Verified<TrendSummary>>),
     /// An entry of the peer's privacy budget ledger.
     Budget(Box<Verified<LedgerEntry>>),
+    /// A request to erase what the peer issued, or its answer to ours.
+    Erasure(Box<Verified<Erasure>>),
 }
 
 /// The payload types this node reads, as it says in `hello`.
-pub const READS: [&str; 3] = [Alert::TYPE, TrendSummary::TYPE, LedgerEntry::TYPE];
+pub const READS: [&str; 4] = [Alert::TYPE, TrendSummary::TYPE, LedgerEntry::TYPE, Erasure::TYPE];
 
 /// The one admission function: signature, bytes, address, the payload's own rules, and time.
 pub fn admit(envelope: &Envelope, expected: &Expected<'_>, now: Timestamp) -> Result<Admitted, Rejection> {
@@ -57,6 +60,8 @@ pub fn admit(envelope: &Envelope, expected: &Expected<'_>, now: Timestamp) -> Re
         Ok(Admitted::Summary(Box::new(envelope::verify(envelope, expected)?)))
     } else if envelope.payload_type == LedgerEntry::TYPE {
         Ok(Admitted::Budget(Box::new(envelope::verify(envelope, expected)?)))
+    } else if envelope.payload_type == Erasure::TYPE {
+        Ok(Admitted::Erasure(Box::new(envelope::verify(envelope, expected)?)))
     } else {
         Err(Rejection::UnknownType)
     }
@@ -148,7 +153,13 @@ fn judge(me: &Me, peer: &Peer, event: &Event, envelope: &Envelope, now: Timestam
         agreement: peer.agreement,
         class: event.class,
     };
-    match admit(envelope, &expected, now) {
+    let proven = |admitted: Admitted| match &admitted {
+        Admitted::Erasure(message) => {
+            control::check_answer(message.payload(), &peer.origin, &peer.log_keys, &me.origin).map(|()| admitted)
+        }
+        _ => Ok(admitted),
+    };
+    match admit(envelope, &expected, now).and_then(proven) {
         Ok(admitted) => Verdict::Admitted(admitted),
         Err(rejection) => Verdict::Rejected(rejection),
     }
@@ -219,6 +230,10 @@ fn take_item(desk: &mut Desk<'_>, peer: &Arc<Peer>, head: &Head, item: CheckedIt
     state.seq = item.seq;
     state.chain = item.chain;
     desk.set_channel(key, state)?;
+    if let (Verdict::Admitted(Admitted::Erasure(message)), Kind::RECEIVED) = (&item.verdict, kind) {
+        erase::asked(desk, peer, message)?;
+        outstanding::answered(desk, peer, message.payload(), index.0)?;
+    }
     Ok((index.0, opening))
 }
 
@@ -243,12 +258,14 @@ fn repeat(desk: &Desk<'_>, row: &[u8], item: &CheckedItem) -> Result<Answer, Bro
 fn keep(desk: &mut Desk<'_>, peer: &Peer, admitted: &Admitted, index: u64) -> filing::Filed {
     let issuer = peer.origin.node();
     let (filed, envelope) = match admitted {
-        Admitted::Alert(verified) => {
-            let id = verified.payload().content().id;
-            (filing::file_alert(desk, issuer, id, verified.digest(), index)?, verified.envelope())
-        }
+        Admitted::Alert(verified) => (filing::file_alert(desk, issuer, verified, index)?, verified.envelope()),
         Admitted::Summary(verified) => (filing::file_summary(desk, issuer, verified, index)?, verified.envelope()),
         Admitted::Budget(verified) => (filing::file_budget(desk, issuer, verified, index)?, verified.envelope()),
+        Admitted::Erasure(verified) => {
+            let asks = matches!(verified.payload().act, Act::Request { .. });
+            let check = if asks { erase::check } else { outstanding::check };
+            (check(desk, peer, verified.payload())?, verified.envelope())
+        }
     };
     if filed.is_err() {
         return Ok(filed);

@@ -4,6 +4,7 @@ use crate::envelope;
 use crate::id::{Digest, NodeId, Origin};
 use crate::identity::{PublicKey, SecretKey};
 use crate::time::Timestamp;
+use crate::vocabulary::{ErasureReason, Vocabulary};
 use crate::wire::{operator, peer};
 use prost::Message;
 use std::time::Duration;
@@ -23,6 +24,12 @@ pub enum Verb {
     Approve,
     /// A draft is released; about the draft and its recipients. Or a cohort is; about the request.
     Release,
+    /// A released alert is withdrawn; about E, the reason and from whom.
+    Withdraw,
+    /// An alert must not be erased for now; about E.
+    Hold,
+    /// It may be erased again; about E.
+    Lift,
 }
 
 impl Verb {
@@ -32,6 +39,9 @@ impl Verb {
             Self::Draft => "draft",
             Self::Approve => "approve",
             Self::Release => "release",
+            Self::Withdraw => "withdraw",
+            Self::Hold => "hold",
+            Self::Lift => "lift",
         }
     }
 }
@@ -125,6 +135,23 @@ pub fn about_release(draft: Digest, recipients: &[NodeId]) -> Digest {
         bytes.extend_from_slice(node.as_str().as_bytes());
     }
     prefixed(b"varde/act/release/v1\n", &bytes)
+}
+
+/// What a `withdraw` act is about: E, the reason, and from whom, sorted; nobody named means everybody.
+pub fn about_withdraw(object: Digest, reason: ErasureReason, from: &[NodeId]) -> Digest {
+    let mut from = from.to_vec();
+    from.sort();
+    from.dedup();
+    let mut bytes = object.0.to_vec();
+    bytes.extend(reason.number().to_be_bytes());
+    from.iter().for_each(|node| bytes.extend_from_slice(node.as_str().as_bytes()));
+    prefixed(b"varde/act/withdraw/v1\n", &bytes)
+}
+
+/// What a `hold` act or a `lift` act is about: E.
+pub fn about_hold(object: Digest, begins: bool) -> Digest {
+    let prefix: &[u8] = if begins { b"varde/act/hold/v1\n" } else { b"varde/act/lift/v1\n" };
+    prefixed(prefix, &object.0)
 }
 
 /// What a `release` act of a trend summary is about: the request without the act.

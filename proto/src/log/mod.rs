@@ -9,7 +9,7 @@
 pub mod body;
 pub mod chain;
 pub mod checkpoint;
-mod codec;
+pub(crate) mod codec;
 pub mod cosignature;
 pub mod event;
 pub mod frontier;

@@ -222,6 +222,10 @@ vocabularies! {
     SupportBand = "support_band", closed;
     /// How many independent sources say so.
     IndependentSources = "independent_sources", closed;
+    /// Why an item is to be erased.
+    ErasureReason = "erasure_reason", closed;
+    /// On what an erasure rests.
+    ErasureBasis = "erasure_basis", closed;
     /// Region of the world: the 22 sub-regions and intermediate regions of UN M49, other and unknown.
     Region = "region";
 }

@@ -1,10 +1,10 @@
 //! `varde.operator.v1.Alerts`: drafts, approval, release, and what lies here.
 
-use super::drawing;
 use super::stories::story;
+use super::{drawing, erasures};
 use crate::edge::status::{Class, Trouble};
 use crate::flow::alert::drafts::{self, Refused, Signed};
-use crate::flow::alert::held::{self, Received};
+use crate::flow::alert::held::{self, Received, What};
 use crate::flow::alert::release;
 use crate::flow::delivery::{self, State};
 use crate::flow::{Node, kept};
@@ -17,7 +17,7 @@ use varde_proto::alert::show::{show, show_content};
 use varde_proto::draft::{Draft, act};
 use varde_proto::id::{AlertId, NodeId};
 use varde_proto::limits;
-use varde_proto::vocabulary::Vocabulary;
+use varde_proto::vocabulary::{ErasureReason, Vocabulary};
 use varde_proto::wire::operator::alerts_server::{Alerts, AlertsServer};
 use varde_proto::wire::operator::*;
 
@@ -87,7 +87,9 @@ impl Alerts for Service {
 
     async fn list(&self, _: Request<ListRequest>) -> Result<Response<ListReply>, Status> {
         let drafts = drafts::all(&self.node.ledger).map_err(ours)?;
-        let alerts = drafts.iter().take(LISTED).map(|draft| own(&self.node, draft)).collect::<Result<_, _>>()?;
+        let alerts = drafts.iter().take(LISTED).map(|draft| own(&self.node, draft));
+        let mut alerts = alerts.collect::<Result<Vec<_>, _>>()?;
+        alerts.extend(erasures::withdrawn(&self.node)?.into_iter().take(LISTED));
         Ok(Response::new(ListReply { alerts }))
     }
 
@@ -95,7 +97,10 @@ impl Alerts for Service {
         let id = read_id(&request.into_inner().id)?;
         match drafts::find(&self.node.ledger, id) {
             Ok(draft) => show_own(&self.node, &draft).map(Response::new),
-            Err(Refused::Absent(_)) => show_received(&self.node, id).map(Response::new),
+            Err(Refused::Absent(_)) => match erasures::show_withdrawn(&self.node, id)? {
+                Some(reply) => Ok(Response::new(reply)),
+                None => show_received(&self.node, id).map(Response::new),
+            },
             Err(refused) => Err(told(refused)),
         }
     }
@@ -103,8 +108,16 @@ impl Alerts for Service {
     async fn inbox(&self, request: Request<InboxRequest>) -> Result<Response<InboxReply>, Status> {
         let InboxRequest { before } = request.into_inner();
         let alerts = held::inbox(&self.node.ledger, before, LISTED).map_err(ours)?;
-        let alerts = alerts.iter().map(|received| received_reply(&self.node, received)).collect();
+        let alerts = alerts.iter().map(|received| received_reply(&self.node, received)).collect::<Result<_, _>>()?;
         Ok(Response::new(InboxReply { alerts }))
+    }
+
+    async fn withdraw(&self, request: Request<WithdrawRequest>) -> Result<Response<WithdrawReply>, Status> {
+        erasures::withdraw(&self.node, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn hold(&self, request: Request<HoldRequest>) -> Result<Response<HoldReply>, Status> {
+        erasures::hold(&self.node, request.into_inner()).await.map(Response::new)
     }
 }
 
@@ -129,25 +142,25 @@ pub(super) async fn pins_taken_up(node: &Node, to: &[NodeId]) {
     let _ = tokio::time::timeout(TAKEN_UP, known).await;
 }
 
-fn read_id(text: &str) -> Result<AlertId, Status> {
+pub(super) fn read_id(text: &str) -> Result<AlertId, Status> {
     AlertId::parse(text).map_err(|bad| {
         let trouble = Trouble::new(Class::Change, "bad-id", bad.to_string());
         trouble.next("`varde alert list` and `varde alert inbox` show the ids").for_staff()
     })
 }
 
-fn read_country(text: &str) -> Result<NodeId, Status> {
+pub(super) fn read_country(text: &str) -> Result<NodeId, Status> {
     NodeId::parse(text).map_err(|bad| {
         let trouble = Trouble::new(Class::Change, "bad-country", bad.to_string());
         trouble.next("name the recipients like this: --to LT,EE").for_staff()
     })
 }
 
-fn ours(failure: crate::port::StoreError) -> Status {
+pub(super) fn ours(failure: crate::port::StoreError) -> Status {
     Trouble::incident(&failure).for_staff()
 }
 
-fn told(refused: Refused) -> Status {
+pub(super) fn told(refused: Refused) -> Status {
     story(refused).for_staff()
 }
 
@@ -207,6 +220,8 @@ fn own(node: &Node, draft: &Draft) -> Result<OwnAlert, Status> {
         issued_ms,
         expires_ms: draft.content.expires_at.ms(),
         deliveries,
+        erasures: erasures::standing(node, draft)?,
+        on_hold: erasures::is_own_held(node, draft.content.id)?,
     })
 }
 
@@ -244,25 +259,38 @@ fn show_received(node: &Node, id: AlertId) -> Result<ShowReply, Status> {
     let found = held::find(&node.ledger, &countries, id).map_err(ours)?;
     let received = found.first().ok_or_else(|| told(Refused::Absent(id)))?;
     Ok(ShowReply {
-        json: show(&received.alert).to_string(),
+        json: match &received.what {
+            What::Alert(alert) => show(alert).to_string(),
+            What::Remains(_) => "null".to_owned(),
+        },
         own: None,
-        received: Some(received_reply(node, received)),
+        received: Some(received_reply(node, received)?),
         envelope_digest: received.object.0.to_vec().into(),
         decision: None,
     })
 }
 
-fn received_reply(node: &Node, received: &Received) -> ReceivedAlert {
-    let content = received.alert.content();
-    let state = if received.is_expired(node.clock.now()) { "expired" } else { "held" };
-    ReceivedAlert {
-        id: content.id.to_string(),
-        kind: content.kind().number(),
+fn received_reply(node: &Node, received: &Received) -> Result<ReceivedAlert, Status> {
+    let mut reply = ReceivedAlert {
         from: received.from.to_string(),
         received_ms: received.received.ms(),
-        state: state.to_owned(),
-        expires_ms: content.expires_at.ms(),
-        tlp: content.tlp.number(),
+        state: if received.is_expired(node.clock.now()) { "expired" } else { "held" }.to_owned(),
         log_index: received.index,
+        on_hold: erasures::is_held(node, &received.object)?,
+        ..ReceivedAlert::default()
+    };
+    match &received.what {
+        What::Alert(alert) => {
+            let content = alert.content();
+            (reply.id, reply.kind) = (content.id.to_string(), content.kind().number());
+            (reply.expires_ms, reply.tlp) = (content.expires_at.ms(), content.tlp.number());
+        }
+        What::Remains(remains) => {
+            (reply.id, reply.kind) = (remains.id.to_string(), remains.kind.map_or(0, Vocabulary::number));
+            if remains.reason != ErasureReason::EXPIRED {
+                reply.state = "withdrawn".to_owned();
+            }
+        }
     }
+    Ok(reply)
 }

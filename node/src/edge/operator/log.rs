@@ -1,5 +1,6 @@
 //! `varde.operator.v1.Log`: how the log stands, what it says, and the bundle for auditors as a stream of files.
 
+use super::erasures;
 use crate::edge::status::{Class, Trouble};
 use crate::flow::bundle::{self, NotExported};
 use crate::flow::logbook::{self, Line};
@@ -18,7 +19,7 @@ use varde_proto::log::event::Event;
 use varde_proto::wire::operator::log_server::{Log, LogServer};
 use varde_proto::wire::operator::{
     LogChannel, LogExportRequest, LogFilePart, LogLine, LogPeer, LogShowReply, LogShowRequest, LogStandingReply,
-    LogStandingRequest,
+    LogStandingRequest, OutstandingReply, OutstandingRequest,
 };
 
 /// Bytes of one piece of a file.
@@ -72,10 +73,22 @@ impl Log for Service {
                 Err(NotExported::Written(error)) if parts.is_closed() => {
                     tracing::info!(%error, "an export was broken off")
                 }
+                Err(error @ NotExported::Erasing) => {
+                    let trouble = Trouble::new(Class::Again, "erasing", error.to_string())
+                        .means("a bundle of this moment could not say why something is gone; none was made")
+                        .next("run it again in a moment; if it stays, the output of `varde-node` says why the erasure does not end");
+                    drop(parts.blocking_send(Err(trouble.for_staff())));
+                }
                 Err(error) => drop(parts.blocking_send(Err(Trouble::incident(&error).for_staff()))),
             }
         });
         Ok(Response::new(ReceiverStream::new(reader)))
+    }
+
+    async fn outstanding(&self, _request: Request<OutstandingRequest>) -> Result<Response<OutstandingReply>, Status> {
+        let node = self.node.clone();
+        let read = tokio::task::spawn_blocking(move || erasures::outstanding(&node));
+        read.await.map_err(|error| Trouble::incident(&error).for_staff())?.map(Response::new).map_err(failed)
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod alerts;
 mod drawing;
+mod erasures;
 mod log;
 mod node;
 mod records;

@@ -43,6 +43,11 @@ pub(super) fn story(refused: Refused) -> Trouble {
         Refused::Released => Trouble::new(Class::Ask, "already-released", refused.to_string())
             .means("it was sent once; nothing was sent now")
             .next("`varde alert show ID` says to whom; for other recipients draft it anew"),
+        Refused::NeverReleased
+        | Refused::Withdrawn
+        | Refused::Erased(_)
+        | Refused::NotRecipient(_)
+        | Refused::Narrowing => erasing(&refused),
         Refused::NotSent(not) => not_sent(not),
         Refused::Store(failure) => Trouble::incident(&failure),
         Refused::Stopped => Trouble::new(Class::Again, "stopped", "the node has stopped writing")
@@ -66,6 +71,27 @@ fn drawn(too_little: &TooLittle) -> Trouble {
         TooLittle::Nowhere => trouble.next("draft from a file and name the country: --from FILE.json"),
         TooLittle::NotAQuarter(_) => trouble.next("ask for a quarter: --period 2026-Q3"),
         TooLittle::Kind(_) => trouble.next("ask for MODUS_OPERANDI or ROUTE_CORRIDOR, or draft from a file"),
+    }
+}
+
+fn erasing(refused: &Refused) -> Trouble {
+    let told = |class, code| Trouble::new(class, code, refused.to_string());
+    match refused {
+        Refused::NeverReleased => told(Class::Ask, "never-released")
+            .means("nobody has it, so there is nobody to ask")
+            .next("`varde alert list` shows what was released"),
+        Refused::Withdrawn => told(Class::Ask, "already-withdrawn")
+            .means("nothing was asked again")
+            .next("`varde log outstanding` shows who still owes its erasure"),
+        Refused::NotRecipient(_) => told(Class::Change, "not-a-recipient")
+            .means("nothing was asked of anybody")
+            .next("`varde alert show ID` says to whom it was sent"),
+        Refused::Narrowing => told(Class::Change, "bad-reason")
+            .means("nothing was asked of anybody")
+            .next("--reason NARROWED --from LT takes it back from LT; --reason WITHDRAWN or DATA_SUBJECT from all"),
+        _ => told(Class::Ask, "erased")
+            .means("a hold cannot bring it back")
+            .next("`varde alert show ID` says what remains"),
     }
 }
 

@@ -13,7 +13,7 @@ use varde_proto::draft::act::{self, BadAct, Verb};
 use varde_proto::draft::{self, Decision, Draft, Explained, Fresh};
 use varde_proto::envelope::Envelope;
 use varde_proto::home::Operator;
-use varde_proto::id::{AlertId, Digest};
+use varde_proto::id::{AlertId, Digest, NodeId};
 use varde_proto::identity::PublicKey;
 use varde_proto::json::Problem;
 use varde_proto::vocabulary::AlertKind;
@@ -60,6 +60,21 @@ pub enum Refused {
     /// It was released before.
     #[error("this draft was released before")]
     Released,
+    /// It was never released, so nobody can be asked to erase it.
+    #[error("this draft was never released")]
+    NeverReleased,
+    /// It was withdrawn before.
+    #[error("this alert was withdrawn before")]
+    Withdrawn,
+    /// It is erased, so nothing can be held.
+    #[error("the alert {0} is erased, or about to be")]
+    Erased(AlertId),
+    /// Taken back from somebody who never had it.
+    #[error("this alert was not sent to {0}")]
+    NotRecipient(NodeId),
+    /// Only a narrowed audience names countries, and it must.
+    #[error("countries are named for the reason NARROWED, and only for that; EXPIRED is nobody's act")]
+    Narrowing,
     /// The recipients would refuse it, or there are none.
     #[error(transparent)]
     NotSent(#[from] NotSent),
@@ -95,7 +110,7 @@ pub(super) fn credentials(node: &Node) -> Vec<PublicKey> {
 }
 
 /// Checks that one of this node's staff did this, now.
-pub(super) fn check(node: &Node, verb: Verb, signed: &Signed) -> Result<act::Signed, Refused> {
+pub(in crate::flow) fn check(node: &Node, verb: Verb, signed: &Signed) -> Result<act::Signed, Refused> {
     let now = node.clock.now();
     Ok(act::check(signed.act.as_ref(), verb, signed.about, &node.me.origin, now, &credentials(node))?)
 }
@@ -135,7 +150,7 @@ pub async fn keep(node: &Node, drafted: Drafted, signed: &Signed) -> Result<Draf
 }
 
 /// The row of a draft.
-fn row(id: AlertId) -> Vec<u8> {
+pub(in crate::flow) fn row(id: AlertId) -> Vec<u8> {
     rows::row(rows::DRAFT, &[&id.0])
 }
 
@@ -163,8 +178,9 @@ pub fn find(ledger: &Ledger, id: AlertId) -> Result<Draft, Refused> {
 pub fn all(ledger: &Ledger) -> Result<Vec<Draft>, StoreError> {
     let mut drafts = Vec::new();
     for found in ledger.scan(&[rows::DRAFT], &[rows::DRAFT + 1], false) {
-        let (name, value) = found?;
-        let draft = Draft::from_bytes(&ledger.unseal(&name, &value)?);
+        // One may be erased while they are read.
+        let Some(bytes) = ledger.read(&found?.0)? else { continue };
+        let draft = Draft::from_bytes(&bytes);
         drafts.push(draft.map_err(|_| StoreError::Damaged("a draft cannot be read".into()))?);
     }
     drafts.sort_by_key(|draft| (std::cmp::Reverse(draft.drafted), draft.content.id));
@@ -175,8 +191,9 @@ pub fn all(ledger: &Ledger) -> Result<Vec<Draft>, StoreError> {
 pub fn released(ledger: &Ledger) -> Result<Vec<(u64, AlertId)>, StoreError> {
     let mut released = Vec::new();
     for found in ledger.scan(&[rows::DRAFT], &[rows::DRAFT + 1], false) {
-        let (name, value) = found?;
-        let draft = Draft::from_bytes(&ledger.unseal(&name, &value)?);
+        // One may be erased while they are read.
+        let Some(bytes) = ledger.read(&found?.0)? else { continue };
+        let draft = Draft::from_bytes(&bytes);
         let draft = draft.map_err(|_| StoreError::Damaged("a draft cannot be read".into()))?;
         released.extend(draft.sent.first().map(|index| (*index, draft.content.id)));
     }

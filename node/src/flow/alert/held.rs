@@ -1,5 +1,6 @@
 //! Alerts as they lie here: what came from peers, and what of ours has left.
 
+use crate::flow::erase::{self, Remains};
 use crate::flow::ledger::Ledger;
 use crate::flow::{filing, kept};
 use crate::port::StoreError;
@@ -8,6 +9,7 @@ use varde_proto::alert::Alert;
 use varde_proto::envelope;
 use varde_proto::id::{AlertId, Digest, NodeId};
 use varde_proto::time::Timestamp;
+use varde_proto::vocabulary::ErasureReason;
 
 /// An alert that came from a peer.
 #[derive(Debug)]
@@ -20,14 +22,26 @@ pub struct Received {
     pub received: Timestamp,
     /// E.
     pub object: Digest,
-    /// The alert.
-    pub alert: Alert,
+    /// What there is of it.
+    pub what: What,
+}
+
+/// What there is of an alert that came.
+#[derive(Debug)]
+pub enum What {
+    /// All of it.
+    Alert(Box<Alert>),
+    /// It was erased, or is being erased.
+    Remains(Remains),
 }
 
 impl Received {
     /// Whether its time is over; from then on it is for nobody's use.
     pub fn is_expired(&self, now: Timestamp) -> bool {
-        self.alert.content().expires_at <= now
+        match &self.what {
+            What::Alert(alert) => alert.content().expires_at <= now,
+            What::Remains(remains) => remains.reason == ErasureReason::EXPIRED,
+        }
     }
 }
 
@@ -48,9 +62,16 @@ pub fn inbox(ledger: &Ledger, before: u64, most: usize) -> Result<Vec<Received>,
 }
 
 fn received(ledger: &Ledger, from: NodeId, index: u64) -> Result<Received, StoreError> {
-    let (envelope, alert) = kept::payload::<Alert>(ledger, index)?;
-    let received = ledger.opening(index)?.event().time;
-    Ok(Received { from, index, received, object: envelope::digest(&envelope), alert })
+    let opening = ledger.opening(index)?;
+    let (received, object) = (opening.event().time, opening.event().object);
+    let what = match kept::if_kept::<Alert>(ledger, index)? {
+        Some((_, alert)) => What::Alert(Box::new(alert)),
+        None => What::Remains(
+            erase::find(ledger, &object)?
+                .ok_or_else(|| StoreError::Damaged(format!("the alert kept under {index} is gone")))?,
+        ),
+    };
+    Ok(Received { from, index, received, object, what })
 }
 
 /// Alerts with this id that came from peers. An id is random, so there is one at most; two countries that claim the same are

@@ -14,6 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::{Instant, sleep, sleep_until};
 use varde_proto::exchange::{Cosigned, Frame, KnownHead, Proven, Shown};
 use varde_proto::limits;
+use varde_proto::log::head::Head;
 
 /// What the writing loop is told.
 pub(super) enum Told {
@@ -74,12 +75,16 @@ impl Writer {
                 self.hear(news, &mut told, &out).await?;
             }
             if let Some(run) = self.outgoing.next_run() {
-                let (proven, size) = self.proven()?;
-                let room = limits::FRAME_BYTES - FRAME_REST - 32 * proven.entries.len();
-                let items = deliver::items(&self.node.ledger, &self.peer, run, size, room)?;
-                self.outgoing.sent(run, items.len() as u64);
-                out.send(Frame::Items(proven, items)).await.map_err(|_| Ended::Closed)?;
-                continue;
+                let head = self.node.ledger.head();
+                let room = limits::FRAME_BYTES - FRAME_REST - 32 * self.entries_to(head.size().0) as usize;
+                let items = deliver::items(&self.node.ledger, &self.peer, run, head.size().0, room)?;
+                // Without any, the next one is under a head that is about to be signed, and that wakes this loop.
+                if !items.is_empty() {
+                    self.outgoing.sent(run, items.len() as u64);
+                    let proven = self.proven(&head)?;
+                    out.send(Frame::Items(proven, items)).await.map_err(|_| Ended::Closed)?;
+                    continue;
+                }
             }
             if let Some((from, to)) = self.asked.take() {
                 self.send_entries(from, to, &out).await?;
@@ -121,7 +126,7 @@ impl Writer {
     /// Our newest head by itself.
     async fn send_head(&mut self, out: &mpsc::Sender<Frame>) -> Result<(), Ended> {
         let known = self.node.ledger.book().head_of(&self.peer.origin);
-        let (proven, _) = self.proven()?;
+        let proven = self.proven(&self.node.ledger.head())?;
         let known = KnownHead { size: known.size, root: known.root };
         out.send(Frame::Heads(proven, known)).await.map_err(|_| Ended::Closed)
     }
@@ -174,8 +179,9 @@ impl Writer {
             next = if answers.len() < limits::FRAME_ITEMS { told.try_recv().ok() } else { None };
         }
         for chunk in answers.chunks(limits::FRAME_ITEMS) {
-            let (proven, size) = self.proven()?;
-            let shown = self.show(chunk, size)?;
+            let head = self.node.ledger.head();
+            let proven = self.proven(&head)?;
+            let shown = self.show(chunk, head.size().0)?;
             out.send(Frame::Receipts(proven, shown)).await.map_err(|_| Ended::Closed)?;
         }
         if awaited && self.witnessed.is_some() { self.send_head(out).await } else { Ok(()) }
@@ -190,13 +196,18 @@ impl Writer {
         shown.collect()
     }
 
-    /// Our newest head with the proof from what was shown last; from now on that head is what was shown last. The proof is the
-    /// entries in between, which the peer keeps for us; unless they are too many, or the peer has a gap before them.
-    fn proven(&mut self) -> Result<(Proven, u64), StoreError> {
-        let head = self.node.ledger.head();
+    /// How many entries the proof of a head of this size is made of: those since what was shown last, which the peer keeps for
+    /// us; none where they are too many, or the peer has a gap before them.
+    fn entries_to(&self, size: u64) -> u64 {
+        let more = size - self.shown;
+        if self.escrowed == self.shown && more <= limits::FRAME_ENTRIES as u64 { more } else { 0 }
+    }
+
+    /// Our newest head with the proof from what was shown last; from now on that head is what was shown last.
+    fn proven(&mut self, head: &Head) -> Result<Proven, StoreError> {
         let (from, size) = (self.shown, head.size().0);
         let (mut entries, mut consistency) = (Vec::new(), Vec::new());
-        if self.escrowed == from && size - from <= limits::FRAME_ENTRIES as u64 {
+        if self.entries_to(size) > 0 {
             entries = escrow::own(&self.node.ledger, from, size)?;
             self.escrowed = size;
         } else {
@@ -204,6 +215,6 @@ impl Writer {
         }
         let cosigned = self.witnessed.take();
         self.shown = size;
-        Ok((Proven { checkpoint: head.to_wire(), from_size: from, consistency, entries, cosigned }, size))
+        Ok(Proven { checkpoint: head.to_wire(), from_size: from, consistency, entries, cosigned })
     }
 }

@@ -1,0 +1,141 @@
+//! `varde alert withdraw` and `varde alert hold`
+
+use super::release::read_country;
+use super::staff::{As, digest};
+use super::{connect, connect_for, read_code, read_id};
+use crate::context::Context;
+use crate::delivery::Wait;
+use crate::erasures;
+use crate::failure::{Exit, Failure};
+use std::time::Duration;
+use tonic::transport::Channel;
+use varde_proto::draft::act::{Verb, about_hold, about_withdraw};
+use varde_proto::id::{AlertId, Digest, NodeId};
+use varde_proto::vocabulary::{ErasureReason, Vocabulary};
+use varde_proto::wire::operator::alerts_client::AlertsClient;
+use varde_proto::wire::operator::{ErasureStanding, HoldRequest, ShowReply, ShowRequest, WithdrawRequest};
+
+/// One released alert, why, who withdraws it.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  varde alert withdraw ID --reason WITHDRAWN\n  varde alert withdraw ID --reason DATA_SUBJECT --wait 30s\n  \
+    varde alert withdraw ID --reason NARROWED --from LT\n\n\
+    Once it returns, every recipient is owed a signed request to erase the alert, and our own copy is gone, unless only\n\
+    some recipients are to lose it. Each answers with a proof from its log; `varde log outstanding` lists who still owes\n\
+    it. There is no way back.\n\n\
+    With --wait: exit 0 when every recipient has shown that it is erased, 75 when one has not answered yet, 3 when one\n\
+    refused, keeps it on hold or could not be asked."
+)]
+pub(crate) struct WithdrawArgs {
+    /// The alert's id
+    #[arg(value_parser = read_id)]
+    id: AlertId,
+    /// Why: WITHDRAWN, NARROWED or DATA_SUBJECT
+    #[arg(long, value_name = "CODE", value_parser = read_code::<ErasureReason>)]
+    reason: ErasureReason,
+    /// With NARROWED: who loses it while the others keep it, for example LT,EE
+    #[arg(long, value_name = "CC,CC", value_delimiter = ',', value_parser = read_country)]
+    from: Vec<NodeId>,
+    #[command(flatten)]
+    wait: Wait,
+    #[command(flatten)]
+    staff: As,
+}
+
+/// One alert, ours or a peer's, who decides.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  varde alert hold ID\n  varde alert hold ID --lift\n\n\
+    While it is on hold an alert is not erased, whoever asks and although its time is over; whoever asked is told. What was\n\
+    asked or due meanwhile is done when the hold is lifted. Both are logged.")]
+pub(crate) struct HoldArgs {
+    /// The alert's id
+    #[arg(value_parser = read_id)]
+    id: AlertId,
+    /// End the hold
+    #[arg(long)]
+    lift: bool,
+    #[command(flatten)]
+    staff: As,
+}
+
+/// Signs the withdrawal, says what became of it.
+pub(crate) async fn withdraw(args: WithdrawArgs, context: &Context) -> Result<Exit, Failure> {
+    let look = format!("`varde alert show {}`", args.id);
+    let standings = args.wait.hold(&look, Duration::ZERO, withdrawn(&args, context)).await?;
+    let render = &context.render;
+    if render.is_json() {
+        let list: Vec<_> = standings.iter().map(erasures::document).collect();
+        render.document(&serde_json::json!({ "alert_id": args.id.to_string(), "erasures": list }))?;
+    } else {
+        erasures::table(&standings, render);
+        let own =
+            if args.from.is_empty() { "our own copy is gone, and the requests stand" } else { "the requests stand" };
+        render.talk(&format!(
+            "Withdrawn: {own} in the log; the node delivers them by itself. `varde log outstanding` lists who still owes \
+             an erasure."
+        ));
+    }
+    Ok(verdict(&standings, args.wait.milliseconds() > 0))
+}
+
+fn verdict(standings: &[ErasureStanding], waited: bool) -> Exit {
+    let is = |states: &[&str]| standings.iter().any(|one| states.contains(&one.state.as_str()));
+    if is(&["refused", "on-hold", "not-asked"]) {
+        Exit::Findings
+    } else if waited && is(&["owed", "asked"]) {
+        Exit::NotReady
+    } else {
+        Exit::Done
+    }
+}
+
+async fn withdrawn(args: &WithdrawArgs, context: &Context) -> Result<Vec<ErasureStanding>, Failure> {
+    let staff = args.staff.open(context)?;
+    let mut node = connect_for(context, args.wait.time()).await?;
+    let (shown, object) = released(&mut node, args.id).await?;
+    if shown.own.is_none() {
+        return Err(Failure::refused("this alert came from a peer; only who issued it can withdraw it")
+            .next("ask the peer's coordinator; it is erased here when its time is over")
+            .reason("not-ours"));
+    }
+    let request = WithdrawRequest {
+        id: args.id.to_string(),
+        reason: args.reason.number(),
+        wait_ms: args.wait.milliseconds(),
+        act: Some(staff.sign(Verb::Withdraw, about_withdraw(object, args.reason, &args.from), context)?),
+        from: args.from.iter().map(ToString::to_string).collect(),
+    };
+    Ok(node.withdraw(request).await?.into_inner().erasures)
+}
+
+/// An alert that was exchanged, and its E.
+async fn released(node: &mut AlertsClient<Channel>, id: AlertId) -> Result<(ShowReply, Digest), Failure> {
+    let shown = node.show(ShowRequest { id: id.to_string() }).await?.into_inner();
+    if shown.envelope_digest.is_empty() {
+        return Err(Failure::refused("this draft was never released: nobody has it, and nobody can ask to erase it")
+            .next("`varde alert list` shows what was released, `varde alert inbox` what came")
+            .reason("never-released"));
+    }
+    let object = digest(&shown.envelope_digest)?;
+    Ok((shown, object))
+}
+
+/// Signs the hold or its end.
+pub(crate) async fn hold(args: HoldArgs, context: &Context) -> Result<Exit, Failure> {
+    let HoldArgs { id, lift, staff } = args;
+    let staff = staff.open(context)?;
+    let mut node = connect(context).await?;
+    let (_, object) = released(&mut node, id).await?;
+    let verb = if lift { Verb::Lift } else { Verb::Hold };
+    let act = Some(staff.sign(verb, about_hold(object, !lift), context)?);
+    node.hold(HoldRequest { id: id.to_string(), lift, act }).await?;
+    let render = &context.render;
+    if render.is_json() {
+        render.document(&serde_json::json!({ "alert_id": id.to_string(), "on_hold": !lift }))?;
+    } else if lift {
+        render.talk("The hold is lifted; what was asked or due meanwhile is erased now.");
+    } else {
+        render.talk("On hold: it is not erased until `varde alert hold ID --lift`.");
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,84 @@
+//! A hold: an item must not be erased for now, because a court or an inquiry needs it. It is logged when it begins and when it
+//! ends; what was asked or due meanwhile is done when it ends.
+
+use super::{about, begin_held, event, remains};
+use crate::flow::alert::drafts::{self, Refused, Signed};
+use crate::flow::desk::Desk;
+use crate::flow::ledger::{CommitError, Committed, Ledger};
+use crate::flow::{Node, filing, kept};
+use crate::port::StoreError;
+use crate::rows;
+use varde_proto::control::leaf as bodies;
+use varde_proto::draft::act::{self, Verb};
+use varde_proto::envelope::Envelope;
+use varde_proto::id::{AlertId, Digest};
+use varde_proto::log::event::Kind;
+
+fn row(object: &Digest) -> Vec<u8> {
+    rows::row(rows::HOLD, &[&object.0])
+}
+
+/// The leaf with which a hold on an item began, if there is one.
+pub fn leaf(ledger: &Ledger, object: &Digest) -> Result<Option<u64>, StoreError> {
+    read(ledger.get(&row(object))?)
+}
+
+/// The same, as the commit under way will leave it.
+pub(super) fn at_desk(desk: &Desk<'_>, object: &Digest) -> Result<Option<u64>, StoreError> {
+    read(desk.get(&row(object))?)
+}
+
+fn read(value: Option<Vec<u8>>) -> Result<Option<u64>, StoreError> {
+    let number = |bytes: Vec<u8>| bytes.try_into().map(u64::from_be_bytes);
+    value.map(number).transpose().map_err(|_| StoreError::Damaged("the row of a hold cannot be read".into()))
+}
+
+/// Begins a hold on an alert, ours or a peer's, or ends it, in the name of a member of staff.
+pub async fn hold(node: &Node, id: AlertId, begins: bool, act: Option<Envelope>) -> Result<(), Refused> {
+    let (index, object) = find(node, id)?;
+    let about = act::about_hold(object, begins);
+    drafts::check(node, if begins { Verb::Hold } else { Verb::Lift }, &Signed { about, act })?;
+    let landed = node.ledger.commit(move |desk| set(desk, index, object, begins));
+    match landed.await.map(Committed::into_value) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Refused::Erased(id)),
+        Err(CommitError::Refused(failure)) => Err(failure.into()),
+        Err(CommitError::Stopped) => Err(Refused::Stopped),
+    }
+}
+
+/// Begins or ends a hold on what is kept under an index. Doing it twice changes nothing; `false` where it is erased already.
+pub fn set(desk: &mut Desk<'_>, index: u64, object: Digest, begins: bool) -> Result<bool, StoreError> {
+    match (at_desk(desk, &object)?.is_some(), begins) {
+        (false, true) if remains::at_desk(desk, &object)?.is_some() => return Ok(false),
+        (false, true) => {
+            let leaf = log(desk, index, true)?;
+            desk.put(row(&object), leaf.to_be_bytes().to_vec())?;
+        }
+        (true, false) => {
+            log(desk, index, false)?;
+            desk.delete(row(&object));
+            begin_held(desk, object)?;
+        }
+        _ => {}
+    }
+    Ok(true)
+}
+
+fn log(desk: &mut Desk<'_>, index: u64, begins: bool) -> Result<u64, StoreError> {
+    let item = event(desk, index)?;
+    let (leaf, _) = desk.append(about(&item, Kind::HOLD, bodies::hold(begins)))?;
+    Ok(leaf.0)
+}
+
+/// Where an alert is kept, ours or a peer's, and its E.
+pub fn find(node: &Node, id: AlertId) -> Result<(u64, Digest), Refused> {
+    let mut countries = kept::countries(&node.ledger)?;
+    countries.push(node.me.origin.node());
+    for country in countries {
+        if let Some(value) = node.ledger.get(&filing::alert_row(country, id))? {
+            return Ok(filing::read_filed(&value)?);
+        }
+    }
+    Err(Refused::Absent(id))
+}

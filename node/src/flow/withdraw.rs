@@ -1,0 +1,162 @@
+//! Withdrawing an alert of ours: its recipients are asked to erase it, what was not delivered yet is abandoned, and our own
+//! copy goes as well, unless only some recipients are to lose it. What each still owes is in `flow::outstanding`.
+
+use super::alert::drafts::{self, Refused, Signed as SignedAct};
+use super::desk::Desk;
+use super::outbox::{self, NotSent, Owed, item_row};
+use super::outstanding::{self, Answer, Duty};
+use super::{Node, delivery, erase, filing, kept};
+use crate::port::{Peer, StoreError};
+use crate::rows;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use varde_proto::alert::{Alert, AlertContent};
+use varde_proto::control::{Act, Erasure, leaf};
+use varde_proto::draft::act::{self, Verb};
+use varde_proto::envelope::{self, Envelope, Payload};
+use varde_proto::id::{AlertId, Digest, NodeId, Origin};
+use varde_proto::log::event::{Event, Kind};
+use varde_proto::time::Timestamp;
+use varde_proto::vocabulary::{ErasureBasis, ErasureReason, LegalRegime};
+
+/// What is taken back from whom.
+#[derive(Debug, Clone)]
+pub struct Withdrawal {
+    /// Why.
+    pub reason: ErasureReason,
+    /// From these countries only, and we keep it; empty for all and ourselves.
+    pub from: Vec<NodeId>,
+}
+
+/// Withdraws a released alert in the name of a member of staff. One person may: it takes back, and shares nothing. Returns E.
+pub async fn withdraw(node: &Node, id: AlertId, what: Withdrawal, act: Option<Envelope>) -> Result<Digest, Refused> {
+    let (_, object) = own(node, id)?;
+    let about = act::about_withdraw(object, what.reason, &what.from);
+    drafts::check(node, Verb::Withdraw, &SignedAct { about, act })?;
+    take_back(node, id, what).await
+}
+
+/// Where a released alert of ours is kept, and its E.
+fn own(node: &Node, id: AlertId) -> Result<(u64, Digest), Refused> {
+    match node.ledger.get(&filing::alert_row(node.me.origin.node(), id))? {
+        Some(value) => Ok(filing::read_filed(&value)?),
+        None => drafts::find(&node.ledger, id).and(Err(Refused::NeverReleased)),
+    }
+}
+
+/// Withdraws a released alert: one commit says so, abandons what is still owed, and owes the requests. Returns E.
+pub async fn take_back(node: &Node, id: AlertId, what: Withdrawal) -> Result<Digest, Refused> {
+    let Withdrawal { reason, from } = what;
+    if (reason == ErasureReason::NARROWED) == from.is_empty() || reason == ErasureReason::EXPIRED {
+        return Err(Refused::Narrowing);
+    }
+    let (kept, object) = own(node, id)?;
+    let Some((_, alert)) = kept::if_kept::<Alert>(&node.ledger, kept)? else { return Err(Refused::Withdrawn) };
+    let content = alert.content().clone();
+    let targets = targets(node, kept, object, &from)?;
+    let (asked, due) = (node.clock.now(), erase::due(&content, node.clock.now()));
+    let requests = requests(node, (object, reason, due), &content, &targets)?;
+    let landed = node.ledger.commit(move |desk| {
+        if erase::remains_at(desk, &object)?.is_some() {
+            return Err(Refused::Withdrawn);
+        }
+        let wanted = leaf::Requested { request: Digest::NONE, reason, basis: basis(reason, &content), due };
+        for item in erase::items(desk, kept)?.iter().filter(|item| is_target(&targets, item)) {
+            abandon(desk, item)?;
+            let request = requests.iter().find(|request| request.is_to(item)).map_or(Digest::NONE, Request::digest);
+            desk.append(erase::about(item, Kind::ERASE_REQUEST, leaf::Requested { request, ..wanted }.encode()))?;
+        }
+        let mut sent = BTreeMap::new();
+        for request in &requests {
+            let index = outbox::owe(desk, &request.signed, Digest::NONE)?;
+            sent.extend(request.recipients.iter().map(|peer| (peer.origin.clone(), index)));
+        }
+        for peer in &targets {
+            let request = sent.get(peer).copied().unwrap_or(0);
+            let duty = Duty { id, reason, request, asked, due, answer: Answer::None };
+            outstanding::put(desk, &object, peer, duty)?;
+        }
+        if from.is_empty() {
+            erase::take_out(desk, kept, &content, wanted)?;
+        }
+        Ok(object)
+    });
+    Ok(landed.await?.into_value())
+}
+
+fn is_target(targets: &[Origin], item: &Event) -> bool {
+    item.peer.as_ref().is_some_and(|peer| targets.contains(peer))
+}
+
+/// Whom it was sent to, as far as it is taken back from them and they have not shown already that it is erased.
+fn targets(node: &Node, kept: u64, object: Digest, from: &[NodeId]) -> Result<Vec<Origin>, Refused> {
+    let sent = delivery::of(&node.ledger, kept)?;
+    if let Some(other) = from.iter().find(|country| !sent.iter().any(|delivery| delivery.country == **country)) {
+        return Err(Refused::NotRecipient(*other));
+    }
+    let mut targets = Vec::new();
+    for delivery in sent.into_iter().filter(|delivery| from.is_empty() || from.contains(&delivery.country)) {
+        if !outstanding::is_erased_at(&node.ledger, &object, &delivery.peer)? {
+            targets.push(delivery.peer);
+        }
+    }
+    Ok(targets)
+}
+
+/// What a withdrawal rests on: the right of the person concerned under the law under which the alert was shared, or the agreement.
+fn basis(reason: ErasureReason, content: &AlertContent) -> ErasureBasis {
+    match reason {
+        ErasureReason::DATA_SUBJECT if content.legal_regime == LegalRegime::LED => ErasureBasis::LED_16,
+        ErasureReason::DATA_SUBJECT => ErasureBasis::GDPR_17,
+        _ => ErasureBasis::AGREEMENT,
+    }
+}
+
+/// One request, to those recipients who share an agreement.
+struct Request {
+    signed: outbox::Signed,
+    recipients: Vec<Arc<Peer>>,
+}
+
+impl Request {
+    fn is_to(&self, item: &Event) -> bool {
+        self.recipients.iter().any(|peer| Some(&peer.origin) == item.peer.as_ref())
+    }
+
+    fn digest(&self) -> Digest {
+        envelope::digest(self.signed.envelope())
+    }
+}
+
+/// The requests to those who are pinned now; the others stay on the list and cannot be asked.
+fn requests(
+    node: &Node,
+    (object, reason, due): (Digest, ErasureReason, Timestamp),
+    content: &AlertContent,
+    targets: &[Origin],
+) -> Result<Vec<Request>, NotSent> {
+    let peers = node.peers.borrow().clone();
+    let mut groups: BTreeMap<Digest, Vec<Arc<Peer>>> = BTreeMap::new();
+    for target in targets {
+        if let Some(peer) = peers.get(&target.node()).filter(|peer| peer.origin == *target) {
+            groups.entry(peer.agreement).or_default().push(peer.clone());
+        }
+    }
+    let request = |recipients: Vec<Arc<Peer>>| {
+        let act = Act::Request { basis: basis(reason, content), authority: content.desk_role, due };
+        let header = outbox::header(node, &recipients)?;
+        let message = Erasure { header, object, id: content.id, reason, act };
+        let signed = outbox::sign::<Erasure>(node, &message.to_wire(), &recipients, message.class())?;
+        Ok::<_, NotSent>(Request { signed, recipients })
+    };
+    groups.into_values().map(request).collect()
+}
+
+/// Gives up an item that has no receipt yet: its number and E stay, its content does not travel any more.
+fn abandon(desk: &mut Desk<'_>, item: &Event) -> Result<(), StoreError> {
+    let Some(peer) = &item.peer else { return Ok(()) };
+    let row = item_row(rows::OWED, peer, item.class, item.seq);
+    let Some(owed) = desk.get(&row)?.as_deref().and_then(Owed::decode) else { return Ok(()) };
+    let (leaf, _) = desk.append(Event { chain: item.chain, ..erase::about(item, Kind::ABANDONED, Vec::new()) })?;
+    desk.put(row, Owed { leaf: leaf.0, ..owed }.encode())
+}
