@@ -8,7 +8,7 @@
 
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
-use crate::{alert, audit, completions, init, log, peer, record, status, trend};
+use crate::{alert, audit, completions, init, key, log, peer, record, status, trend};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -85,6 +85,8 @@ pub(crate) enum Noun {
     Init(init::Args),
     /// Peers: this node's descriptor for them, and whom this node has pinned
     Peer(peer::Args),
+    /// Keys: which are in force, and replacing or revoking one while the node runs
+    Key(key::Args),
     /// Case records of this country: they never leave it
     Record(record::Args),
     /// Alerts to other countries and from them: draft, preview, approve, release, read
@@ -106,6 +108,7 @@ pub(crate) async fn dispatch(noun: Noun, context: &Context) -> Result<Exit, Fail
     match noun {
         Noun::Init(args) => init::run(args, context),
         Noun::Peer(args) => peer::run(args, context),
+        Noun::Key(args) => key::run(args, context).await,
         Noun::Record(args) => record::run(args, context).await,
         Noun::Alert(args) => alert::run(args, context).await,
         Noun::Trend(args) => trend::run(args, context).await,

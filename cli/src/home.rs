@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use varde_proto::home::{self, Config};
 use varde_proto::identity::{Genesis, SecretKey};
 use varde_proto::limits;
+use varde_proto::wire::peer::Envelope;
 
 /// A node's directory whose settings and genesis were read and agree.
 #[derive(Debug)]
@@ -16,6 +17,8 @@ pub(crate) struct Home {
     pub(crate) config: Config,
     /// Who the node is.
     pub(crate) genesis: Genesis,
+    /// The same as it was signed.
+    pub(crate) founding: Envelope,
 }
 
 impl Home {
@@ -28,7 +31,7 @@ impl Home {
             Failure::usage(format!("{}: {e}", path.display())).next("correct that line").reason("bad-settings")
         })?;
         let path = dir.join(home::GENESIS);
-        let (genesis, _) = Genesis::open_text(&files::read_text(&path, limits::ARMOR_BYTES)?).map_err(|e| {
+        let (genesis, founding) = Genesis::open_text(&files::read_text(&path, limits::ARMOR_BYTES)?).map_err(|e| {
             Failure::usage(format!("{}: {e}", path.display()))
                 .means("the file is not as `varde init` wrote it")
                 .next("restore it from a backup")
@@ -37,7 +40,7 @@ impl Home {
         config
             .check_genesis(&genesis)
             .map_err(|e| Failure::usage(e.to_string()).next("correct varde.toml").reason("other-node"))?;
-        Ok(Self { dir, config, genesis })
+        Ok(Self { dir, config, genesis, founding })
     }
 
     /// A file or folder in it.

@@ -18,6 +18,7 @@ mod failure;
 mod files;
 mod home;
 mod init;
+mod key;
 mod log;
 mod misuse;
 mod owner;

@@ -5,7 +5,7 @@ mod add;
 mod ask;
 mod export;
 mod list;
-mod pins;
+pub(crate) mod pins;
 mod remove;
 
 use crate::context::Context;

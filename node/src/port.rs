@@ -6,7 +6,7 @@ use std::sync::Arc;
 use varde_proto::envelope::Envelope;
 use varde_proto::exchange::{BadFrame, Frame};
 use varde_proto::id::{Digest, NodeId, Origin};
-use varde_proto::identity::PublicKey;
+use varde_proto::identity::{History, PublicKey};
 use varde_proto::time::Timestamp;
 use zeroize::Zeroizing;
 
@@ -104,12 +104,8 @@ pub struct Peer {
     pub origin: Origin,
     /// K_id: signs descriptors and acceptances.
     pub id_key: PublicKey,
-    /// K_log: signs checkpoints. More than one while keys rotate.
-    pub log_keys: Vec<PublicKey>,
-    /// K_msg: signs payloads.
-    pub message_keys: Vec<PublicKey>,
-    /// K_wit: cosigns our heads.
-    pub witness_key: PublicKey,
+    /// Which of its keys is valid at which size of its log, as far as it told us.
+    pub keys: Arc<History>,
     /// The agreement in force between us and it.
     pub agreement: Digest,
     /// Its descriptor, signed, as it was pinned.
@@ -120,6 +116,12 @@ pub struct Peer {
 
 /// The pinned peers by country. Changes while the node runs.
 pub type Peers = BTreeMap<NodeId, Arc<Peer>>;
+
+/// Where it is kept how a peer's keys changed, beside its pin.
+pub trait Board: Send + Sync + 'static {
+    /// Keeps a history that was verified; soon after, the pinned peers have it.
+    fn keep(&self, history: &History) -> Result<(), StoreError>;
+}
 
 /// One connection to one peer, whoever dialled. It ends when either half ends.
 pub struct Link {

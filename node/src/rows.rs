@@ -71,6 +71,8 @@ pub const SUMMARY: u8 = b's';
 /// Key of the commitment to the signed act of staff behind a trend summary, and the act, by the index under which the
 /// summary is kept. Sealed.
 pub const ACT: u8 = b'w';
+/// Key statement of our own log, by its number: the index of its leaf, and the signed statement. Plain.
+pub const KEY: u8 = b'y';
 /// Journal of refused connections and unproven frames: 0 strangers' or 1 pinned peers', then the number; bounded. Sealed.
 pub const JOURNAL: u8 = b'j';
 

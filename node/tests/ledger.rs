@@ -5,19 +5,36 @@ use std::sync::Arc;
 use varde_node::edge::clock::SystemClock;
 use varde_node::edge::entropy::SystemEntropy;
 use varde_node::edge::keyring::FileKeyring;
+use varde_node::edge::keys::BadHome;
 use varde_node::edge::store::memory::MemoryStore;
+use varde_node::flow::keys::Keys;
 use varde_node::flow::ledger::{CommitError, Ledger, Parts};
 use varde_node::port::{Store, StoreError};
 use varde_node::rows;
 use varde_node::state::{ChannelKey, Direction};
 use varde_proto::id::{NodeId, Origin};
-use varde_proto::identity::SecretKey;
+use varde_proto::identity::{Genesis, History, PublicKey, Role, RoleKeys, SecretKey};
 use varde_proto::log::event::{Event, Kind};
 use varde_proto::time::Timestamp;
+use varde_proto::wire::peer::Mode;
 use zeroize::Zeroizing;
 
 fn origin(node: &str) -> Origin {
     Origin::new("varde.example", NodeId::parse(node).unwrap(), 1).unwrap()
+}
+
+/// Keys of seeds 1 to 6, in the order of the roles.
+fn keys(store: &dyn Store) -> Arc<Keys> {
+    let keys: Vec<_> = (1..=6).map(|seed| SecretKey::from_seed(&Zeroizing::new([seed; 32]))).collect();
+    let roles: Vec<_> = Role::ALL.into_iter().zip(&keys).collect();
+    let proven = RoleKeys::prove(&origin("NO"), &roles).unwrap();
+    let genesis = Genesis::found(origin("NO"), Mode::Test, proven, Timestamp::default(), [0; 32]).unwrap();
+    let history = History::found(&genesis, &genesis.sign(&keys[0]).unwrap());
+    let find = |role: Role, _: &PublicKey| {
+        let seed = Role::ALL.iter().position(|held| *held == role).unwrap() as u8 + 1;
+        Ok::<_, BadHome>(Arc::new(SecretKey::from_seed(&Zeroizing::new([seed; 32]))))
+    };
+    Arc::new(Keys::open(history, store, find).unwrap())
 }
 
 struct Bench {
@@ -38,7 +55,7 @@ impl Bench {
             keyring: Arc::new(FileKeyring::open(&self.keys.path().join("keyring"), fresh, entropy.clone()).unwrap()),
             clock: Arc::new(SystemClock),
             entropy,
-            log_key: Arc::new(SecretKey::from_seed(&Zeroizing::new([3; 32]))),
+            keys: keys(&*self.store),
             origin: origin("NO"),
         })
     }

@@ -136,6 +136,13 @@ pub fn open<M: Message + Default>(envelope: &Envelope, payload_type: &str, keys:
     decode_canonical(&envelope.payload)
 }
 
+/// The same payload, signed by another key. E does not depend on who signs.
+pub fn sign_again(envelope: &Envelope, key: &SecretKey) -> Envelope {
+    let signature = Bytes::copy_from_slice(&key.sign(&pae(&envelope.payload_type, &envelope.payload)));
+    let signatures = vec![peer::EnvelopeSignature { key_id: key.public().hint(), signature }];
+    Envelope { signatures, ..envelope.clone() }
+}
+
 /// Signs a message as a payload of `payload_type` by each of these keys, in their order.
 pub fn sign_all<M: Message>(payload_type: &str, message: &M, keys: &[&SecretKey]) -> Envelope {
     let signatures = keys.iter().flat_map(|key| sign(payload_type, message, key).signatures).collect();

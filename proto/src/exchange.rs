@@ -133,6 +133,8 @@ pub struct Hello {
     pub received: Vec<Position>,
     /// The sender's signed yes to the agreement in force.
     pub acceptance: Envelope,
+    /// The sender's genesis and key statements, as leaves of `head`; nothing while its keys are those of the genesis.
+    pub keys: Vec<Shown>,
 }
 
 /// One message of the stream.
@@ -302,8 +304,19 @@ fn read_known(known: Option<peer::KnownHead>) -> Result<KnownHead, BadFrame> {
 }
 
 fn read_hello(hello: peer::Hello) -> Result<Hello, BadFrame> {
-    let peer::Hello { version_min, version_max, origin, reads, head, your_log, received, acceptance, your_entries } =
-        hello;
+    let peer::Hello {
+        version_min,
+        version_max,
+        origin,
+        reads,
+        head,
+        your_log,
+        received,
+        acceptance,
+        your_entries,
+        keys,
+    } = hello;
+    bound(keys.len() <= limits::KEY_STATEMENTS as usize + 1, "keys")?;
     bound(reads.len() <= 64 && reads.iter().all(|r| r.len() <= 128), "reads")?;
     bound(received.len() <= usize::from(limits::CLASSES), "received")?;
     let position = |position: peer::Position| {
@@ -320,6 +333,7 @@ fn read_hello(hello: peer::Hello) -> Result<Hello, BadFrame> {
         your_entries,
         received: received.into_iter().map(position).collect::<Result<_, _>>()?,
         acceptance: acceptance.ok_or(BadFrame::Field("acceptance"))?,
+        keys: keys.into_iter().map(read_shown).collect::<Result<_, _>>()?,
     })
 }
 
@@ -363,5 +377,6 @@ fn write_hello(hello: Hello) -> peer::Hello {
         your_entries: hello.your_entries,
         received: hello.received.into_iter().map(position).collect(),
         acceptance: Some(hello.acceptance),
+        keys: hello.keys.into_iter().map(write_shown).collect(),
     }
 }

@@ -7,6 +7,8 @@
 //! DIR/keys/{log,wit,msg,tls,staff}.key    the node's keys                 DIR/store/  DIR/keyring/  what the node keeps
 //! DIR/operators/{a,b}.key        credentials of staff                     DIR/run/operator.sock   the door for staff
 //! DIR/peers/CC.descriptor        a pin: taken up within a second          DIR/peers/CC.acceptance our yes to the agreement
+//! DIR/peers/CC.keys              how a peer's keys changed; the node's    DIR/keys/ROLE.N.key     the key of statement N
+//! DIR/keys/statements/N.*        key statements and their approvals: taken up within a second
 //! ```
 
 mod config;
@@ -44,6 +46,48 @@ pub const OPERATOR_SOCKET: &str = "run/operator.sock";
 pub const DESCRIPTOR_SUFFIX: &str = ".descriptor";
 /// How the file name of an acceptance ends.
 pub const ACCEPTANCE_SUFFIX: &str = ".acceptance";
+
+/// How the file name of what a peer said of its keys ends.
+pub const HISTORY_SUFFIX: &str = ".keys";
+/// Folder of this node's key statements.
+pub const STATEMENTS: &str = "keys/statements";
+
+/// A step of a key statement's way, as the end of its file's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// The statement, signed by the identity key.
+    Statement,
+    /// Signed by whoever proposes it.
+    Proposed,
+    /// Signed by another member of staff.
+    Approved,
+    /// The leaf at which the node took it up.
+    Taken,
+    /// Why the node did not.
+    Refused,
+}
+
+/// `keys/statements/3.approved`
+pub fn statement(number: u32, step: Step) -> String {
+    let end = match step {
+        Step::Statement => "statement",
+        Step::Proposed => "proposed",
+        Step::Approved => "approved",
+        Step::Taken => "taken",
+        Step::Refused => "refused",
+    };
+    format!("{STATEMENTS}/{number}.{end}")
+}
+
+/// `keys/log.3.key`: the key that statement 3 brought.
+pub fn later_key(role: Role, number: u32) -> String {
+    format!("{KEYS}/{role}.{number}.key")
+}
+
+/// `peers/EE.keys`
+pub fn history(node: NodeId) -> String {
+    format!("{PEERS}/{node}{HISTORY_SUFFIX}")
+}
 
 /// `keys/log.key`; K_id lies apart as [`IDENTITY_KEY`].
 pub fn key(role: Role) -> String {

@@ -62,6 +62,11 @@ pub const IMPORT_LINE_BYTES: usize = 64 * 1024;
 pub const ARMOR_BYTES: usize = 20 * 1024;
 /// Key statements of one log: more than a rotation a month of every role in the life of a log.
 pub const KEY_STATEMENTS: u32 = 256;
+/// Days for which a node goes on showing a TLS key that it replaced: every connection is renewed once a day, so whoever is in
+/// touch has heard of the new one by then.
+pub const TLS_TURN_DAYS: u32 = 7;
+/// Days for which peers go on accepting it: a week more, for clocks and for whoever dials seldom.
+pub const TLS_GRACE_DAYS: u32 = 14;
 /// Bytes of one key statement in a log: the body of its leaf.
 pub const KEY_STATEMENT_BYTES: usize = EVENT_BODY_BYTES;
 /// Bytes of a log's genesis with all its key statements as text.

@@ -4,27 +4,66 @@
 use prost::Message;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use varde_node::edge::clock::SystemClock;
 use varde_node::edge::entropy::SystemEntropy;
 use varde_node::edge::keyring::FileKeyring;
+use varde_node::edge::keys::BadHome;
 use varde_node::flow::connection::{self, Ended};
+use varde_node::flow::keys::{self, Keys};
 use varde_node::flow::ledger::{CommitError, Ledger, Parts};
 use varde_node::flow::receive::Me;
 use varde_node::flow::{Node, founding, journal::Journal};
-use varde_node::port::{Clock, Entropy, Keyring, Link, Peer, Peers, Store, StoreError};
+use varde_node::port::{Board, Clock, Entropy, Keyring, Link, Peer, Peers, Store, StoreError};
 use varde_proto::alert::*;
 use varde_proto::envelope::Envelope;
 use varde_proto::exchange::Frame;
 use varde_proto::id::{AlertId, Digest, NodeId, Origin};
 use varde_proto::identity::agreement::default_agreement;
-use varde_proto::identity::{Acceptance, Descriptor, Genesis, Role, RoleKeys, SecretKey};
+use varde_proto::identity::{Acceptance, Descriptor, Genesis, History, PublicKey, Role, RoleKeys, SecretKey};
 use varde_proto::time::{Period, Timestamp};
 use varde_proto::vocabulary::*;
 use varde_proto::wire::peer::Mode;
 use zeroize::Zeroizing;
+
+/// Takes up what peers say of their keys as the folder of pins does: first the log names it, then the pins have it.
+struct Pinboard(mpsc::UnboundedSender<History>);
+
+impl Board for Pinboard {
+    fn keep(&self, history: &History) -> Result<(), StoreError> {
+        // Nobody listens any more when the test ends.
+        let _ = self.0.send(history.clone());
+        Ok(())
+    }
+}
+
+async fn take_up(node: Weak<Node>, pins: watch::Sender<Arc<Peers>>, mut kept: mpsc::UnboundedReceiver<History>) {
+    while let Some(history) = kept.recv().await {
+        let mut more: Peers = (**pins.borrow()).clone();
+        if let Some(peer) = more.get_mut(&history.origin().node()) {
+            *peer = Arc::new(Peer { keys: Arc::new(history), ..(**peer).clone() });
+        }
+        let (more, Some(node)) = (Arc::new(more), node.upgrade()) else { return };
+        if varde_node::flow::agreement::log_roster(&node, &more).await.is_ok() {
+            pins.send_replace(more);
+        }
+    }
+}
+
+/// The keys of a country as its log on `store` has them; `more` are those that came by statements.
+pub fn keys(country: &str, store: &dyn Store, more: &[Arc<SecretKey>]) -> Arc<Keys> {
+    let genesis = genesis(country);
+    let signed = genesis.sign(&key(country, 1)).expect("a genesis");
+    let history = keys::recorded(store, &genesis, &signed).expect("a history");
+    let own = [2, 3, 4].map(|role| Arc::new(key(country, role)));
+    let find = |role, wanted: &PublicKey| {
+        let found = own.iter().chain(more).find(|key| key.public() == *wanted).cloned();
+        found.ok_or_else(|| BadHome::from(keys::Missing(role)))
+    };
+    Arc::new(Keys::open(history, store, find).expect("keys"))
+}
 
 /// A country of a test, with the keys that make its peers believe it.
 pub struct Country {
@@ -78,12 +117,17 @@ pub struct Ground {
 impl Ground {
     /// What a country's ledger is opened with.
     pub fn parts(&self, country: &str) -> Parts {
+        self.parts_with(country, &[])
+    }
+
+    /// The same, with keys that came later.
+    pub fn parts_with(&self, country: &str, more: &[Arc<SecretKey>]) -> Parts {
         Parts {
             store: self.store.clone(),
             keyring: self.keyring.clone(),
             clock: self.clock.clone(),
             entropy: self.entropy.clone(),
-            log_key: Arc::new(key(country, 2)),
+            keys: keys(country, &*self.store, more),
             origin: origin(country),
         }
     }
@@ -92,12 +136,17 @@ impl Ground {
 impl Country {
     /// A country on this store; its keyring lies in `keyring`. Its keys follow from its name, so it can be opened again.
     pub async fn open(country: &str, store: Arc<dyn Store>, keyring: &Path) -> Self {
+        Self::open_with(country, store, keyring, &[]).await
+    }
+
+    /// The same, with keys that came later.
+    pub async fn open_with(country: &str, store: Arc<dyn Store>, keyring: &Path, more: &[Arc<SecretKey>]) -> Self {
         let entropy = Arc::new(SystemEntropy);
         let fresh = !keyring.exists();
         let keyring = Arc::new(FileKeyring::open(keyring, fresh, entropy.clone()).expect("a keyring"));
         let heartbeat = std::time::Duration::from_secs(1);
         let ground = Ground { store, keyring, clock: Arc::new(SystemClock), entropy, heartbeat };
-        let ledger = Ledger::open(ground.parts(country)).expect("a ledger");
+        let ledger = Ledger::open(ground.parts_with(country, more)).expect("a ledger");
         Self::found(country, ledger, ground).await.expect("founded")
     }
 
@@ -106,19 +155,21 @@ impl Country {
         let genesis = genesis(country).sign(&key(country, 1)).expect("a genesis");
         founding::found(&ledger, &genesis, "quorum none\n").await?;
         let (pins, peers) = watch::channel(Arc::default());
-        let node = Node {
+        let (board, kept) = mpsc::unbounded_channel();
+        let node = Arc::new(Node {
+            keys: ledger.keys().clone(),
+            board: Arc::new(Pinboard(board)),
             ledger,
             me: Me { origin: origin(country), mode: Mode::Test },
-            message_key: Arc::new(key(country, 3)),
-            witness_key: Arc::new(key(country, 4)),
             heartbeat: ground.heartbeat,
             clock: ground.clock,
             entropy: ground.entropy,
             peers,
             operators: Vec::new(),
             journal: Journal::default(),
-        };
-        Ok(Self { node: Arc::new(node), keys: [key(country, 1), key(country, 2), key(country, 3)], pins })
+        });
+        tokio::spawn(take_up(Arc::downgrade(&node), pins.clone(), kept));
+        Ok(Self { node, keys: [key(country, 1), key(country, 2), key(country, 3)], pins })
     }
 
     /// Its origin.
@@ -128,7 +179,11 @@ impl Country {
 
     /// Pins another country, under the default agreement.
     pub async fn pin(&self, other: &Country) -> Arc<Peer> {
-        let peer = Arc::new(peer(self.origin().node().as_str(), other.origin().node().as_str()));
+        let mut peer = peer(self.origin().node().as_str(), other.origin().node().as_str());
+        if let Some(known) = self.pins.borrow().get(&other.origin().node()) {
+            peer.keys = known.keys.clone();
+        }
+        let peer = Arc::new(peer);
         let mut more: BTreeMap<_, _> = (**self.pins.borrow()).clone();
         more.insert(other.origin().node(), peer.clone());
         self.pin_all(Arc::new(more)).await.expect("a roster");
@@ -155,9 +210,7 @@ pub fn peer(country: &str, other: &str) -> Peer {
     Peer {
         origin: origin(other),
         id_key: key(other, 1).public(),
-        log_keys: vec![key(other, 2).public()],
-        message_keys: vec![key(other, 3).public()],
-        witness_key: key(other, 4).public(),
+        keys: Arc::new(History::pinned(&Descriptor::open(&descriptor(other)).expect("a descriptor"))),
         agreement: default_agreement(),
         descriptor: descriptor(other),
         our_acceptance: ours.sign(&key(country, 1)).expect("an acceptance"),

@@ -78,7 +78,7 @@ impl Party {
         Border::open(Setup {
             dir: self.dir.path(),
             genesis: &self.genesis,
-            keys: &self.keys,
+            tls: tokio::sync::watch::channel(self.keys.tls.clone()).1,
             listen: ([127, 0, 0, 1], 0).into(),
             limits,
             clock: self.clock.clone(),

@@ -149,6 +149,7 @@ impl Rogue {
             your_entries: 0,
             received: Vec::new(),
             acceptance: acceptance.sign(&self.id).expect("an acceptance"),
+            keys: Vec::new(),
         }
     }
 }

@@ -11,9 +11,10 @@ use varde_node::edge::border::{Arrivals, Border, Setup};
 use varde_node::edge::clock::SystemClock;
 use varde_node::edge::entropy::SystemEntropy;
 use varde_node::edge::keys;
+use varde_node::port::Clock;
 use varde_proto::exchange::Frame;
 use varde_proto::home::{self, ConnectionLimits};
-use varde_proto::identity::SecretKey;
+use varde_proto::identity::{History, SecretKey};
 
 fn secret(path: &Path) -> Result<SecretKey, Trouble> {
     SecretKey::from_pem(&std::fs::read_to_string(path)?).map_err(|e| Trouble::new(e.to_string()))
@@ -38,12 +39,13 @@ impl Front {
     /// Opens the border of the country in `dir`.
     pub async fn open(dir: &Path) -> Result<Self, Trouble> {
         let told = |e: &dyn std::fmt::Display| Trouble::new(e.to_string());
-        let (genesis, _) = keys::load_genesis(dir).map_err(|e| told(&e))?;
-        let keys = keys::load_keys(dir, &genesis).map_err(|e| told(&e))?;
+        let (genesis, envelope) = keys::load_genesis(dir).map_err(|e| told(&e))?;
+        let history = History::found(&genesis, &envelope);
+        let tls = keys::load_keys(dir, &history, SystemClock.now()).map_err(|e| told(&e))?.tls;
         let setup = Setup {
             dir,
             genesis: &genesis,
-            keys: &keys,
+            tls: tokio::sync::watch::channel(tls).1,
             listen: ([127, 0, 0, 1], 0).into(),
             limits: ConnectionLimits::default(),
             clock: Arc::new(SystemClock),

@@ -127,7 +127,7 @@ async fn a_foreign_log_is_cosigned_and_a_monitor_sees_what_was_cosigned_after_a_
     let answer = scene.add(&request(&log, 0, 5)).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     let note = Note::parse((head(&log, 5).write() + answer.text()).as_bytes()).unwrap();
-    let key = KeyMaterial::Cosignature(scene.ee.node.witness_key.public());
+    let key = KeyMaterial::Cosignature(scene.ee.node.keys.witness(0).public());
     let known = [Vkey::new(&witness_name(scene.ee.origin()), key).unwrap()];
     assert!(note.verify(&known).unwrap()[0].time.is_some_and(|seconds| seconds > 1_700_000_000));
     let shown = scene.monitored().await;

@@ -13,7 +13,6 @@ use varde_node::flow::records;
 use varde_node::national::record::{Reason, Record, Stated};
 use varde_node::port::{Batch, Keyring, Row as StoredRow, Store, StoreError};
 use varde_proto::id::{Digest, Origin};
-use varde_proto::identity::SecretKey;
 use varde_proto::vocabulary::AgeBand;
 
 /// A store that fails once its commits are used up, and does what it did before when it is opened again.
@@ -65,7 +64,7 @@ impl Place {
             keyring: self.keyring.clone(),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
-            log_key: Arc::new(SecretKey::from_seed(&zeroize::Zeroizing::new([7; 32]))),
+            keys: varde_tests::pair::keys("NO", &*self.store, &[]),
             origin: Origin::parse("varde.example/no/1").unwrap(),
         };
         Ledger::open(parts).unwrap()

@@ -51,7 +51,7 @@ async fn heads_reach_every_peer_and_come_back_cosigned_also_where_nothing_is_exc
     let (whole, _) = bundle::write(&no.node, Scope::National, MemoryBundle::new()).unwrap();
     let note = Note::parse(&whole["checkpoint"]).unwrap();
     let keys = [&ee, &lt].map(|witness| {
-        let key = KeyMaterial::Cosignature(witness.node.witness_key.public());
+        let key = KeyMaterial::Cosignature(witness.node.keys.witness(0).public());
         Vkey::new(&cosignature::witness_name(witness.origin()), key).unwrap()
     });
     let verified = note.verify(&keys).unwrap();

@@ -347,7 +347,8 @@ def add_checkpoint(i, o):
 def document(i, o):
     payload = unhex(o["payload"])
     head, *lines, end = o["file"].rstrip("\n").split("\n")
-    label = {"descriptor": "NODE DESCRIPTOR"}.get(i["what"], i["what"].upper())
+    statement = "KEY STATEMENT"
+    label = {"descriptor": "NODE DESCRIPTOR", "key-rotate": statement, "key-revoke": statement}.get(i["what"], i["what"].upper())
     assert (head, end) == ("-----BEGIN VARDE %s-----" % label, "-----END VARDE %s-----" % label), "another label"
     assert all(len(one) == 64 for one in lines[:-1]), "lines of 64"
     assert payload in base64.b64decode("".join(lines)), "another payload"

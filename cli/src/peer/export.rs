@@ -3,6 +3,7 @@
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::home::Home;
+use crate::key;
 use serde::Serialize;
 use varde_proto::identity::Descriptor;
 
@@ -41,6 +42,7 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     let home = Home::open(context)?;
     let endpoint = home.config.endpoint.clone();
     let issued = Descriptor::issue(&home.genesis, endpoint, context.now()?, super::pins::salt()?);
+    let issued = issued.with_keys(&key::read(&home)?.history);
     let text = issued.sign_text(&home.identity()?).map_err(|e| Failure::ours(format!("cannot sign: {e}")))?;
     if !context.render.is_json() {
         context.render.text(&text);

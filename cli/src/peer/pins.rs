@@ -11,17 +11,17 @@ use varde_proto::limits;
 use varde_proto::time::Timestamp;
 
 /// A file in `DIR/peers` and what it holds.
-pub(super) struct Pin {
+pub(crate) struct Pin {
     /// Its path.
-    pub(super) path: PathBuf,
+    pub(crate) path: PathBuf,
     /// Its text.
-    pub(super) text: String,
+    pub(crate) text: String,
     /// What it says, or why it says nothing.
-    pub(super) descriptor: Result<Descriptor, BadDocument>,
+    pub(crate) descriptor: Result<Descriptor, BadDocument>,
 }
 
 /// Every descriptor in `DIR/peers`, in the order of the file names.
-pub(super) fn read_all(home: &Home) -> Result<Vec<Pin>, Failure> {
+pub(crate) fn read_all(home: &Home) -> Result<Vec<Pin>, Failure> {
     let folder = home.path(home::PEERS);
     let unreadable = |e: std::io::Error| {
         Failure::usage(format!("cannot read {}: {e}", folder.display()))
@@ -102,7 +102,7 @@ pub(super) fn check_keys(home: &Home, found: &Descriptor) -> Result<(), Failure>
 }
 
 /// 32 random bytes.
-pub(super) fn salt() -> Result<[u8; 32], Failure> {
+pub(crate) fn salt() -> Result<[u8; 32], Failure> {
     let mut salt = [0; 32];
     getrandom::fill(&mut salt).map_err(|e| Failure::ours(format!("the system gives no random bytes: {e}")))?;
     Ok(salt)

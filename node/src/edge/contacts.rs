@@ -2,18 +2,21 @@
 //! of pins its leaf in the log; and how each peer is reached, for people.
 
 use super::border::{self, Link, Pins, Refused};
+use super::disk;
 use crate::flow::connection::{self, Ended};
 use crate::flow::ledger::CommitError;
 use crate::flow::{Node, agreement};
-use crate::port::{self, Peer, Peers};
+use crate::port::{self, Board, Peer, Peers, StoreError};
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use varde_proto::exchange::Frame;
+use varde_proto::home;
 use varde_proto::id::NodeId;
-use varde_proto::identity::Role;
+use varde_proto::identity::{History, Role};
 use varde_proto::time::Timestamp;
 
 /// Frames that wait between the wire and `flow`.
@@ -71,13 +74,30 @@ fn as_flow_sees(pin: &border::Peer) -> Option<Arc<Peer>> {
     Some(Arc::new(Peer {
         origin: descriptor.origin().clone(),
         id_key: *descriptor.key(Role::Id)?,
-        log_keys: vec![*descriptor.key(Role::Log)?],
-        message_keys: vec![*descriptor.key(Role::Msg)?],
-        witness_key: *descriptor.key(Role::Wit)?,
+        keys: pin.keys.clone(),
         agreement: varde_proto::identity::agreement::default_agreement(),
         descriptor: pin.envelope.clone(),
         our_acceptance: pin.acceptance.clone()?,
     }))
+}
+
+/// Keeps what peers say of their keys in the folder of pins, where the border takes it up.
+pub struct Folder(PathBuf);
+
+impl Folder {
+    /// Of a node's directory.
+    pub fn of(dir: &Path) -> Self {
+        Self(dir.to_owned())
+    }
+}
+
+impl Board for Folder {
+    fn keep(&self, history: &History) -> Result<(), StoreError> {
+        match history.write_whole() {
+            Some(text) => disk::replace(&self.0.join(home::history(history.origin().node())), text.as_bytes()),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Writes each refusal of the border into the journal.
@@ -152,7 +172,7 @@ async fn run_link(node: Arc<Node>, contacts: Arc<Contacts>, link: Link) {
     let now = node.clock.now();
     contacts.change(country, |contact| {
         contact.connections = contact.connections.saturating_sub(1);
-        if !matches!(ended, Ended::Closed | Ended::Goodbye(_)) {
+        if !matches!(ended, Ended::Closed | Ended::Goodbye(_) | Ended::KeysChanged) {
             contact.last_failure = Some((ended.to_string(), now));
         }
     });

@@ -6,8 +6,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use varde_proto::home;
-use varde_proto::identity::{BadDocument, BadKey, Genesis, Role, SecretKey};
+use varde_proto::identity::{BadDocument, BadKey, Genesis, History, PublicKey, Role, SecretKey};
 use varde_proto::limits;
+use varde_proto::time::Timestamp;
 use varde_proto::wire::peer::Envelope;
 use zeroize::Zeroizing;
 
@@ -67,8 +68,14 @@ pub enum BadHome {
         source: BadDocument,
     },
     /// A key file holds another key than genesis or a rotation names.
-    #[error("{0} holds another key than the genesis of this node names")]
+    #[error("{0} holds another key than the log of this node names")]
     OtherKey(PathBuf),
+    /// A key that the log names is in no file.
+    #[error(transparent)]
+    Missing(#[from] crate::flow::keys::Missing),
+    /// The rows of earlier statements cannot be read.
+    #[error(transparent)]
+    Store(#[from] crate::port::StoreError),
 }
 
 /// Reads the genesis that `varde init` signed.
@@ -78,23 +85,40 @@ pub fn load_genesis(dir: &Path) -> Result<(Genesis, Envelope), BadHome> {
     Genesis::open_text(&text).map_err(|source| BadHome::Genesis { path, source })
 }
 
-/// Reads the node's keys; each must be the one that genesis names, in a file that only its owner may read.
-pub fn load_keys(dir: &Path, genesis: &Genesis) -> Result<NodeKeys, BadHome> {
-    let load = |role: Role| {
-        let path = dir.join(home::key(role));
-        let key = load_key(&path)?;
-        if genesis.keys().get(role) == Some(&key.public()) { Ok(Arc::new(key)) } else { Err(BadHome::OtherKey(path)) }
+/// Reads the node's keys of now; each must be the one that genesis or a statement names, in a file that only its owner may read.
+pub fn load_keys(dir: &Path, history: &History, now: Timestamp) -> Result<NodeKeys, BadHome> {
+    let of_now = |role: Role| {
+        let shown = if role == Role::Tls { history.tls_shown(now) } else { None };
+        let key = shown.or_else(|| history.current(role).last().copied());
+        load(dir, history, role, &key.ok_or_else(|| BadHome::OtherKey(dir.join(home::key(role))))?)
     };
     Ok(NodeKeys {
-        log: load(Role::Log)?,
-        wit: load(Role::Wit)?,
-        msg: load(Role::Msg)?,
-        tls: load(Role::Tls)?,
-        staff: load(Role::Staff)?,
+        log: of_now(Role::Log)?,
+        wit: of_now(Role::Wit)?,
+        msg: of_now(Role::Msg)?,
+        tls: of_now(Role::Tls)?,
+        staff: of_now(Role::Staff)?,
     })
 }
 
-fn load_key(path: &Path) -> Result<SecretKey, BadHome> {
+/// Reads one of the node's keys, of now or of before, from the file in which it was made.
+pub fn load(dir: &Path, history: &History, role: Role, key: &PublicKey) -> Result<Arc<SecretKey>, BadHome> {
+    let brought = history.statements().iter().find(|logged| logged.brings(role, key));
+    let path = dir.join(match brought {
+        Some(logged) => home::later_key(role, logged.statement.number),
+        None => home::key(role),
+    });
+    let found = load_key(&path)?;
+    if found.public() == *key { Ok(Arc::new(found)) } else { Err(BadHome::OtherKey(path)) }
+}
+
+/// Reads a small file that is no secret.
+pub(crate) fn read_text(path: &Path) -> Result<Zeroizing<String>, BadHome> {
+    read_bounded(path, limits::ARMOR_BYTES, false)
+}
+
+/// Reads a private key from its file.
+pub(crate) fn load_key(path: &Path) -> Result<SecretKey, BadHome> {
     let text = read_bounded(path, limits::KEY_FILE_BYTES, true)?;
     SecretKey::from_pem(&text).map_err(|source| BadHome::Key { path: path.to_owned(), source })
 }
@@ -115,7 +139,7 @@ fn read_bounded(path: &Path, bound: usize, secret: bool) -> Result<Zeroizing<Str
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
-    use super::super::border::testing::{genesis, key};
+    use super::super::border::testing::{genesis, key, now};
     use super::*;
     use std::os::unix::fs::PermissionsExt;
 
@@ -130,6 +154,11 @@ mod tests {
         dir
     }
 
+    fn founded(dir: &Path) -> History {
+        let (genesis, envelope) = load_genesis(dir).unwrap();
+        History::found(&genesis, &envelope)
+    }
+
     fn write(path: &Path, seed: u8, mode: u32) {
         std::fs::write(path, key(seed).to_pem().unwrap()).unwrap();
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
@@ -138,27 +167,28 @@ mod tests {
     #[test]
     fn a_node_starts_without_its_identity_key() {
         let dir = directory();
-        let (founded, _) = load_genesis(dir.path()).unwrap();
-        let keys = load_keys(dir.path(), &founded).unwrap();
+        let keys = load_keys(dir.path(), &founded(dir.path()), now()).unwrap();
         assert_eq!(keys.staff.public(), key(6).public());
     }
 
     #[test]
     fn a_key_that_others_can_read_or_that_is_another_is_refused() {
         let dir = directory();
-        let founded = load_genesis(dir.path()).unwrap().0;
+        let founded = founded(dir.path());
         let path = dir.path().join(home::key(Role::Msg));
         for mode in [0o640, 0o604, 0o620] {
             write(&path, 4, mode);
-            assert!(matches!(load_keys(dir.path(), &founded), Err(BadHome::Exposed { mode: m, .. }) if m == mode));
+            assert!(
+                matches!(load_keys(dir.path(), &founded, now()), Err(BadHome::Exposed { mode: m, .. }) if m == mode)
+            );
         }
         write(&path, 9, 0o600);
-        assert!(matches!(load_keys(dir.path(), &founded), Err(BadHome::OtherKey(_))));
+        assert!(matches!(load_keys(dir.path(), &founded, now()), Err(BadHome::OtherKey(_))));
         std::fs::write(&path, "x".repeat(limits::KEY_FILE_BYTES + 1)).unwrap();
-        assert!(matches!(load_keys(dir.path(), &founded), Err(BadHome::TooLarge(_))));
+        assert!(matches!(load_keys(dir.path(), &founded, now()), Err(BadHome::TooLarge(_))));
         std::fs::write(&path, "no key").unwrap();
-        assert!(matches!(load_keys(dir.path(), &founded), Err(BadHome::Key { .. })));
+        assert!(matches!(load_keys(dir.path(), &founded, now()), Err(BadHome::Key { .. })));
         std::fs::remove_file(&path).unwrap();
-        assert!(matches!(load_keys(dir.path(), &founded), Err(BadHome::Unreadable { .. })));
+        assert!(matches!(load_keys(dir.path(), &founded, now()), Err(BadHome::Unreadable { .. })));
     }
 }

@@ -1,6 +1,7 @@
 //! What the node touches: sockets, files, keys, the clock and the wire.
 
 pub mod border;
+pub mod ceremony;
 pub mod clock;
 pub mod contacts;
 mod disk;

@@ -1,8 +1,9 @@
 //! A node, put together and taken apart: directory, keys, store, log, border, operator door; and what runs between them.
 
 use super::border::{Arrivals, Border, BorderError, Setup};
+use super::ceremony;
 use super::clock::SystemClock;
-use super::contacts::{self, Contacts};
+use super::contacts::{self, Contacts, Folder};
 use super::entropy::SystemEntropy;
 use super::keyring::FileKeyring;
 use super::keys::{self, BadHome};
@@ -13,6 +14,7 @@ use crate::flow::Node;
 use crate::flow::erase;
 use crate::flow::founding::{self, NotFounded};
 use crate::flow::journal::Journal;
+use crate::flow::keys::{self as flow_keys, Keys};
 use crate::flow::ledger::{Ledger, Parts};
 use crate::flow::receive::Me;
 use crate::flow::summarise::Summarise;
@@ -21,7 +23,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::watch;
 use tonic::service::Routes;
+use varde_proto::envelope::Envelope;
 use varde_proto::home::{self, BadConfig, Config};
+use varde_proto::identity::{Genesis, Role};
 use varde_proto::log::head::log_vkey;
 
 /// Why a node does not start, or ended by itself.
@@ -125,16 +129,17 @@ pub async fn run(
     if config.network != genesis.origin().network() || config.country != genesis.origin().node() {
         return Err(Stopped::OtherGenesis("network or country"));
     }
-    let keys = keys::load_keys(dir, &genesis)?;
     let (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
-    let ledger = open_ledger(dir, &genesis, &keys, clock.clone(), entropy.clone())?;
-    let vkey = log_vkey(genesis.origin(), &keys.log.public()).map_err(|_| BadHome::OtherKey(dir.join(home::KEYS)))?;
+    let (ledger, keys) = open_ledger(dir, (&genesis, &genesis_envelope), clock.clone(), entropy.clone())?;
+    let (show_tls, tls) = watch::channel(keys::load_keys(dir, &keys.history(), clock.now())?.tls);
+    let first = genesis.keys().get(Role::Log).ok_or_else(|| BadHome::OtherKey(dir.join(home::KEYS)))?;
+    let vkey = log_vkey(genesis.origin(), first).map_err(|_| BadHome::OtherKey(dir.join(home::KEYS)))?;
     founding::found(&ledger, &genesis_envelope, &format!("log {}\nquorum none\n", vkey.text())).await?;
 
     let setup = Setup {
         dir,
         genesis: &genesis,
-        keys: &keys,
+        tls,
         listen: config.listen,
         limits: config.connections,
         clock: clock.clone(),
@@ -145,8 +150,8 @@ pub async fn run(
     let node = Arc::new(Node {
         ledger: ledger.clone(),
         me: Me { origin: genesis.origin().clone(), mode: genesis.mode() },
-        message_key: keys.msg.clone(),
-        witness_key: keys.wit.clone(),
+        keys,
+        board: Arc::new(Folder::of(dir)),
         heartbeat: config.heartbeat,
         clock,
         entropy,
@@ -155,7 +160,10 @@ pub async fn run(
         journal: Journal::default(),
     });
     let door = open_witness(config.witness).await?;
-    serve(dir, node, (border, arrivals, door), peers_sender, ready, stop).await
+    let ceremonies = tokio::spawn(ceremony::follow(dir.to_owned(), node.clone(), show_tls));
+    let ended = serve(dir, node, (border, arrivals, door), peers_sender, ready, stop).await;
+    ceremonies.abort();
+    ended
 }
 
 async fn serve(
@@ -260,11 +268,10 @@ fn read_config(dir: &Path) -> Result<Config, Stopped> {
 
 fn open_ledger(
     dir: &Path,
-    genesis: &varde_proto::identity::Genesis,
-    keys: &keys::NodeKeys,
+    (genesis, envelope): (&Genesis, &Envelope),
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
-) -> Result<Ledger, Stopped> {
+) -> Result<(Ledger, Arc<Keys>), Stopped> {
     let store = dir.join(home::STORE);
     let new_store = !store.exists();
     let keyring = FileKeyring::open(&dir.join(home::KEYRING), new_store, entropy.clone())?;
@@ -276,12 +283,17 @@ fn open_ledger(
     if purged > 0 {
         tracing::warn!(purged, "the keyring had keys again that erasures had destroyed; they are destroyed anew");
     }
-    Ok(Ledger::open(Parts {
+    let history = flow_keys::recorded(&store, genesis, envelope)?;
+    let held = history.clone();
+    let keys = Keys::open(history, &store, |role, key| keys::load(dir, &held, role, key))?;
+    let keys = Arc::new(keys);
+    let ledger = Ledger::open(Parts {
         store: Arc::new(store),
         keyring: Arc::new(keyring),
         clock,
         entropy,
-        log_key: keys.log.clone(),
+        keys: keys.clone(),
         origin: genesis.origin().clone(),
-    })?)
+    })?;
+    Ok((ledger, keys))
 }

@@ -52,6 +52,7 @@ pub async fn log_roster(node: &Node, peers: &Arc<Peers>) -> Result<(), CommitErr
         for peer in peers.values() {
             let said = envelope::digest(&peer.descriptor);
             log_once(desk, Kind::ROSTER, Direction::None, (&peer.origin, said), Digest::NONE, Some(&peer.descriptor))?;
+            log_keys(desk, peer)?;
         }
         for (country, generation) in desk.facts_named(&fact_prefix(Kind::ROSTER, Direction::None))? {
             let gone = NodeId::parse(&country).ok().filter(|country| !peers.contains_key(country));
@@ -65,11 +66,42 @@ pub async fn log_roster(node: &Node, peers: &Arc<Peers>) -> Result<(), CommitErr
     landed.await.map(drop)
 }
 
-/// Whether the log's newest word about a peer is the descriptor under which this connection runs. Checked in every commit
+/// Logs what is new of a peer's keys: its genesis before its first statement, then each statement once, with the index of its
+/// leaf in the peer's log as the number.
+fn log_keys(desk: &mut Desk<'_>, peer: &Peer) -> Result<(), StoreError> {
+    let (fact, statements) = (FactName::new(KEYS_LOGGED, &peer.origin), peer.keys.statements());
+    let logged = keys_logged(desk, peer)?;
+    if statements.len() <= logged {
+        return Ok(());
+    }
+    let genesis = peer.keys.genesis().filter(|_| logged == 0).map(|genesis| (0, genesis));
+    let news = statements.iter().skip(logged).map(|logged| (logged.index.0, &logged.envelope));
+    for (seq, envelope) in genesis.into_iter().chain(news) {
+        desk.append(Event {
+            peer: Some(peer.origin.clone()),
+            seq,
+            object: envelope::digest(envelope),
+            body: envelope.encode_to_vec(),
+            ..Event::local(Kind::ROSTER, Timestamp::default())
+        })?;
+    }
+    desk.set_fact(&fact, (statements.len() as u64).to_be_bytes().to_vec())
+}
+
+/// How many of a peer's key statements the log holds.
+const KEYS_LOGGED: &str = "keys-logged/";
+
+fn keys_logged(desk: &Desk<'_>, peer: &Peer) -> Result<usize, StoreError> {
+    let value = desk.fact(&FactName::new(KEYS_LOGGED, &peer.origin))?;
+    Ok(super::desk::read_number(value.as_deref(), KEYS_LOGGED)? as usize)
+}
+
+/// Whether the log's newest word about a peer is the descriptor under which this connection runs, with its keys. Checked in every commit
 /// that takes something, so that nothing is admitted by a key that the log says is gone.
 pub fn is_in_roster(desk: &Desk<'_>, peer: &Peer) -> Result<bool, StoreError> {
     let fact = FactName::new(&fact_prefix(Kind::ROSTER, Direction::None), &peer.origin);
-    Ok(desk.fact(&fact)?.as_deref() == Some(&envelope::digest(&peer.descriptor).0[..]))
+    let pinned = desk.fact(&fact)?.as_deref() == Some(&envelope::digest(&peer.descriptor).0[..]);
+    Ok(pinned && peer.keys.statements().len() <= keys_logged(desk, peer)?)
 }
 
 fn fact_prefix(kind: Kind, direction: Direction) -> String {

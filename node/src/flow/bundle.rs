@@ -14,7 +14,7 @@ use prost::Message;
 use std::collections::BTreeMap;
 use varde_proto::audit::{BundleSink, NotWritten, Scope, Writer};
 use varde_proto::envelope::Envelope;
-use varde_proto::id::Origin;
+use varde_proto::id::{Origin, TreeSize};
 use varde_proto::identity::agreement::DEFAULT_TEXT;
 use varde_proto::log::event::{Direction, Event, Kind};
 use varde_proto::log::leaf::Entry;
@@ -42,6 +42,7 @@ pub fn write<S: BundleSink>(node: &Node, scope: Scope, sink: S) -> Result<(S, u6
     let genesis = Envelope::decode(genesis.event().body.as_slice()).map_err(|_| damaged("the genesis in leaf 0"))?;
     let mut writer = Writer::new(sink, scope, &genesis, &node.me.origin)?;
     writer.agreement(DEFAULT_TEXT)?;
+    writer.key_statements(&node.keys.history().write_below(TreeSize(size)))?;
     let mut told = Told::default();
     let mut index = 0;
     while index < size {
@@ -58,7 +59,7 @@ pub fn write<S: BundleSink>(node: &Node, scope: Scope, sink: S) -> Result<(S, u6
     let receipt = |peer: &Origin, class, seq, proof: &[u8]| writer.receipt(peer, class, seq, proof);
     proofs(node, rows::RECEIPT, &told.sent, receipt)?;
     witnessed(node, &mut writer)?;
-    Ok((writer.finish(&node.message_key)?, size))
+    Ok((writer.finish(&node.keys.message(size))?, size))
 }
 
 /// What the leaves below the head say that is needed for the rest.
@@ -149,7 +150,7 @@ fn heads<S: BundleSink>(node: &Node, size: u64, scope: Scope, writer: &mut Write
         let size = size.ok_or_else(|| damaged("the row of a head"))?;
         let mut head = node.ledger.head_at(size)?;
         for peer in witnesses.values().filter(|peer| scope.concerns(&peer.origin)) {
-            if let Some(line) = witness::line(node, &peer.origin, &peer.witness_key, size)? {
+            if let Some(line) = witness::line(node, peer, &head)? {
                 head.add(line).map_err(|_| damaged("the row of a cosignature"))?;
             }
         }

@@ -105,7 +105,8 @@ impl Case {
         };
         let log = KnownLog { keys: &self.log.keys, extensions: true, latest };
         let name = witness_name(&self.node.me.origin);
-        let witness = Witness { name: &name, key: &self.node.witness_key };
+        let key = self.node.keys.witness(self.node.ledger.head().size().0);
+        let witness = Witness { name: &name, key: &key };
         Ok(witness::decide(&self.request, Some(log), witness, self.now.seconds().unsigned_abs())?)
     }
 }

@@ -5,14 +5,19 @@ use super::connection::Ended;
 use super::deliver::Broken;
 use super::ledger::Ledger;
 use super::receive::{self, Positions};
-use super::{Node, agreement};
+use super::{Node, agreement, keys};
 use crate::port::{Link, Peer};
 use crate::state::outgoing::{Event, Outgoing};
 use crate::state::{ChannelKey, Direction};
+use prost::Message;
 use std::sync::Arc;
 use std::time::Duration;
-use varde_proto::exchange::{self, BadProof, Frame, Hello, KnownHead, Position, check_signature};
+use varde_proto::envelope::Envelope;
+use varde_proto::exchange::{self, BadProof, Frame, Hello, KnownHead, Position, Shown, check_shown, check_signature};
+use varde_proto::id::{LogIndex, TreeSize};
+use varde_proto::identity::{Genesis, History, Role};
 use varde_proto::limits;
+use varde_proto::log::event::Kind;
 use varde_proto::log::frontier::Frontier;
 
 /// How long the other side has for its `hello`.
@@ -20,6 +25,10 @@ const GREETING: Duration = Duration::from_secs(10);
 
 /// What both sides know when the greetings are over.
 pub(super) struct Greeted {
+    /// The peer, with the keys that it has come to.
+    pub(super) peer: Arc<Peer>,
+    /// How many of our key statements it was told of.
+    pub(super) told: u32,
     /// The peer's newest head that we verified.
     pub(super) known: KnownHead,
     /// How far the peer's entries are kept.
@@ -36,7 +45,7 @@ pub(super) struct Greeted {
 
 /// Exchanges greetings, and checks that neither side has lost what the other one holds.
 pub(super) async fn greet(node: &Arc<Node>, peer: &Arc<Peer>, link: &mut Link) -> Result<Greeted, Ended> {
-    let (hello, positions, known, kept) = our_hello(node, peer);
+    let (hello, told, positions, (known, kept)) = our_hello(node, peer)?;
     link.outgoing.send(Frame::Hello(Box::new(hello))).await.map_err(|_| Ended::Closed)?;
     let first = tokio::time::timeout(GREETING, link.incoming.recv()).await.map_err(|_| Ended::Greeting("no-hello"))?;
     let theirs = match first.ok_or(Ended::Closed)?? {
@@ -53,15 +62,20 @@ pub(super) async fn greet(node: &Arc<Node>, peer: &Arc<Peer>, link: &mut Link) -
     if theirs.origin != peer.origin {
         return Err(Ended::Greeting("another-origin"));
     }
-    check_their_head(&theirs, known, peer)?;
+    let keys = their_keys(&theirs, peer)?;
+    check_their_head(&theirs, known, &keys)?;
     check_our_log(&node.ledger, &theirs)?;
+    let peer = &learn(node, peer, keys).await?;
     agreement::keep_acceptance(node, peer, &theirs.acceptance).await?;
     let outgoing = resume(&node.ledger, peer, &theirs)?;
-    let (shown, escrowed) = (theirs.your_log.size, theirs.your_entries);
-    Ok(Greeted { known, kept, shown, escrowed, positions, outgoing })
+    let (peer, shown, escrowed) = (peer.clone(), theirs.your_log.size, theirs.your_entries);
+    Ok(Greeted { peer, told, known, kept, shown, escrowed, positions, outgoing })
 }
 
-fn our_hello(node: &Node, peer: &Peer) -> (Hello, Positions, KnownHead, Frontier) {
+fn our_hello(node: &Node, peer: &Peer) -> Result<(Hello, u32, Positions, (KnownHead, Frontier)), Ended> {
+    let head = node.ledger.head();
+    let keys = keys::shown(&node.ledger, &node.keys.history(), head.size().0)?;
+    let told = u32::try_from(keys.len().saturating_sub(1)).unwrap_or(u32::MAX);
     let book = node.ledger.book();
     let known = book.head_of(&peer.origin);
     let known = KnownHead { size: known.size, root: known.root };
@@ -74,19 +88,61 @@ fn our_hello(node: &Node, peer: &Peer) -> (Hello, Positions, KnownHead, Frontier
         versions: (exchange::VERSION, exchange::VERSION),
         origin: node.me.origin.clone(),
         reads: receive::READS.iter().map(|name| (*name).to_owned()).collect(),
-        head: node.ledger.head().to_wire(),
+        head: head.to_wire(),
         your_log: known,
         your_entries: kept.size().0,
         received: received.collect(),
         acceptance: peer.our_acceptance.clone(),
+        keys,
     };
-    (hello, positions, known, kept)
+    Ok((hello, told, positions, (known, kept)))
+}
+
+/// The keys of the peer, walked from its genesis: they must go on from what we knew of them.
+fn their_keys(theirs: &Hello, peer: &Peer) -> Result<Arc<History>, Ended> {
+    let Some((first, statements)) = theirs.keys.split_first() else {
+        let known = peer.keys.number() == 0;
+        return if known { Ok(peer.keys.clone()) } else { Err(Ended::Greeting("keys-left-out")) };
+    };
+    let invalid = || Ended::Greeting("keys-invalid");
+    let read = |shown: &Shown| Envelope::decode(shown.opening.event().body.as_slice()).map_err(|_| invalid());
+    let envelope = read(first)?;
+    let genesis = Genesis::open(&envelope).map_err(|_| invalid())?;
+    if first.index != 0 || first.opening.event().kind != Kind::GENESIS || genesis.keys().id() != peer.keys.id() {
+        return Err(invalid());
+    }
+    let mut history = History::found(&genesis, &envelope);
+    for shown in statements {
+        let logged = history.take(&read(shown)?, LogIndex(shown.index)).map_err(|_| invalid())?;
+        if logged.kind() != shown.opening.event().kind {
+            return Err(invalid());
+        }
+    }
+    if history.continues(&peer.keys) { Ok(Arc::new(history)) } else { Err(Ended::Greeting("keys-left-out")) }
+}
+
+/// Keeps what is new of the peer's keys, and goes on as soon as it is taken up and logged.
+async fn learn(node: &Node, peer: &Arc<Peer>, keys: Arc<History>) -> Result<Arc<Peer>, Ended> {
+    if *keys == *peer.keys {
+        return Ok(peer.clone());
+    }
+    node.board.keep(&keys)?;
+    let mut peers = node.peers.clone();
+    let country = peer.origin.node();
+    let learned = peers.wait_for(|peers| peers.get(&country).is_some_and(|now| *now.keys == *keys));
+    let learned = tokio::time::timeout(GREETING, learned).await.map_err(|_| Ended::Greeting("keys-not-kept"))?;
+    learned.ok().and_then(|peers| peers.get(&country).cloned()).ok_or(Ended::Stopped)
 }
 
 /// Their head must be signed and not behind what we verified; that it extends it is proven with the first items.
-fn check_their_head(theirs: &Hello, known: KnownHead, peer: &Peer) -> Result<(), Ended> {
-    let head = check_signature(&theirs.head, &peer.origin, &peer.log_keys).map_err(Broken::Proof)?;
-    let KnownHead { size, root } = KnownHead::of(&head);
+fn check_their_head(theirs: &Hello, known: KnownHead, keys: &History) -> Result<(), Ended> {
+    let valid = keys.at(Role::Log, TreeSize(theirs.head.size));
+    let head = check_signature(&theirs.head, keys.origin(), &valid).map_err(Broken::Proof)?;
+    let head = KnownHead::of(&head);
+    for shown in &theirs.keys {
+        check_shown(head, shown).map_err(Broken::Proof)?;
+    }
+    let KnownHead { size, root } = head;
     if size < known.size {
         return Err(Broken::Proof(BadProof::Rollback).into());
     }

@@ -6,6 +6,7 @@
 //! signature over leaves that are gone.
 
 use super::desk::{Desk, Staged, read_number};
+use super::keys::Keys;
 use crate::port::{Clock, Entropy, Keyring, Row, Store, StoreError};
 use crate::rows;
 use crate::state::Book;
@@ -13,7 +14,6 @@ use crate::vault::{Unsealer, Vault};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use varde_proto::id::{Origin, TreeSize};
-use varde_proto::identity::SecretKey;
 use varde_proto::limits;
 use varde_proto::log::head::Head;
 use varde_proto::log::leaf::Opening;
@@ -57,7 +57,7 @@ struct Shared {
     store: Arc<dyn Store>,
     keyring: Arc<dyn Keyring>,
     unsealer: Unsealer,
-    log_key: Arc<SecretKey>,
+    keys: Arc<Keys>,
     book: RwLock<Book>,
 }
 
@@ -74,8 +74,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Chance.
     pub entropy: Arc<dyn Entropy>,
-    /// K_log.
-    pub log_key: Arc<SecretKey>,
+    /// The keys of the log, of which K_log signs its heads.
+    pub keys: Arc<Keys>,
     /// The name of our log.
     pub origin: Origin,
 }
@@ -118,8 +118,8 @@ impl Ledger {
         let unsealer = vault.unsealer();
         let book = super::reopen::book(&*parts.store, &unsealer, &parts.origin)?;
         let first = sign(&parts, &book)?;
-        let (store, keyring, log_key) = (parts.store.clone(), parts.keyring.clone(), parts.log_key.clone());
-        let shared = Arc::new(Shared { store, keyring, unsealer, log_key, book: book.into() });
+        let (store, keyring, keys) = (parts.store.clone(), parts.keyring.clone(), parts.keys.clone());
+        let shared = Arc::new(Shared { store, keyring, unsealer, keys, book: book.into() });
         let (jobs, queue) = mpsc::channel(QUEUE);
         let (head_sender, head) = watch::channel(Arc::new(first));
         let (stop_sender, stopped) = watch::channel(false);
@@ -155,6 +155,11 @@ impl Ledger {
         answered.await.unwrap_or(Err(CommitError::Stopped))
     }
 
+    /// The keys that sign its heads.
+    pub fn keys(&self) -> &Arc<Keys> {
+        &self.shared.keys
+    }
+
     /// What is durable now.
     pub fn book(&self) -> RwLockReadGuard<'_, Book> {
         self.shared.book.read().unwrap_or_else(PoisonError::into_inner)
@@ -170,8 +175,8 @@ impl Ledger {
         let book = self.book();
         let root = book.tree.root_at(TreeSize(size)).filter(|_| size <= self.head.borrow().size().0);
         let root = root.ok_or_else(|| StoreError::Damaged(format!("there was never a head of {size} leaves")))?;
-        Head::sign(&book.origin, TreeSize(size), root, &self.shared.log_key)
-            .map_err(|bad| StoreError::Damaged(format!("the head could not be signed: {bad}")))
+        let head = self.shared.keys.sign(&book.origin, TreeSize(size), root);
+        head.map_err(|bad| StoreError::Damaged(format!("the head could not be signed: {bad}")))
     }
 
     /// Tells of every new head from now on.
@@ -240,8 +245,8 @@ impl Ledger {
 }
 
 fn sign(parts: &Parts, book: &Book) -> Result<Head, StoreError> {
-    Head::sign(&parts.origin, book.tree.size(), book.tree.root(), &parts.log_key)
-        .map_err(|bad| StoreError::Damaged(format!("the head could not be signed: {bad}")))
+    let head = parts.keys.sign_newest(&parts.origin, book.tree.size(), book.tree.root());
+    head.map_err(|bad| StoreError::Damaged(format!("the head could not be signed: {bad}")))
 }
 
 /// The one writer of a [`Ledger`]. It ends when every handle on the ledger is dropped, or when the store fails.

@@ -22,6 +22,7 @@ mod greeting;
 pub mod intake;
 pub mod journal;
 pub mod kept;
+pub mod keys;
 pub mod ledger;
 pub mod logbook;
 pub mod outbox;
@@ -34,11 +35,10 @@ pub mod summarise;
 pub mod withdraw;
 pub mod witness;
 
-use crate::port::{Clock, Entropy, Peers};
+use crate::port::{Board, Clock, Entropy, Peers};
 use std::sync::Arc;
 use tokio::sync::watch;
 use varde_proto::home::Operator;
-use varde_proto::identity::SecretKey;
 
 /// What every verb needs: the ledger, who we are, the keys that sign what leaves, and who the peers are.
 pub struct Node {
@@ -46,10 +46,10 @@ pub struct Node {
     pub ledger: ledger::Ledger,
     /// Our log and mode.
     pub me: receive::Me,
-    /// K_msg.
-    pub message_key: Arc<SecretKey>,
-    /// K_wit.
-    pub witness_key: Arc<SecretKey>,
+    /// The keys that sign what leaves.
+    pub keys: Arc<keys::Keys>,
+    /// Where it is kept what peers say of their keys.
+    pub board: Arc<dyn Board>,
     /// How often a peer is told of a head that it has not seen.
     pub heartbeat: std::time::Duration,
     /// The time.

@@ -2,6 +2,7 @@
 //! is either receipted or still here.
 
 use super::desk::Desk;
+use super::keys::Keys;
 use super::{Node, receive};
 use crate::port::{Peer, StoreError};
 use crate::rows;
@@ -82,8 +83,9 @@ pub fn header(node: &Node, recipients: &[Arc<Peer>]) -> Result<Header, NotSent> 
 /// The one egress function: signs a payload, then judges it as each of its recipients will, by the same function. What a
 /// peer would refuse is never sent.
 pub fn sign<P: Payload>(node: &Node, wire: &P::Wire, recipients: &[Arc<Peer>], class: u8) -> Result<Signed, NotSent> {
-    let envelope = envelope::sign(P::TYPE, wire, &node.message_key);
-    let keys = [node.message_key.public()];
+    let key = node.keys.message(node.ledger.head().size().0);
+    let envelope = envelope::sign(P::TYPE, wire, &key);
+    let keys = [key.public()];
     for peer in recipients {
         let expected = Expected {
             network: node.me.origin.network(),
@@ -96,21 +98,29 @@ pub fn sign<P: Payload>(node: &Node, wire: &P::Wire, recipients: &[Arc<Peer>], c
         };
         receive::admit(&envelope, &expected, node.clock.now()).map_err(NotSent::Refused)?;
     }
-    Ok(Signed { envelope, class, recipients: recipients.to_vec() })
+    Ok(Signed { envelope, class, recipients: recipients.to_vec(), keys: node.keys.clone() })
 }
 
 /// An envelope that its recipients would admit. Only [`sign`] makes one.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Signed {
     envelope: Envelope,
     class: u8,
     recipients: Vec<Arc<Peer>>,
+    keys: Arc<Keys>,
 }
 
 impl Signed {
     /// The envelope.
     pub fn envelope(&self) -> &Envelope {
         &self.envelope
+    }
+
+    /// The envelope, signed by the key that is in force where it will be logged: keys may change between the two.
+    pub fn at(&self, leaf: u64) -> Envelope {
+        let key = self.keys.message(leaf + 1);
+        let current = self.envelope.signatures.iter().all(|line| line.key_id == key.public().hint());
+        if current { self.envelope.clone() } else { envelope::sign_again(&self.envelope, &key) }
     }
 }
 
@@ -152,10 +162,10 @@ pub fn recipients(node: &Node, countries: &[NodeId]) -> Result<Vec<Arc<Peer>>, N
 /// Logs an envelope as sent to each recipient and owes it to them, in one commit. `restricted` is the salted commitment to
 /// details that stay in the country. Returns the index under which the envelope is kept.
 pub fn owe(desk: &mut Desk<'_>, signed: &Signed, restricted: Digest) -> Result<u64, StoreError> {
-    let Signed { envelope, class, recipients } = signed;
-    let class = *class;
-    let object = envelope::digest(envelope);
-    let kept = desk.next_index().0;
+    let Signed { class, recipients, .. } = signed;
+    let (class, kept) = (*class, desk.next_index().0);
+    let envelope = signed.at(kept);
+    let object = envelope::digest(&envelope);
     desk.seal(rows::numbered(rows::ENVELOPE, kept), &envelope.encode_to_vec())?;
     for peer in recipients {
         let key = ChannelKey { direction: Direction::Out, peer: peer.origin.clone(), class };

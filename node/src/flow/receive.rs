@@ -16,7 +16,8 @@ use varde_proto::alert::{self, Alert};
 use varde_proto::control::{self, Act, Erasure};
 use varde_proto::envelope::{self, Envelope, Expected, Payload, Rejection, Verified};
 use varde_proto::exchange::{Item, KnownHead, Shown, check_shown};
-use varde_proto::id::{Digest, LogIndex, Origin};
+use varde_proto::id::{Digest, LogIndex, Origin, TreeSize};
+use varde_proto::identity::Role;
 use varde_proto::log::chain;
 use varde_proto::log::event::{Direction as LeafDirection, Event, Kind};
 use varde_proto::log::head::Head;
@@ -131,7 +132,7 @@ fn check_item(
     }
     let verdict = match (event.kind, &item.envelope) {
         (Kind::ABANDONED, None) => Verdict::Abandoned,
-        (Kind::SENT, Some(envelope)) if envelope::digest(envelope) == object => judge(me, peer, event, envelope, now),
+        (Kind::SENT, Some(envelope)) if envelope::digest(envelope) == object => judge(me, peer, item, envelope, now),
         (Kind::SENT, _) => return Err(Broken::Leaf("envelope-not-as-logged")),
         _ => return Err(Broken::Leaf("not-a-sent-leaf")),
     };
@@ -140,7 +141,9 @@ fn check_item(
     checked(verdict)
 }
 
-fn judge(me: &Me, peer: &Peer, event: &Event, envelope: &Envelope, now: Timestamp) -> Verdict {
+fn judge(me: &Me, peer: &Peer, item: &Item, envelope: &Envelope, now: Timestamp) -> Verdict {
+    let event = item.sent.opening.event();
+    let keys = peer.keys.at(Role::Msg, TreeSize(item.sent.index.saturating_add(1)));
     if event.agreement != peer.agreement {
         return Verdict::Rejected(Rejection::WrongAgreement);
     }
@@ -149,13 +152,14 @@ fn judge(me: &Me, peer: &Peer, event: &Event, envelope: &Envelope, now: Timestam
         mode: me.mode,
         issuer: &peer.origin,
         recipient: &me.origin,
-        keys: &peer.message_keys,
+        keys: &keys,
         agreement: peer.agreement,
         class: event.class,
     };
     let proven = |admitted: Admitted| match &admitted {
         Admitted::Erasure(message) => {
-            control::check_answer(message.payload(), &peer.origin, &peer.log_keys, &me.origin).map(|()| admitted)
+            let keys = |size| peer.keys.at(Role::Log, size);
+            control::check_answer(message.payload(), &peer.origin, keys, &me.origin).map(|()| admitted)
         }
         _ => Ok(admitted),
     };

@@ -12,7 +12,7 @@ use crate::rows;
 use crate::state::quorum;
 use varde_proto::exchange::{Cosigned, KnownHead};
 use varde_proto::id::{Origin, TreeSize};
-use varde_proto::identity::PublicKey;
+use varde_proto::identity::{PublicKey, Role};
 use varde_proto::log::head::Head;
 use varde_proto::log::note::SignatureLine;
 use varde_proto::log::vkey::{KeyMaterial, key_id};
@@ -25,7 +25,8 @@ pub fn cosign(node: &Node, head: &Head) -> Result<(Head, Cosigned), StoreError> 
     let checkpoint = Checkpoint::parse(head.note().text()).map_err(|bad| failed(&bad.to_string()))?;
     let seconds = node.clock.now().seconds().unsigned_abs();
     let name = cosignature::witness_name(&node.me.origin);
-    let line = cosignature::sign(&checkpoint, &name, seconds, &node.witness_key).ok_or_else(|| failed("its time"))?;
+    let key = node.keys.witness(node.ledger.head().size().0);
+    let line = cosignature::sign(&checkpoint, &name, seconds, &key).ok_or_else(|| failed("its time"))?;
     let signature =
         line.signature().get(8..).and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| failed("its form"))?;
     let mut noted = head.clone();
@@ -42,10 +43,10 @@ pub fn check(node: &Node, peer: &Peer, cosigned: &Cosigned) -> Result<(), Broken
     }
     let checkpoint =
         Checkpoint::new(node.me.origin.as_str(), TreeSize(size), root).map_err(|_| Broken::Leaf(INVALID))?;
-    match cosignature::verify(&checkpoint.text(), &value(cosigned), &peer.witness_key) {
-        Some(_) => Ok(()),
-        None => Err(Broken::Leaf(INVALID)),
-    }
+    let (text, value) = (checkpoint.text(), value(cosigned));
+    let known = peer.keys.current(Role::Wit);
+    let good = known.iter().any(|key| cosignature::verify(&text, &value, key).is_some());
+    if good { Ok(()) } else { Err(Broken::Leaf(INVALID)) }
 }
 
 const INVALID: &str = "cosignature-invalid";
@@ -121,10 +122,12 @@ fn read<'a>(size: &[u8], value: &'a [u8]) -> Result<(u64, u64, &'a [u8]), StoreE
     Ok((size, u64::from_be_bytes(*seconds), signature))
 }
 
-/// A peer's cosignature of our head of `size` as a line of its note, if it gave one.
-pub fn line(node: &Node, witness: &Origin, key: &PublicKey, size: u64) -> Result<Option<SignatureLine>, StoreError> {
-    let name = cosignature::witness_name(witness);
-    let id = key_id(&name, &KeyMaterial::Cosignature(*key));
-    let value = node.ledger.get(&row(witness, size))?;
-    Ok(value.and_then(|value| SignatureLine::new(&name, id, &value)))
+/// A peer's cosignature of a head of ours as a line of its note, if it gave one: by the key that it had then.
+pub fn line(node: &Node, witness: &Peer, head: &Head) -> Result<Option<SignatureLine>, StoreError> {
+    let name = cosignature::witness_name(&witness.origin);
+    let Some(value) = node.ledger.get(&row(&witness.origin, head.size().0))? else { return Ok(None) };
+    let held = witness.keys.roster().holdings(&witness.origin, Role::Wit);
+    let by = |key: &PublicKey| held.len() == 1 || cosignature::verify(head.note().text(), &value, key).is_some();
+    let key = held.iter().map(|holding| holding.key).find(by);
+    Ok(key.and_then(|key| SignatureLine::new(&name, key_id(&name, &KeyMaterial::Cosignature(key)), &value)))
 }

@@ -5,6 +5,7 @@ use super::crew::Crew;
 use super::finding::{Finding, Findings};
 use super::layout::{self, Listed, Manifest, manifest_key_name, read_list};
 use super::source::{BundleSource, Unreadable};
+use crate::envelope::Envelope;
 use crate::id::Digest;
 use crate::identity::armor::{self, Label};
 use crate::identity::{Genesis, History, Role};
@@ -44,9 +45,10 @@ impl<'s> Files<'s> {
         crew: &'s dyn Crew,
         out: &mut Findings,
     ) -> Result<Option<Self>, Unreadable> {
-        let Some((genesis, genesis_digest)) = read_genesis(source, out)? else { return Ok(None) };
+        let Some((genesis, envelope)) = read_genesis(source, out)? else { return Ok(None) };
+        let genesis_digest = crate::envelope::digest(&envelope);
         out.about(genesis.origin());
-        let history = Arc::new(read_keys(source, &genesis, genesis_digest, out)?);
+        let history = Arc::new(read_keys(source, &genesis, &envelope, out)?);
         let Some(manifest) = read_manifest(source, &history, out)? else { return Ok(None) };
         let list = source.read(layout::FILES, LIST_BYTES)?;
         let listed = list.as_deref().filter(|list| Digest::of(list) == manifest.list);
@@ -138,14 +140,14 @@ impl<'s> Files<'s> {
     }
 }
 
-fn read_genesis(source: &dyn BundleSource, out: &mut Findings) -> Result<Option<(Genesis, Digest)>, Unreadable> {
+fn read_genesis(source: &dyn BundleSource, out: &mut Findings) -> Result<Option<(Genesis, Envelope)>, Unreadable> {
     let bytes = source.read(layout::GENESIS, PAGE_BYTES)?;
     let text = bytes.as_deref().map(std::str::from_utf8);
     let wrong = match text {
         None => "the bundle has no genesis".to_owned(),
         Some(Err(_)) => "the genesis is not text".to_owned(),
         Some(Ok(text)) => match Genesis::open_text(text) {
-            Ok((genesis, envelope)) => return Ok(Some((genesis, crate::envelope::digest(&envelope)))),
+            Ok(read) => return Ok(Some(read)),
             Err(bad) => match armor::decode(Label::Genesis, text) {
                 Ok(_) => format!("the genesis does not verify: {bad}"),
                 Err(bad) => format!("the genesis cannot be read: {bad}"),
@@ -160,10 +162,10 @@ fn read_genesis(source: &dyn BundleSource, out: &mut Findings) -> Result<Option<
 fn read_keys(
     source: &dyn BundleSource,
     genesis: &Genesis,
-    digest: Digest,
+    envelope: &Envelope,
     out: &mut Findings,
 ) -> Result<History, Unreadable> {
-    let mut history = History::found(genesis, digest);
+    let mut history = History::found(genesis, envelope);
     let Some(bytes) = source.read(layout::STATEMENTS, limits::KEY_HISTORY_BYTES as u64)? else { return Ok(history) };
     let text = std::str::from_utf8(&bytes).map_err(|_| "it is not text".to_owned());
     if let Err(bad) = text.and_then(|text| history.read(text).map_err(|bad| bad.to_string())) {

@@ -9,6 +9,7 @@ use super::finding::{Finding, Wrong};
 use super::layout::{self, Scope};
 use super::leaves::Leaves;
 use super::payload::{self, Checked};
+use super::peers::Pinned;
 use crate::envelope::{Envelope, Rejection};
 use crate::id::{Digest, LogIndex, Origin, TreeSize};
 use crate::identity::{PublicKey, Role};
@@ -165,11 +166,12 @@ impl Leaves<'_> {
     fn judge_item(&mut self, index: LogIndex, event: &Event, envelope: &Envelope, verdict: Option<Verdict>) {
         let Some(peer) = &event.peer else { return };
         let out = event.direction == Direction::Out;
-        let their_key = self.peers.get(peer).and_then(|pinned| pinned.message_key);
-        let keys = if out { self.own_keys(index) } else { their_key.into_iter().collect() };
-        if keys.is_empty() && !out {
+        let pinned = self.peers.get(peer);
+        if !out && pinned.is_none() {
             return;
         }
+        let theirs = || pinned.map(Pinned::message_keys).unwrap_or_default();
+        let keys = if out { self.own_keys(index) } else { theirs() };
         let verdict = match verdict {
             // A verdict by a key that was pinned before or after counts for nothing.
             Some((with, verdict)) if with == keys => Some(verdict),

@@ -3,8 +3,8 @@
 use super::codes;
 use super::finding::Wrong;
 use crate::envelope::{self, Envelope};
-use crate::id::{Digest, Origin};
-use crate::identity::{Acceptance, Descriptor, Genesis, History, PublicKey, Role};
+use crate::id::{Digest, LogIndex, Origin, TreeSize};
+use crate::identity::{Acceptance, Descriptor, Genesis, History, PublicKey, Role, Statement};
 use crate::log::event::{Direction, Event};
 use prost::Message;
 use std::collections::BTreeMap;
@@ -19,9 +19,38 @@ pub(super) struct Pinned {
     /// K_msg of now.
     pub(super) message_key: Option<PublicKey>,
     /// Every K_log it was pinned with.
-    pub(super) log_keys: Vec<PublicKey>,
+    log_keys: Vec<PublicKey>,
+    /// What it told of its keys, from its genesis on.
+    told: Option<History>,
     ours: Option<Digest>,
     theirs: Option<Digest>,
+}
+
+impl Pinned {
+    /// The keys by which its heads of a size are believed.
+    pub(super) fn log_keys(&self, size: TreeSize) -> Vec<PublicKey> {
+        self.told.as_ref().map_or_else(|| self.log_keys.clone(), |told| told.at(Role::Log, size))
+    }
+
+    /// The keys by which its payloads are believed now: what was signed before a rotation may come after it.
+    pub(super) fn message_keys(&self) -> Vec<PublicKey> {
+        let Some(told) = &self.told else { return self.message_key.into_iter().collect() };
+        let held = told.roster().holdings(told.origin(), Role::Msg).iter();
+        held.filter(|holding| !holding.revoked).map(|holding| holding.key).collect()
+    }
+
+    /// Takes in a genesis or a key statement of the peer.
+    fn tell(&mut self, event: &Event, envelope: &Envelope) -> Result<(), String> {
+        if let Ok(genesis) = Genesis::open(envelope) {
+            if *genesis.keys().id() != self.id {
+                return Err("is of another identity than its pin".to_owned());
+            }
+            self.told = Some(History::found(&genesis, envelope));
+            return Ok(());
+        }
+        let told = self.told.as_mut().ok_or("comes before its genesis")?;
+        told.take(envelope, LogIndex(event.seq)).map(drop).map_err(|bad| bad.to_string())
+    }
 }
 
 /// Every peer that the log has named so far.
@@ -81,13 +110,19 @@ impl Peers {
             return Ok(());
         }
         let envelope = read_body(event).map_err(|text| invalid(format!("the pin of {peer} {text}")))?;
+        if let Some(pinned) = self.0.get_mut(peer).filter(|_| is_told(&envelope)) {
+            return pinned
+                .tell(event, &envelope)
+                .map_err(|text| invalid(format!("what is told of the keys of {peer} {text}")));
+        }
         let descriptor = Descriptor::open(&envelope).map_err(|bad| invalid(format!("the pin of {peer}: {bad}")))?;
         if descriptor.origin() != peer || descriptor.mode() != own.mode() || peer.network() != own.origin().network() {
             return Err(invalid(format!("the pin of {peer} is of another log, mode or network")));
         }
         let (id, log) = (*descriptor.keys().id(), descriptor.key(Role::Log).copied());
         let message_key = descriptor.key(Role::Msg).copied();
-        let fresh = || Pinned { present: true, id, message_key, log_keys: Vec::new(), ours: None, theirs: None };
+        let fresh =
+            || Pinned { present: true, id, message_key, log_keys: Vec::new(), told: None, ours: None, theirs: None };
         let pinned = self.0.entry(peer.clone()).or_insert_with(fresh);
         let changed = pinned.id != id;
         (pinned.present, pinned.id, pinned.message_key) = (true, id, message_key);
@@ -123,6 +158,11 @@ impl Peers {
         *side = Some(event.agreement);
         Ok(())
     }
+}
+
+/// Whether a `roster` leaf tells of a peer's keys, and does not pin it.
+fn is_told(envelope: &Envelope) -> bool {
+    Statement::is_one(envelope) || envelope.payload_type == Genesis::TYPE
 }
 
 /// The signed document in a leaf's body, if it is the one that the leaf names.

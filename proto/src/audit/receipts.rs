@@ -10,9 +10,11 @@ use super::layout::{self, receipts_folder};
 use super::leaves::{Held, Leaves};
 use super::shown::{Proofs, Shown};
 use super::source::{BundleSource, Unreadable};
-use crate::id::{Digest, LogIndex, NodeId, Origin};
+use crate::id::{Digest, LogIndex, NodeId, Origin, TreeSize};
+use crate::log::Checkpoint;
 use crate::log::event::{Direction, Event, Kind};
 use crate::log::head::Head;
+use crate::log::note::Note;
 use crate::log::tiles::{parse_index, read_bundle};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -193,7 +195,9 @@ impl Receipts {
                 files.lose(&path, "is not named after a log", leaves.out);
                 continue;
             };
-            let keys = leaves.peers.get(&origin).map(|pinned| pinned.log_keys.clone()).unwrap_or_default();
+            let size = Note::parse(&bytes).ok().and_then(|note| Checkpoint::parse(note.text()).ok()).map(|c| c.size());
+            let keys = leaves.peers.get(&origin).map(|pinned| pinned.log_keys(size.unwrap_or(TreeSize(0))));
+            let keys = keys.unwrap_or_default();
             match Head::from_note(&bytes, &origin, &keys) {
                 Ok(head) => self.keep(&origin, head.size().0, head.root()),
                 Err(_) if keys.is_empty() && !leaves.unknown.is_empty() => {}

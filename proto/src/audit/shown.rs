@@ -2,8 +2,9 @@
 //! is about an item of ours is judged later.
 
 use super::leaves::Leaves;
+use super::peers::Pinned;
 use crate::id::{Digest, LogIndex, Origin};
-use crate::identity::PublicKey;
+use crate::log::Checkpoint;
 use crate::log::event::Event;
 use crate::log::head::Head;
 use crate::log::merkle;
@@ -12,7 +13,7 @@ use crate::log::proof::TlogProof;
 /// A file of proofs that one other log gave.
 pub(super) struct Proofs {
     peer: Origin,
-    keys: Vec<PublicKey>,
+    pinned: Option<Pinned>,
     proofs: Vec<Vec<u8>>,
 }
 
@@ -28,8 +29,7 @@ pub(super) struct Shown {
 
 impl Proofs {
     pub(super) fn new(peer: &Origin, proofs: Vec<Vec<u8>>, leaves: &Leaves<'_>) -> Self {
-        let keys = leaves.peers.get(peer).map(|pinned| pinned.log_keys.clone()).unwrap_or_default();
-        Self { peer: peer.clone(), keys, proofs }
+        Self { peer: peer.clone(), pinned: leaves.peers.get(peer).cloned(), proofs }
     }
 
     /// Checks each by itself; `None` where there is none.
@@ -65,7 +65,9 @@ impl Proofs {
         if let Some((_, head)) = last.as_ref().filter(|(same, _)| *same == text) {
             return Ok(head.clone());
         }
-        let head = Head::verify(proof.checkpoint.clone(), &self.peer, &self.keys).map_err(|bad| bad.to_string())?;
+        let size = Checkpoint::parse(proof.checkpoint.text()).map_err(|bad| bad.to_string())?.size();
+        let keys = self.pinned.as_ref().map(|pinned| pinned.log_keys(size)).unwrap_or_default();
+        let head = Head::verify(proof.checkpoint.clone(), &self.peer, &keys).map_err(|bad| bad.to_string())?;
         *last = Some((text, head.clone()));
         Ok(head)
     }

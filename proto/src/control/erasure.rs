@@ -2,8 +2,9 @@
 
 use super::leaf;
 use crate::envelope::{Payload, Rejection, Sealed};
-use crate::id::{AlertId, Digest, Origin};
+use crate::id::{AlertId, Digest, Origin, TreeSize};
 use crate::identity::PublicKey;
+use crate::log::Checkpoint;
 use crate::log::event::Kind;
 use crate::log::head::Head;
 use crate::log::merkle;
@@ -124,12 +125,12 @@ impl Payload for Erasure {
     }
 }
 
-/// Checks the proof in an answer: a leaf of the answerer's log, under a head that one of `keys` signed, which says of this
-/// item and this request what the answer says. A request has nothing to check.
+/// Checks the proof in an answer: a leaf of the answerer's log, under a head signed by a key that `keys` has for its size, which
+/// says of this item and this request what the answer says. A request has nothing to check.
 pub fn check_answer(
     erasure: &Erasure,
     answerer: &Origin,
-    keys: &[PublicKey],
+    keys: impl FnOnce(TreeSize) -> Vec<PublicKey>,
     issuer: &Origin,
 ) -> Result<(), Rejection> {
     let (kind, proof) = match &erasure.act {
@@ -140,7 +141,8 @@ pub fn check_answer(
     let bad = Rejection::Content("erasure-proof");
     let proof = TlogProof::parse(proof).map_err(|_| bad)?;
     let opening = proof.opening().ok_or(bad)?;
-    let head = Head::verify(proof.checkpoint.clone(), answerer, keys).map_err(|_| bad)?;
+    let size = Checkpoint::parse(proof.checkpoint.text()).map_err(|_| bad)?.size();
+    let head = Head::verify(proof.checkpoint.clone(), answerer, &keys(size)).map_err(|_| bad)?;
     merkle::verify_inclusion(proof.index, head.size(), &opening.entry().leaf_hash(), &proof.path, &head.root())
         .map_err(|_| bad)?;
     let event = opening.event();

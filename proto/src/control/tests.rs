@@ -98,7 +98,7 @@ fn fields_of_another_act_and_missing_ones_are_refused() {
 #[test]
 fn an_answer_is_believed_only_with_the_leaf_that_says_so_under_the_answerers_head() {
     let asked = Digest([8; 32]);
-    let check = |act| check_answer(&message(act), &origin("lt"), &[key(7).public()], &origin("no"));
+    let check = |act| check_answer(&message(act), &origin("lt"), |_| vec![key(7).public()], &origin("no"));
     let done = |proof: Vec<u8>| check(Act::Done { request: asked, proof });
     let refused = Err(Rejection::Content("erasure-proof"));
     let good = proof(Kind::ERASE_DONE, done_body(asked), |_| {});
@@ -120,7 +120,7 @@ fn an_answer_is_believed_only_with_the_leaf_that_says_so_under_the_answerers_hea
     let other = check_answer(
         &message(Act::Done { request: asked, proof: good.clone() }),
         &origin("lt"),
-        &[key(8).public()],
+        |_| vec![key(8).public()],
         &origin("no"),
     );
     assert_eq!(other, refused, "another log's key");

@@ -30,6 +30,10 @@ pub enum Verb {
     Hold,
     /// It may be erased again; about E.
     Lift,
+    /// A key statement is proposed; about the statement.
+    ProposeKey,
+    /// A key statement is approved; about the statement.
+    ApproveKey,
 }
 
 impl Verb {
@@ -42,6 +46,8 @@ impl Verb {
             Self::Withdraw => "withdraw",
             Self::Hold => "hold",
             Self::Lift => "lift",
+            Self::ProposeKey => "propose-key",
+            Self::ApproveKey => "approve-key",
         }
     }
 }
@@ -106,6 +112,18 @@ pub fn check(
         return Err(BadAct::NotNow);
     }
     Ok(Signed { who, act: envelope.clone() })
+}
+
+/// Which of the credentials signed this act, whenever that was: for what is kept in a file until the node takes it up.
+pub fn kept(
+    act: &peer::Envelope,
+    verb: Verb,
+    about: Digest,
+    origin: &Origin,
+    credentials: &[PublicKey],
+) -> Option<usize> {
+    let signed = time(act)?;
+    check(Some(act), verb, about, origin, signed, credentials).ok().map(|signed| signed.who)
 }
 
 /// Which of the credentials signed an act that was checked before; nothing if none of today's did.

@@ -14,6 +14,9 @@ use crate::log::event::Kind;
 use crate::time::Timestamp;
 use crate::wire::peer::{self, Mode};
 use prost::Message;
+use std::time::Duration;
+
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// Why a statement is not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -67,6 +70,11 @@ pub struct Logged {
 }
 
 impl Logged {
+    /// Whether this is the statement that brought a key.
+    pub fn brings(&self, role: Role, key: &PublicKey) -> bool {
+        matches!(&self.statement.change, Change::Rotate { new, .. } if new.role() == role && new.key() == key)
+    }
+
     /// The kind of its leaf.
     pub fn kind(&self) -> Kind {
         match self.statement.change {
@@ -84,18 +92,21 @@ pub struct History {
     keys: RoleKeys,
     roster: Roster,
     number: u32,
+    genesis: Option<peer::Envelope>,
     newest: Option<Digest>,
     statements: Vec<Logged>,
 }
 
 impl History {
-    /// From a genesis; `digest` is its E.
-    pub fn found(genesis: &Genesis, digest: Digest) -> Self {
+    /// From a genesis, as it was read and as it was signed.
+    pub fn found(genesis: &Genesis, envelope: &peer::Envelope) -> Self {
         let mut roster = Roster::default();
         // An empty roster holds nothing that could contradict.
         let _ = roster.enter_genesis(genesis);
         let (origin, mode) = (genesis.origin().clone(), genesis.mode());
-        Self { origin, mode, keys: genesis.keys().clone(), roster, number: 0, newest: Some(digest), statements: vec![] }
+        let (keys, newest) = (genesis.keys().clone(), Some(envelope::digest(envelope)));
+        let genesis = Some(envelope.clone());
+        Self { origin, mode, keys, roster, number: 0, genesis, newest, statements: vec![] }
     }
 
     /// What a descriptor says, which shows the newest keys and not how the log came to them: nothing can follow it.
@@ -104,7 +115,7 @@ impl History {
         let _ = roster.enter_descriptor(descriptor);
         let (origin, mode) = (descriptor.origin().clone(), descriptor.mode());
         let (keys, number) = (descriptor.keys().clone(), descriptor.key_statements());
-        Self { origin, mode, keys, roster, number, newest: None, statements: vec![] }
+        Self { origin, mode, keys, roster, number, genesis: None, newest: None, statements: vec![] }
     }
 
     /// Takes the next statement, which stands at a leaf.
@@ -241,6 +252,16 @@ impl History {
         &self.origin
     }
 
+    /// ACTUAL, EXERCISE or TEST.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// The genesis from which it was walked; none for what a descriptor says.
+    pub fn genesis(&self) -> Option<&peer::Envelope> {
+        self.genesis.as_ref()
+    }
+
     /// K_id.
     pub fn id(&self) -> &PublicKey {
         self.keys.id()
@@ -282,12 +303,63 @@ impl History {
         held.until.map(|until| TreeSize(until.0.saturating_sub(1)))
     }
 
+    /// The TLS keys by which its connections are authenticated: the one in use, and for a while one that was replaced and not
+    /// revoked, until when.
+    pub fn tls(&self, now: Timestamp) -> Vec<(PublicKey, Timestamp)> {
+        let held = self.roster.holdings(&self.origin, Role::Tls).iter().filter(|h| !h.revoked);
+        let until = |key: &PublicKey, days: u32| match self.replaced(Role::Tls, key) {
+            Some(replaced) => replaced.after(DAY * days),
+            None => Timestamp::MAX,
+        };
+        let held = held.map(|holding| (holding.key, until(&holding.key, limits::TLS_GRACE_DAYS)));
+        held.filter(|(_, until)| now < *until).collect()
+    }
+
+    /// The TLS key that the log's own node shows: one that was replaced and not revoked for a few days more, so that every peer
+    /// has heard of the new one before.
+    pub fn tls_shown(&self, now: Timestamp) -> Option<PublicKey> {
+        let held = self.roster.holdings(&self.origin, Role::Tls).iter().filter(|h| !h.revoked);
+        let turned = |key: &PublicKey| {
+            self.replaced(Role::Tls, key).is_some_and(|replaced| now >= replaced.after(DAY * limits::TLS_TURN_DAYS))
+        };
+        held.map(|holding| holding.key).find(|key| !turned(key))
+    }
+
+    /// When a key was replaced.
+    fn replaced(&self, role: Role, key: &PublicKey) -> Option<Timestamp> {
+        let fingerprint = Some(key.fingerprint());
+        let replaces = |change: &Change| matches!(change, Change::Rotate { old, new } if new.role() == role && *old == fingerprint);
+        let found = self.statements.iter().find(|logged| replaces(&logged.statement.change));
+        found.map(|logged| logged.statement.created)
+    }
+
     /// The statements as text, each after the line `leaf <index>`.
     pub fn write(&self) -> String {
+        self.write_below(TreeSize(u64::MAX))
+    }
+
+    /// The statements that stand below a size of the log.
+    pub fn write_below(&self, size: TreeSize) -> String {
         let block = |logged: &Logged| {
             format!("leaf {}\n{}", logged.index.0, armor::encode(Label::KeyStatement, &logged.envelope))
         };
-        self.statements.iter().map(block).collect()
+        self.statements.iter().filter(|logged| logged.index.0 < size.0).map(block).collect()
+    }
+
+    /// Genesis and statements as text.
+    pub fn write_whole(&self) -> Option<String> {
+        let genesis = armor::encode(Label::Genesis, self.genesis.as_ref()?);
+        Some(genesis + &self.write())
+    }
+
+    /// Reads what [`Self::write_whole`] wrote. It vouches for itself only.
+    pub fn read_whole(text: &str) -> Result<Self, BadHistory> {
+        let end = text.find("\nleaf ").map_or(text.len(), |end| end + 1);
+        let (genesis, statements) = text.split_at(end);
+        let (genesis, envelope) = Genesis::open_text(genesis)?;
+        let mut history = Self::found(&genesis, &envelope);
+        history.read(statements)?;
+        Ok(history)
     }
 
     /// Takes every statement that [`Self::write`] wrote.

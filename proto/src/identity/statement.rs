@@ -72,6 +72,13 @@ impl Statement {
         matches!(envelope.payload_type.as_str(), ROTATE | REVOKE)
     }
 
+    /// The role in which an envelope says that it brings a key; nothing in it is believed yet.
+    pub fn role_of_new(envelope: &peer::Envelope) -> Option<Role> {
+        let wire =
+            peer::KeyRotate::decode(envelope.payload.as_ref()).ok().filter(|_| envelope.payload_type == ROTATE)?;
+        Role::from_wire(wire.new_key?.role)
+    }
+
     /// Signs with all keys that must: K_id, the old one, the new one.
     pub(super) fn sign(&self, keys: &[&SecretKey]) -> peer::Envelope {
         let (network, mode, origin) = (self.origin.network().to_owned(), self.mode as i32, self.origin.to_string());

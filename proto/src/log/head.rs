@@ -47,9 +47,15 @@ pub enum BadHead {
 impl Head {
     /// Signs the head of one's own log, and checks the signature before it can be shown to anyone.
     pub fn sign(origin: &Origin, size: TreeSize, root: Digest, key: &SecretKey) -> Result<Self, BadHead> {
+        Self::sign_by(origin, size, root, &[key])
+    }
+
+    /// The same with a line by each of these keys: where one key follows another.
+    pub fn sign_by(origin: &Origin, size: TreeSize, root: Digest, keys: &[&SecretKey]) -> Result<Self, BadHead> {
         let mut note = Note::new(&Checkpoint::new(origin.as_str(), size, root)?.text())?;
-        note.sign(origin.as_str(), key)?;
-        Self::verify(note, origin, &[key.public()])
+        keys.iter().try_for_each(|key| note.sign(origin.as_str(), key))?;
+        let known: Vec<PublicKey> = keys.iter().map(|key| key.public()).collect();
+        Self::verify(note, origin, &known)
     }
 
     /// Checks a head as it travels. `keys` are the log's keys that are valid for it.

@@ -20,13 +20,14 @@ use varde_node::edge::store::sled::SledStore;
 use varde_node::flow::Node;
 use varde_node::flow::founding;
 use varde_node::flow::journal::Journal;
+use varde_node::flow::keys::{Keys, Missing};
 use varde_node::flow::ledger::{Ledger, Parts};
 use varde_node::flow::receive::Me;
 use varde_node::port::{Clock, Peers};
 use varde_proto::home::{self, ConnectionLimits};
 use varde_proto::id::{NodeId, Origin};
 use varde_proto::identity::agreement::default_agreement;
-use varde_proto::identity::{Acceptance, Descriptor, Endpoint, Genesis, Role, RoleKeys, SecretKey};
+use varde_proto::identity::{Acceptance, Descriptor, Endpoint, Genesis, History, PublicKey, Role, RoleKeys, SecretKey};
 use varde_proto::log::head::log_vkey;
 use varde_proto::time::Timestamp;
 use varde_proto::wire::peer::Mode;
@@ -99,14 +100,14 @@ impl Side {
         let dir = scratch()?;
         own.pin(&peer, remote, dir.path())?;
         let syncs = Arc::new(AtomicU64::new(0));
-        let ledger = ledger(&own, dir.path(), Arc::clone(&syncs))?;
+        let (ledger, keys) = ledger(&own, dir.path(), Arc::clone(&syncs))?;
         let vkey = log_vkey(own.genesis.origin(), &own.keys.log.public())?;
         let genesis = own.genesis.sign(&own.id)?;
         founding::found(&ledger, &genesis, &format!("log {}\nquorum none\n", vkey.text())).await?;
         let setup = Setup {
             dir: dir.path(),
             genesis: &own.genesis,
-            keys: &own.keys,
+            tls: watch::channel(own.keys.tls.clone()).1,
             listen: ([127, 0, 0, 1], 0).into(),
             limits: ConnectionLimits::default(),
             clock: Arc::new(SystemClock),
@@ -117,8 +118,8 @@ impl Side {
         let node = Arc::new(Node {
             ledger,
             me: Me { origin: own.genesis.origin().clone(), mode: Mode::Test },
-            message_key: own.keys.msg.clone(),
-            witness_key: own.keys.wit.clone(),
+            keys,
+            board: Arc::new(contacts::Folder::of(dir.path())),
             heartbeat: std::time::Duration::from_secs(60),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
@@ -148,7 +149,7 @@ impl Side {
     }
 }
 
-fn ledger(own: &Identity, dir: &Path, syncs: Arc<AtomicU64>) -> Outcome<Ledger> {
+fn ledger(own: &Identity, dir: &Path, syncs: Arc<AtomicU64>) -> Outcome<(Ledger, Arc<Keys>)> {
     let count = move |file: &File| {
         syncs.fetch_add(1, Ordering::Relaxed);
         file.sync_data()
@@ -156,12 +157,19 @@ fn ledger(own: &Identity, dir: &Path, syncs: Arc<AtomicU64>) -> Outcome<Ledger> 
     let store = SledStore::open_with(&dir.join(home::STORE), Box::new(count))?;
     let entropy = Arc::new(SystemEntropy);
     let keyring = FileKeyring::open(&dir.join(home::KEYRING), true, entropy.clone())?;
-    Ok(Ledger::open(Parts {
+    let history = History::found(&own.genesis, &own.genesis.sign(&own.id)?);
+    let find = |role, key: &PublicKey| {
+        let held = [&own.keys.log, &own.keys.wit, &own.keys.msg].into_iter().find(|held| held.public() == *key);
+        held.cloned().ok_or_else(|| Box::<dyn std::error::Error>::from(Missing(role)))
+    };
+    let keys = Arc::new(Keys::open(history, &store, find)?);
+    let ledger = Ledger::open(Parts {
         store: Arc::new(store),
         keyring: Arc::new(keyring),
         clock: Arc::new(SystemClock),
         entropy,
-        log_key: own.keys.log.clone(),
+        keys: keys.clone(),
         origin: own.genesis.origin().clone(),
-    })?)
+    })?;
+    Ok((ledger, keys))
 }

@@ -13,16 +13,15 @@ use varde_node::edge::clock::SystemClock;
 use varde_node::edge::entropy::SystemEntropy;
 use varde_node::edge::keyring::FileKeyring;
 use varde_node::edge::store::sled::SledStore;
-use varde_node::flow::ledger::{Ledger, Parts};
+use varde_node::flow::ledger::Ledger;
 use varde_node::port::StoreError;
 use varde_proto::home;
-use varde_proto::id::{LogIndex, NodeId, Origin};
-use varde_proto::identity::SecretKey;
+use varde_proto::id::LogIndex;
 use varde_proto::log::event::{Event, Kind};
 use varde_proto::log::merkle::verify_inclusion;
 use varde_proto::time::Timestamp;
 use varde_tests::bench::{cpu_seconds, scratch};
-use zeroize::Zeroizing;
+use varde_tests::pair::Ground;
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
@@ -86,14 +85,9 @@ fn open(dir: &Path, fresh: bool) -> Outcome<Ledger> {
     let store = SledStore::open_with(&dir.join(home::STORE), Box::new(std::fs::File::sync_data))?;
     let entropy = Arc::new(SystemEntropy);
     let keyring = FileKeyring::open(&dir.join(home::KEYRING), fresh, entropy.clone())?;
-    Ok(Ledger::open(Parts {
-        store: Arc::new(store),
-        keyring: Arc::new(keyring),
-        clock: Arc::new(SystemClock),
-        entropy,
-        log_key: Arc::new(SecretKey::from_seed(&Zeroizing::new([7; 32]))),
-        origin: Origin::new("bench.example", NodeId::parse("NO")?, 1)?,
-    })?)
+    let (keyring, clock, heartbeat) = (Arc::new(keyring), Arc::new(SystemClock), Duration::from_secs(60));
+    let ground = Ground { store: Arc::new(store), keyring, clock, entropy, heartbeat };
+    Ok(Ledger::open(ground.parts("NO"))?)
 }
 
 /// One commit of so many leaves.

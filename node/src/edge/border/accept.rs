@@ -18,7 +18,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use varde_proto::home::ConnectionLimits;
 use varde_proto::id::NodeId;
-use varde_proto::identity::certificate::Certificate;
+use varde_proto::identity::PublicKey;
 
 /// What a handshake may take.
 pub(crate) const HANDSHAKE: Duration = Duration::from_secs(5);
@@ -73,6 +73,9 @@ pub(crate) async fn run(listener: TcpListener, door: Door) {
     }
 }
 
+/// A stream after its handshake, whose it is, and the key that it proved.
+type Proved = (TlsStream<TcpStream>, Arc<Peer>, PublicKey);
+
 struct Shared {
     door: Door,
     counters: Counters,
@@ -81,16 +84,16 @@ struct Shared {
 impl Shared {
     async fn admit(&self, stream: TcpStream, remote: SocketAddr, turn: Turn) {
         match tokio::time::timeout(HANDSHAKE, self.handshake(stream, remote)).await {
-            Ok(Some((stream, peer))) => {
+            Ok(Some((stream, peer, key))) => {
                 drop(turn);
-                self.enter(stream, peer, remote).await;
+                self.enter(stream, (peer, key), remote).await;
             }
             Ok(None) => {}
             Err(_) => self.refuse(Code::HandshakeTimeout, remote, None),
         }
     }
 
-    async fn handshake(&self, stream: TcpStream, remote: SocketAddr) -> Option<(TlsStream<TcpStream>, Arc<Peer>)> {
+    async fn handshake(&self, stream: TcpStream, remote: SocketAddr) -> Option<Proved> {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "no delay could not be set");
         }
@@ -104,9 +107,9 @@ impl Shared {
         };
         let (_, session) = stream.get_ref();
         let pins = self.door.pins.borrow().clone();
-        let shown = session.peer_certificates().and_then(|c| c.first()).and_then(|c| Certificate::read(c).ok());
-        let refused = match shown.and_then(|c| pins.by_tls_key(&c.key).cloned()) {
-            Some(peer) if session.alpn_protocol() == Some(b"h2") => return Some((stream, peer)),
+        let shown = tls::shown_key(session.peer_certificates());
+        let refused = match shown.and_then(|key| Some((pins.by_tls_key(&key)?.clone(), key))) {
+            Some((peer, key)) if session.alpn_protocol() == Some(b"h2") => return Some((stream, peer, key)),
             Some(_) => Code::TlsParameters,
             None => Code::Unpinned,
         };
@@ -114,12 +117,12 @@ impl Shared {
         None
     }
 
-    async fn enter(&self, stream: TlsStream<TcpStream>, peer: Arc<Peer>, remote: SocketAddr) {
+    async fn enter(&self, stream: TlsStream<TcpStream>, (peer, key): (Arc<Peer>, PublicKey), remote: SocketAddr) {
         let node = peer.node();
         match self.counters.connection(node) {
             Ok(permits) => {
                 let fate = Fate::new();
-                let info = PeerInfo { peer, remote, side: Side::Accepted, fate: fate.clone() };
+                let info = PeerInfo { peer, key, remote, side: Side::Accepted, fate: fate.clone() };
                 let connection = Connection::new(stream, info, self.door.pins.clone(), permits);
                 // The receiver is gone only when the node stops.
                 let _ = self.door.accepted.send(connection).await;

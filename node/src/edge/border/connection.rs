@@ -16,6 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::{Instant, Sleep};
 use tonic::transport::server::Connected;
+use varde_proto::identity::PublicKey;
 
 /// A live peer answers keep-alives every 20 s; three missed ones are enough.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -27,6 +28,8 @@ const AGE: Duration = Duration::from_secs(24 * 3600);
 pub struct PeerInfo {
     /// The pinned peer whose key the handshake proved.
     pub peer: Arc<Peer>,
+    /// That key.
+    pub key: PublicKey,
     /// Its address.
     pub remote: SocketAddr,
     /// Who dialled.
@@ -85,7 +88,8 @@ impl<S> Connection<S> {
 
 /// What ends a connection from within.
 async fn end(info: PeerInfo, mut pins: watch::Receiver<Arc<Pins>>) -> Code {
-    let pinned = |pins: &Arc<Pins>| pins.get(info.peer.node()).is_some_and(|p| p.descriptor == info.peer.descriptor);
+    let same = |pin: &Arc<Peer>| pin.descriptor == info.peer.descriptor && pin.tls.contains(&info.key);
+    let pinned = |pins: &Arc<Pins>| pins.get(info.peer.node()).is_some_and(same);
     tokio::select! {
         code = info.fate.wait() => code,
         _ = pins.wait_for(|pins| !pinned(pins)) => Code::PinChanged,
@@ -166,7 +170,8 @@ mod tests {
     fn connection(pins: watch::Receiver<Arc<Pins>>) -> (Connection<DuplexStream>, DuplexStream, Fate) {
         let (near, far) = tokio::io::duplex(1024);
         let remote = ([127, 0, 0, 1], 1).into();
-        let info = PeerInfo { peer: Arc::new(peer("EE", 1)), remote, side: Side::Accepted, fate: Fate::new() };
+        let peer = Arc::new(peer("EE", 1));
+        let info = PeerInfo { key: peer.tls[0], peer, remote, side: Side::Accepted, fate: Fate::new() };
         let fate = info.fate.clone();
         (Connection::new(near, info, pins, Vec::new()), far, fate)
     }
@@ -222,6 +227,18 @@ mod tests {
         near.read_exact(&mut one).await.unwrap();
         sender.send_replace(pins(&[("EE", 20), ("LT", 40)]));
         assert!(near.read_exact(&mut one).await.is_err());
+        assert_eq!(fate.ended(), Some(Code::PinChanged));
+    }
+
+    #[tokio::test]
+    async fn a_connection_ends_when_the_key_that_authenticated_it_is_revoked() {
+        let (sender, receiver) = watch::channel(pins(&[("EE", 1)]));
+        let (mut near, _far, fate) = connection(receiver);
+        let revoked = Peer { tls: Vec::new(), ..peer("EE", 1) };
+        let mut pins = Pins::default();
+        pins.take(revoked).unwrap();
+        sender.send_replace(Arc::new(pins));
+        assert!(near.read_exact(&mut [0]).await.is_err());
         assert_eq!(fate.ended(), Some(Code::PinChanged));
     }
 }

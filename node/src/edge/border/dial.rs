@@ -21,7 +21,6 @@ use tokio_rustls::client::TlsStream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Streaming};
-use varde_proto::identity::Role;
 use varde_proto::limits;
 use varde_proto::wire::peer::Frame;
 use varde_proto::wire::peer::exchange_client::ExchangeClient;
@@ -71,7 +70,8 @@ impl Dialler {
     async fn open(&self, peer: &Arc<Peer>, stream: TcpStream, remote: SocketAddr) -> Result<Dialled, Code> {
         let stream = self.handshake(peer, stream).await?;
         let fate = Fate::new();
-        let info = PeerInfo { peer: peer.clone(), remote, side: Side::Dialled, fate: fate.clone() };
+        let key = tls::shown_key(stream.get_ref().1.peer_certificates()).ok_or(Code::Unpinned)?;
+        let info = PeerInfo { peer: peer.clone(), key, remote, side: Side::Dialled, fate: fate.clone() };
         let connection = Connection::new(stream, info, self.pins(), Vec::new());
         let channel = http2(connection).await.map_err(|()| fate.ended().unwrap_or(Code::NotOurProtocol))?;
         let mut client = ExchangeClient::new(channel)
@@ -88,8 +88,7 @@ impl Dialler {
     }
 
     async fn handshake(&self, peer: &Peer, stream: TcpStream) -> Result<TlsStream<TcpStream>, Code> {
-        let key = peer.descriptor.key(Role::Tls).ok_or(Code::Unpinned)?;
-        let config = self.tls.client(*key).map_err(|_| Code::TlsParameters)?;
+        let config = self.tls.client(peer.tls.clone()).map_err(|_| Code::TlsParameters)?;
         // Not sent, and not what trust rests on: the pin is.
         let name = ServerName::try_from("peer.invalid").map_err(|_| Code::TlsParameters)?;
         let connect = TlsConnector::from(Arc::new(config)).connect(name, stream);

@@ -27,7 +27,6 @@ pub use link::Link;
 pub use pins::{Peer, Pins};
 pub use registry::replaces;
 
-use crate::edge::keys::NodeKeys;
 use crate::port::{Clock, Entropy};
 use code::Reporter;
 use std::net::SocketAddr;
@@ -39,7 +38,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
 use varde_proto::home::ConnectionLimits;
-use varde_proto::identity::Genesis;
+use varde_proto::identity::{Genesis, SecretKey};
 
 /// Why the border does not open.
 #[derive(Debug, thiserror::Error)]
@@ -66,8 +65,8 @@ pub struct Setup<'a> {
     pub dir: &'a Path,
     /// Who we are.
     pub genesis: &'a Genesis,
-    /// Our keys.
-    pub keys: &'a NodeKeys,
+    /// Our TLS key of now; the watch changes when another follows.
+    pub tls: watch::Receiver<Arc<SecretKey>>,
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
     /// How many connections.
@@ -102,14 +101,13 @@ pub struct Border {
 impl Border {
     /// Listens, and begins to dial. Must be called within a tokio runtime.
     pub async fn open(setup: Setup<'_>) -> Result<(Self, Arrivals), BorderError> {
-        let Setup { dir, genesis, keys, listen, limits, clock, entropy } = setup;
+        let Setup { dir, genesis, tls, listen, limits, clock, entropy } = setup;
         let unable = |source| BorderError::Listen { address: listen, source };
         let listener = TcpListener::bind(listen).await.map_err(unable)?;
         let local = listener.local_addr().map_err(unable)?;
-        let renewal = certificate::Renewal::start(dir, keys.tls.clone(), clock.clone())?;
+        let renewal = certificate::Renewal::start(dir, tls, clock.clone())?;
         let (watcher, pins) = pins::Watcher::new(dir, genesis.clone(), clock.clone());
-        let setup =
-            tls::TlsSetup { pins: pins.clone(), certificate: renewal.certificate(), key: keys.tls.clone(), clock };
+        let setup = tls::TlsSetup { pins: pins.clone(), shown: renewal.shown(), clock };
         let tls = TlsAcceptor::from(Arc::new(setup.server()?));
 
         let (stop, stopping) = watch::channel(false);

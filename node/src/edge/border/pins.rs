@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use varde_proto::home;
 use varde_proto::id::NodeId;
 use varde_proto::identity::armor::{self, Label};
-use varde_proto::identity::{Acceptance, Descriptor, Genesis, PublicKey, Role, Roster, Validity};
+use varde_proto::identity::{Acceptance, Descriptor, Genesis, History, PublicKey, Roster, Validity};
 use varde_proto::limits;
 use varde_proto::time::Timestamp;
 use varde_proto::wire::peer::Envelope;
@@ -30,6 +30,10 @@ pub struct Peer {
     pub envelope: Envelope,
     /// Our own signed yes to the agreement with it, for `Hello`; none when the file is missing.
     pub acceptance: Option<Envelope>,
+    /// Its keys, as far as it told us.
+    pub keys: Arc<History>,
+    /// Those that authenticate its connections now.
+    pub tls: Vec<PublicKey>,
 }
 
 impl Peer {
@@ -54,7 +58,7 @@ impl Pins {
 
     /// The peer whose connections a key authenticates.
     pub fn by_tls_key(&self, key: &PublicKey) -> Option<&Arc<Peer>> {
-        self.peers.values().find(|peer| peer.descriptor.key(Role::Tls) == Some(key))
+        self.peers.values().find(|peer| peer.tls.contains(key))
     }
 
     /// Every peer, in the order of the countries.
@@ -198,7 +202,28 @@ impl Watcher {
         }
         *until = (*until).min(descriptor.not_after().after(Duration::from_millis(1)));
         let acceptance = self.read_acceptance(&descriptor);
-        Ok(Peer { descriptor, envelope, acceptance })
+        let keys = Arc::new(self.read_history(&descriptor));
+        let accepted = keys.tls(now);
+        *until = accepted.iter().map(|(_, until)| *until).fold(*until, Timestamp::min);
+        let tls = accepted.into_iter().map(|(key, _)| key).collect();
+        Ok(Peer { descriptor, envelope, acceptance, keys, tls })
+    }
+
+    /// What the peer said of its keys, unless its descriptor says more.
+    fn read_history(&self, descriptor: &Descriptor) -> History {
+        let pinned = History::pinned(descriptor);
+        let path = self.folder.join(format!("{}{}", descriptor.node(), home::HISTORY_SUFFIX));
+        let Ok(file) = fs::File::open(&path) else { return pinned };
+        let mut text = String::new();
+        let read = io::Read::read_to_string(&mut io::Read::take(file, limits::KEY_HISTORY_BYTES as u64 + 1), &mut text);
+        let history = read.ok().and_then(|_| History::read_whole(&text).ok());
+        match history.filter(|history| history.continues(&pinned)) {
+            Some(history) => history,
+            None => {
+                tracing::warn!(peer = %descriptor.node(), "what is kept of its keys does not fit its descriptor, which counts");
+                pinned
+            }
+        }
     }
 
     fn read_acceptance(&self, descriptor: &Descriptor) -> Option<Envelope> {
@@ -216,7 +241,7 @@ impl Watcher {
 impl Pins {
     pub(super) fn take(&mut self, peer: Peer) -> Result<(), NotPinned> {
         let mut roster = self.roster.clone();
-        roster.enter_descriptor(&peer.descriptor).map_err(|e| NotPinned::Bad(e.to_string()))?;
+        roster.enter_roster(peer.keys.roster()).map_err(|e| NotPinned::Bad(e.to_string()))?;
         self.roster = roster;
         self.peers.insert(peer.node(), Arc::new(peer));
         Ok(())
@@ -229,7 +254,8 @@ fn list(folder: &Path) -> io::Result<Vec<Mark>> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let (Ok(name), Ok(meta)) = (entry.file_name().into_string(), entry.metadata()) else { continue };
-        if name.ends_with(home::DESCRIPTOR_SUFFIX) || name.ends_with(home::ACCEPTANCE_SUFFIX) {
+        let counts = [home::DESCRIPTOR_SUFFIX, home::ACCEPTANCE_SUFFIX, home::HISTORY_SUFFIX];
+        if counts.iter().any(|suffix| name.ends_with(suffix)) {
             files.push(Mark {
                 name,
                 inode: meta.ino(),

@@ -75,7 +75,7 @@ impl Exchange for Service {
     type ExchangeStream = std::pin::Pin<Box<dyn Stream<Item = Result<Frame, Status>> + Send>>;
 
     async fn exchange(&self, request: Request<Streaming<Frame>>) -> Result<Response<Self::ExchangeStream>, Status> {
-        let Some(PeerInfo { peer, remote, side, fate }) = request.extensions().get::<PeerInfo>().cloned() else {
+        let Some(PeerInfo { peer, remote, side, fate, .. }) = request.extensions().get::<PeerInfo>().cloned() else {
             return Err(Trouble::incident(&Code::Unpinned).for_peer());
         };
         let node = peer.node();

@@ -5,7 +5,7 @@ use super::pins::{Peer, Pins};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use varde_proto::id::Origin;
-use varde_proto::identity::{Descriptor, Genesis, Role, RoleKeys, SecretKey};
+use varde_proto::identity::{Descriptor, Genesis, History, Role, RoleKeys, SecretKey};
 use varde_proto::time::Timestamp;
 use varde_proto::wire::peer::Mode;
 use zeroize::Zeroizing;
@@ -49,7 +49,9 @@ pub(crate) fn genesis(country: &str, first: u8) -> Genesis {
 pub(crate) fn peer(country: &str, first: u8) -> Peer {
     let descriptor = Descriptor::issue(&genesis(country, first), None, now(), [0; 32]);
     let envelope = descriptor.sign(&key(first)).unwrap();
-    Peer { descriptor, envelope, acceptance: None }
+    let keys = Arc::new(History::pinned(&descriptor));
+    let tls = keys.current(Role::Tls);
+    Peer { descriptor, envelope, acceptance: None, keys, tls }
 }
 
 pub(crate) fn pins(peers: &[(&str, u8)]) -> Arc<Pins> {

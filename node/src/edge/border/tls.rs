@@ -3,6 +3,7 @@
 //! Trust comes from the pin alone; the certificate adds the window in which its node stood by the key. Every signature is
 //! made and checked by the same Ed25519 code as everything else that is signed (`varde_proto::identity::key`).
 
+use super::certificate::Shown;
 use super::code::Code;
 use super::pins::Pins;
 use crate::port::Clock;
@@ -29,10 +30,8 @@ const ALPN: &[u8] = b"h2";
 pub(crate) struct TlsSetup {
     /// Whom we know.
     pub(crate) pins: watch::Receiver<Arc<Pins>>,
-    /// Our certificate, DER; the watch changes when it is re-issued.
-    pub(crate) certificate: watch::Receiver<Arc<Vec<u8>>>,
-    /// Its key.
-    pub(crate) key: Arc<SecretKey>,
+    /// Our certificate and its key; the watch changes when it is re-issued.
+    pub(crate) shown: watch::Receiver<Arc<Shown>>,
     /// The time by which windows are judged.
     pub(crate) clock: Arc<dyn Clock>,
 }
@@ -52,8 +51,8 @@ impl TlsSetup {
         Ok(config)
     }
 
-    /// For a connection that we open: only the holder of `peer` may answer.
-    pub(crate) fn client(&self, peer: PublicKey) -> Result<ClientConfig, Error> {
+    /// For a connection that we open: only the holder of one of these keys may answer.
+    pub(crate) fn client(&self, peer: Vec<PublicKey>) -> Result<ClientConfig, Error> {
         let time = Arc::new(Time(self.clock.clone()));
         let mut config = ClientConfig::builder_with_details(provider(), time)
             .with_protocol_versions(&[&rustls::version::TLS13])?
@@ -67,7 +66,7 @@ impl TlsSetup {
     }
 
     fn own(&self) -> Own {
-        Own { certificate: self.certificate.clone(), key: self.key.clone() }
+        Own(self.shown.clone())
     }
 }
 
@@ -181,7 +180,7 @@ impl ClientCertVerifier for AnyPeer {
 /// Accepts the one peer that was dialled.
 #[derive(Debug)]
 struct OnePeer {
-    peer: PublicKey,
+    peer: Vec<PublicKey>,
 }
 
 impl ServerCertVerifier for OnePeer {
@@ -194,7 +193,11 @@ impl ServerCertVerifier for OnePeer {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let certificate = read(end, more, now)?;
-        if certificate.key == self.peer { Ok(ServerCertVerified::assertion()) } else { Err(refusal(Code::Unpinned)) }
+        if self.peer.contains(&certificate.key) {
+            Ok(ServerCertVerified::assertion())
+        } else {
+            Err(refusal(Code::Unpinned))
+        }
     }
 
     fn verify_tls12_signature(
@@ -222,15 +225,13 @@ impl ServerCertVerifier for OnePeer {
 
 /// Our certificate and key, as they are now.
 #[derive(Debug)]
-struct Own {
-    certificate: watch::Receiver<Arc<Vec<u8>>>,
-    key: Arc<SecretKey>,
-}
+struct Own(watch::Receiver<Arc<Shown>>);
 
 impl Own {
     fn now(&self) -> Arc<CertifiedKey> {
-        let der = CertificateDer::from(self.certificate.borrow().to_vec());
-        Arc::new(CertifiedKey::new(vec![der], Arc::new(Signing(self.key.clone()))))
+        let shown = self.0.borrow().clone();
+        let der = CertificateDer::from(shown.der.clone());
+        Arc::new(CertifiedKey::new(vec![der], Arc::new(Signing(shown.key.clone()))))
     }
 }
 
@@ -272,6 +273,11 @@ impl rustls::sign::Signer for Signing {
     fn scheme(&self) -> SignatureScheme {
         SignatureScheme::ED25519
     }
+}
+
+/// The key that the other side proved.
+pub(crate) fn shown_key(certificates: Option<&[CertificateDer<'_>]>) -> Option<PublicKey> {
+    certificates?.first().and_then(|c| Certificate::read(c).ok()).map(|certificate| certificate.key)
 }
 
 /// The name of a failure of the TLS layer.
@@ -334,8 +340,8 @@ mod tests {
     fn setup(first: u8, known: &[(&str, u8)]) -> TlsSetup {
         let key = key(first + 4);
         let der = Certificate::issue(&key, now()).unwrap();
-        let (pins, certificate) = (watch::channel(pins(known)).1, watch::channel(Arc::new(der)).1);
-        TlsSetup { pins, certificate, key: Arc::new(key), clock: TestClock::new() }
+        let shown = watch::channel(Arc::new(Shown { der, key: Arc::new(key) })).1;
+        TlsSetup { pins: watch::channel(pins(known)).1, shown, clock: TestClock::new() }
     }
 
     fn tls_key(country: &str, first: u8) -> PublicKey {
@@ -346,7 +352,7 @@ mod tests {
     async fn two_nodes_agree_on_the_post_quantum_group_and_prove_both_keys() {
         let (no, ee) = (setup(1, &[("EE", 11)]), setup(11, &[("NO", 1)]));
         let (near, far) = tokio::io::duplex(64 * 1024);
-        let connector = TlsConnector::from(Arc::new(ee.client(tls_key("NO", 1)).unwrap()));
+        let connector = TlsConnector::from(Arc::new(ee.client(vec![tls_key("NO", 1)]).unwrap()));
         let acceptor = TlsAcceptor::from(Arc::new(no.server().unwrap()));
         let name = ServerName::try_from("peer.invalid").unwrap();
         let (client, server) = tokio::join!(connector.connect(name, near), acceptor.accept(far));

@@ -9,7 +9,7 @@ use crate::flow::deliver::{self, Broken, CheckedReceipt};
 use crate::flow::greeting::{self, Greeted};
 use crate::flow::receive::{self, CheckedItem, Positions};
 use crate::flow::{Node, witness};
-use crate::port::{Link, Peer, StoreError};
+use crate::port::{Link, Peer, Peers, StoreError};
 use crate::state::outgoing::WINDOW;
 use landing::Landing;
 use std::sync::Arc;
@@ -17,6 +17,8 @@ use std::time::Duration;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::mpsc;
 use varde_proto::exchange::{BadFrame, Cosigned, Frame, KnownHead, Proven, check_entries, check_head};
+use varde_proto::id::TreeSize;
+use varde_proto::identity::Role;
 use varde_proto::limits;
 use varde_proto::log::frontier::Frontier;
 use varde_proto::log::head::Head;
@@ -53,6 +55,9 @@ pub enum Ended {
     /// We closed: the greeting does not fit.
     #[error("{0}")]
     Greeting(&'static str),
+    /// We closed: our keys or the peer's have changed, which the next greeting tells.
+    #[error("keys-changed")]
+    KeysChanged,
     /// Our writer has stopped.
     #[error("stopped")]
     Stopped,
@@ -64,7 +69,7 @@ impl Ended {
         match self {
             Self::Broken(Broken::Store(_)) => false,
             Self::Broken(_) | Self::Frame(_) | Self::Greeting(_) => true,
-            Self::Closed | Self::Refused(_) | Self::Goodbye(_) | Self::Stopped => false,
+            Self::Closed | Self::Refused(_) | Self::Goodbye(_) | Self::KeysChanged | Self::Stopped => false,
         }
     }
 }
@@ -85,8 +90,13 @@ pub async fn run(node: Arc<Node>, peer: Arc<Peer>, link: Link) -> Ended {
     if let Ended::Broken(Broken::Store(failure)) = &ended {
         tracing::error!(peer = peer.origin.node().as_str(), %failure, "a connection ended by a failure of our own store");
     }
-    if ended.is_suspicious() || matches!(ended, Ended::Broken(_)) {
-        let _ = tokio::time::timeout(Duration::from_secs(1), outgoing.send(Frame::Refusal(ended.to_string()))).await;
+    let farewell = match ended {
+        Ended::KeysChanged => Some(Frame::Goodbye(ended.to_string(), 0)),
+        _ if ended.is_suspicious() || matches!(ended, Ended::Broken(_)) => Some(Frame::Refusal(ended.to_string())),
+        _ => None,
+    };
+    if let Some(farewell) = farewell {
+        let _ = tokio::time::timeout(Duration::from_secs(1), outgoing.send(farewell)).await;
     }
     ended
 }
@@ -95,19 +105,28 @@ enum Never {}
 
 async fn connect(node: &Arc<Node>, peer: &Arc<Peer>, mut link: Link) -> Result<Never, Ended> {
     let greeted = greeting::greet(node, peer, &mut link).await?;
+    let Greeted { peer, told, known, kept, shown, escrowed, positions, outgoing: owed } = greeted;
+    let peer = &peer;
     let (answer, answers) = mpsc::channel(ANSWERS as usize);
     let (checked, work) = mpsc::channel(CHECKED);
     let Link { outgoing, incoming } = link;
-    let Greeted { known, kept, shown, escrowed, positions, outgoing: owed } = greeted;
     let landing = Landing::new(node, peer, known, kept.size().0);
     let reader = Reader { node: node.clone(), peer: peer.clone(), known, kept, positions };
-    let writer = Writer::new(node, peer, (shown, escrowed), owed);
+    let writer = Writer::new(node, peer, (told, shown, escrowed), owed);
     tokio::select! {
         biased;
         ended = reader.run(incoming, checked) => ended,
         ended = landing.run(work, answer) => ended,
         ended = writer.run(outgoing, answers) => ended,
+        ended = rekeyed(node, peer) => ended,
     }
+}
+
+/// Ends with the keys under which the connection runs: what it goes on with is checked by none that was revoked since.
+async fn rekeyed(node: &Node, peer: &Peer) -> Result<Never, Ended> {
+    let other = |now: &Arc<Peers>| now.get(&peer.origin.node()).is_some_and(|now| *now.keys != *peer.keys);
+    node.peers.clone().wait_for(other).await.map_err(|_| Ended::Stopped)?;
+    Err(Ended::KeysChanged)
 }
 
 /// A frame whose proofs hold, waiting for its commit.
@@ -189,7 +208,8 @@ impl Reader {
             }
             Frame::Ask(from, to) => Ok(Work::Asked(from, to)),
             Frame::Entries(piece) => {
-                let (log, keys) = (&self.peer.origin, &self.peer.log_keys);
+                let keys = self.peer.keys.at(Role::Log, TreeSize(piece.checkpoint.size));
+                let (log, keys) = (&self.peer.origin, &keys);
                 check_entries(self.known, &mut self.kept, &piece, log, keys).map_err(Broken::Proof)?;
                 Ok(Work::Entries(piece.from, piece.entries))
             }
@@ -201,8 +221,9 @@ impl Reader {
 
     /// Checks a frame's head and takes it as the peer's newest; checks the cosignature that came with it.
     fn advance(&mut self, proven: Proven) -> Result<Box<Advance>, Ended> {
-        let (log, keys, before) = (&self.peer.origin, &self.peer.log_keys, self.known.size);
-        let head = check_head(self.known, &mut self.kept, &proven, log, keys).map_err(Broken::Proof)?;
+        let (log, before) = (&self.peer.origin, self.known.size);
+        let keys = self.peer.keys.at(Role::Log, TreeSize(proven.checkpoint.size));
+        let head = check_head(self.known, &mut self.kept, &proven, log, &keys).map_err(Broken::Proof)?;
         self.known = KnownHead::of(&head);
         if let Some(cosigned) = &proven.cosigned {
             witness::check(&self.node, &self.peer, cosigned)?;

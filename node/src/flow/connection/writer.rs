@@ -38,6 +38,8 @@ const FRAME_REST: usize = 8 * 1024;
 pub(super) struct Writer {
     node: Arc<Node>,
     peer: Arc<Peer>,
+    /// How many of our key statements the peer was told of.
+    told: u32,
     /// Size of our log that the peer will have verified when it has read everything sent so far.
     shown: u64,
     outgoing: Outgoing,
@@ -53,11 +55,17 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// A writer to a peer that verified so many leaves of our log and keeps so many of its entries.
-    pub(super) fn new(node: &Arc<Node>, peer: &Arc<Peer>, (shown, escrowed): (u64, u64), outgoing: Outgoing) -> Self {
+    /// A writer to a peer that was told of so many key statements, verified so many leaves of our log and keeps so many of its
+    /// entries.
+    pub(super) fn new(
+        node: &Arc<Node>,
+        peer: &Arc<Peer>,
+        (told, shown, escrowed): (u32, u64, u64),
+        outgoing: Outgoing,
+    ) -> Self {
         let (node, peer) = (node.clone(), peer.clone());
         let (asked, behind, ask_at) = (None, None, Instant::now());
-        Self { node, peer, shown, outgoing, witnessed: None, escrowed, asked, behind, ask_at }
+        Self { node, peer, told, shown, outgoing, witnessed: None, escrowed, asked, behind, ask_at }
     }
 
     /// Writes until the link or the reading half ends.
@@ -97,6 +105,7 @@ impl Writer {
                     if !changed {
                         return Err(Ended::Stopped);
                     }
+                    self.told(self.node.ledger.head().size().0)?;
                     self.look_for_owed();
                 }
                 () = &mut beat => {
@@ -204,8 +213,9 @@ impl Writer {
     }
 
     /// Our newest head with the proof from what was shown last; from now on that head is what was shown last.
-    fn proven(&mut self, head: &Head) -> Result<Proven, StoreError> {
+    fn proven(&mut self, head: &Head) -> Result<Proven, Ended> {
         let (from, size) = (self.shown, head.size().0);
+        self.told(size)?;
         let (mut entries, mut consistency) = (Vec::new(), Vec::new());
         if self.entries_to(size) > 0 {
             entries = escrow::own(&self.node.ledger, from, size)?;
@@ -216,5 +226,11 @@ impl Writer {
         let cosigned = self.witnessed.take();
         self.shown = size;
         Ok(Proven { checkpoint: head.to_wire(), from_size: from, consistency, entries, cosigned })
+    }
+
+    /// No head is shown that contains a key statement of which the peer was not told: it could not check what follows.
+    fn told(&self, size: u64) -> Result<(), Ended> {
+        let untold = self.node.keys.untold(self.told).is_some_and(|index| index < size);
+        if untold { Err(Ended::KeysChanged) } else { Ok(()) }
     }
 }

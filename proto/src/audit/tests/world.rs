@@ -58,7 +58,7 @@ impl Country {
             clock: now(),
             policy: String::new(),
             cosigned: BTreeMap::new(),
-            history: History::found(&genesis(name, first), envelope::digest(&founding(name, first))),
+            history: History::found(&genesis(name, first), &founding(name, first)),
             log_keys: vec![(0, first + 1)],
             message: first + 3,
         };

@@ -13,7 +13,7 @@ fn founded() -> History {
 }
 
 fn found(genesis: &Genesis) -> History {
-    History::found(genesis, envelope::digest(&genesis.sign(&key(1)).unwrap()))
+    History::found(genesis, &genesis.sign(&key(1)).unwrap())
 }
 
 /// A new key of the seed replaces one of another.
@@ -57,6 +57,20 @@ fn a_key_is_valid_from_the_leaf_that_names_it_to_the_leaf_that_replaces_it() {
     assert_eq!(history.revoked_above(Role::Log, &key(12).public()), Some(TreeSize(15)));
     assert_eq!(history.revoked_above(Role::Log, &key(2).public()), None, "replaced is not revoked");
     assert_eq!(history.keys().get(Role::Log), Some(&key(22).public()));
+}
+
+#[test]
+fn a_replaced_tls_key_is_shown_for_a_week_and_accepted_for_two_unless_it_is_revoked() {
+    let mut history = founded();
+    history.take(&replaced(&history, Role::Tls, 5, 15).unwrap(), LogIndex(10)).unwrap();
+    let day = |days: u32| now().after(DAY * days);
+    let accepted =
+        |history: &History, days| seeds(&history.tls(day(days)).into_iter().map(|t| t.0).collect::<Vec<_>>());
+    let shown = |history: &History, days| history.tls_shown(day(days)).map(|key| seeds(&[key]));
+    assert_eq!((shown(&history, 6), shown(&history, 7)), (Some(vec![5]), Some(vec![15])));
+    assert_eq!((accepted(&history, 13), accepted(&history, 14)), (vec![5, 15], vec![15]));
+    history.take(&revoked(&history, Role::Tls, 5, 10).unwrap(), LogIndex(11)).unwrap();
+    assert_eq!((shown(&history, 0), accepted(&history, 0)), (Some(vec![15]), vec![15]));
 }
 
 #[test]

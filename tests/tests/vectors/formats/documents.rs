@@ -5,9 +5,10 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use varde_proto::audit::{Listed, Manifest, Scope, manifest_key_name, read_list, write_list};
 use varde_proto::envelope::{self, Envelope};
-use varde_proto::id::{Digest, Origin, hex};
+use varde_proto::id::{Digest, LogIndex, Origin, TreeSize, hex};
+use varde_proto::identity::armor::{self, Label};
 use varde_proto::identity::mode;
-use varde_proto::identity::{Acceptance, Descriptor, Endpoint, Genesis, Role, RoleKeys, SecretKey};
+use varde_proto::identity::{Acceptance, Descriptor, Endpoint, Genesis, History, Role, RoleKeys, SecretKey};
 use varde_proto::log::vkey::KeyMaterial;
 use varde_proto::log::{Note, Vkey};
 use varde_proto::time::Timestamp;
@@ -71,6 +72,8 @@ fn document_inputs() -> Vec<Value> {
         case("descriptor", "no.varde.example:7443"),
         case("descriptor", ""),
         case("acceptance", ""),
+        case("key-rotate", ""),
+        case("key-revoke", ""),
     ]
 }
 
@@ -89,6 +92,16 @@ fn made(case: &Value) -> (Envelope, String) {
             let endpoint = Some(text(case, "endpoint")).filter(|e| !e.is_empty()).map(|e| Endpoint::parse(e).unwrap());
             let descriptor = Descriptor::issue(&genesis, endpoint, time, salt);
             (descriptor.sign(id).unwrap(), descriptor.sign_text(id).unwrap())
+        }
+        what @ ("key-rotate" | "key-revoke") => {
+            let history = History::found(&genesis, &genesis.sign(id).unwrap());
+            let (old, new) = (&seeds[1], secret(&json!({"seed": seed(7)}), "seed"));
+            let signed = match what {
+                "key-rotate" => history.rotate(id, Role::Log, (Some(old), &new), time, salt),
+                _ => history.revoke(id, (Role::Log, old.public().fingerprint()), TreeSize(1200), time, salt),
+            };
+            let signed = signed.unwrap();
+            (signed.clone(), armor::encode(Label::KeyStatement, &signed))
         }
         _ => {
             let (with, agreement) = (Origin::parse(text(case, "with")).unwrap(), digest(case, "agreement"));
@@ -117,6 +130,17 @@ fn document_decode(out: &Value, case: &Value) -> Option<Value> {
             let descriptor = Descriptor::open_text(file).ok()?;
             let endpoint = descriptor.endpoint().map_or(String::new(), |e| format!("{}:{}", e.host(), e.port()));
             (descriptor.origin().clone(), descriptor.mode(), json!({"endpoint": endpoint}))
+        }
+        "key-rotate" | "key-revoke" => {
+            let envelope = armor::decode(Label::KeyStatement, file).ok()?;
+            let genesis =
+                made(&json!({"what": "genesis", "origin": case["origin"], "mode": case["mode"], "time": case["time"],
+                "salt": case["salt"], "seeds": case["seeds"]}))
+                .0;
+            let mut history = History::found(&Genesis::open(&genesis).ok()?, &genesis);
+            let statement = &history.take(&envelope, LogIndex(1200)).ok()?.statement;
+            let time = statement.created.to_string();
+            (statement.origin.clone(), statement.mode, json!({"time": time}))
         }
         _ => {
             let id = secret(&json!({"seed": case["seeds"][0]}), "seed").public();
