@@ -42,7 +42,6 @@ pub fn write<S: BundleSink>(node: &Node, scope: Scope, sink: S) -> Result<(S, u6
     let genesis = Envelope::decode(genesis.event().body.as_slice()).map_err(|_| damaged("the genesis in leaf 0"))?;
     let mut writer = Writer::new(sink, scope, &genesis, &node.me.origin)?;
     writer.agreement(DEFAULT_TEXT)?;
-    writer.key_statements(&node.keys.history().write_below(TreeSize(size)))?;
     let mut told = Told::default();
     let mut index = 0;
     while index < size {
@@ -52,6 +51,7 @@ pub fn write<S: BundleSink>(node: &Node, scope: Scope, sink: S) -> Result<(S, u6
         index += 1;
     }
     writer.policy(&told.policy)?;
+    writer.key_statements(&node.keys.history().write_below(TreeSize(size)))?;
     decisions(node, size, &mut writer)?;
     heads(node, size, scope, &mut writer)?;
     let sent = |peer: &Origin, class, seq, proof: &[u8]| writer.sent(peer, class, seq, proof);
