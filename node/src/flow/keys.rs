@@ -2,7 +2,7 @@
 //! node runs, and what is signed for the tree from its leaf on is signed by the new key.
 //!
 //! In: which key signs what stands at which size, taking up a statement, showing the statements to peers. Out: what a statement
-//! must be ([`History`]), key files and approvals (`edge::ceremony`), what peers say of theirs ([`super::greeting`]).
+//! must be ([`History`]), key files and approvals (`edge::ceremony`), what peers say of theirs (`super::greeting`).
 
 use super::Node;
 use super::ledger::{CommitError, Ledger};

@@ -1,7 +1,7 @@
 //! The optional plain HTTP door through which foreign logs, witnesses and monitors talk to this node: C2SP tlog-witness for
 //! the logs that `varde.toml` names, and tlog-tiles of our own log where it says so. Closed unless an address is named.
 //!
-//! In: accepting, bounds and deadlines. Out: what is asked and answered ([`answer`]); how peers witness each other, which they
+//! In: accepting, bounds and deadlines. Out: what is asked and answered (`answer`); how peers witness each other, which they
 //! do over their own connections ([`crate::flow::witness`]).
 
 mod answer;
