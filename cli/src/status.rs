@@ -19,6 +19,8 @@ struct Node {
     listening: String,
     log_size: u64,
     records: u64,
+    /// What a restored node waits for.
+    recovering: Option<String>,
     peers: Vec<Peer>,
 }
 
@@ -49,8 +51,10 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
 
 impl From<StatusReply> for Node {
     fn from(reply: StatusReply) -> Self {
-        let StatusReply { origin, mode, listening, log_size, records, peers } = reply;
-        Self { origin, mode, listening, log_size, records, peers: peers.into_iter().map(Peer::from).collect() }
+        let StatusReply { origin, mode, listening, log_size, records, peers, recovering } = reply;
+        let (recovering, peers) =
+            (Some(recovering).filter(|text| !text.is_empty()), peers.into_iter().map(Peer::from).collect());
+        Self { origin, mode, listening, log_size, records, recovering, peers }
     }
 }
 
@@ -74,6 +78,9 @@ fn show(node: &Node, context: &Context) {
     let render = &context.render;
     render.line(format!("{}  {}  listening on {}", node.origin, node.mode, node.listening));
     render.line(format!("{} leaves in the exchange log, {} records", node.log_size, node.records));
+    if let Some(recovering) = &node.recovering {
+        render.line(format!("RESTORED, and locked until its log is whole: {recovering}"));
+    }
     if node.peers.is_empty() {
         render.talk("No peers yet: `varde peer add FILE` pins one.");
         return;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use varde_proto::envelope::Envelope;
-use varde_proto::exchange::{BadFrame, Frame};
+use varde_proto::exchange::{BadFrame, Frame, KnownHead};
 use varde_proto::id::{Digest, NodeId, Origin};
 use varde_proto::identity::{History, PublicKey};
 use varde_proto::time::Timestamp;
@@ -46,6 +46,12 @@ pub enum StoreError {
     /// A value over the bound; nothing of its batch was written.
     #[error("a stored value of {0} bytes is over the bound of 16 KiB")]
     TooLarge(usize),
+    /// The log is locked: the node was restored from a backup and does not know yet what it signed.
+    #[error(
+        "this node was restored from a backup, or its sign guard is gone: nothing is sent, received or released before its peers \
+         have said what it signed last"
+    )]
+    Locked,
     /// Another process has the store open.
     #[error("the store is in use by another process")]
     InUse,
@@ -83,6 +89,15 @@ pub trait Keyring: Send + Sync + 'static {
     fn destroy(&self, number: u64) -> Result<(), StoreError>;
     /// The secret under which row identities are hashed, so that an index row says nothing about its record.
     fn index_key(&self) -> Zeroizing<[u8; 32]>;
+}
+
+/// Which head of our log was last shown to anyone: kept outside the store and its backups, so that a store that went back is
+/// told from one that merely crashed.
+pub trait Guard: Send + Sync + 'static {
+    /// What was last shown, as far as is known; `None` when there is no guard.
+    fn shown(&self) -> Option<KnownHead>;
+    /// Notes a head before it is shown. It need not survive a power cut at once: an older note is never wrong, only less sharp.
+    fn show(&self, head: KnownHead) -> Result<(), StoreError>;
 }
 
 /// The time, as an argument.

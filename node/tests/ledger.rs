@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use varde_node::edge::clock::SystemClock;
 use varde_node::edge::entropy::SystemEntropy;
+use varde_node::edge::guard::FileGuard;
 use varde_node::edge::keyring::FileKeyring;
 use varde_node::edge::keys::BadHome;
 use varde_node::edge::store::memory::MemoryStore;
@@ -56,6 +57,7 @@ impl Bench {
             clock: Arc::new(SystemClock),
             entropy,
             keys: keys(&*self.store),
+            guard: Arc::new(FileGuard::open(&self.keys.path().join("guard")).unwrap()),
             origin: origin("NO"),
         })
     }

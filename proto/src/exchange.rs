@@ -2,8 +2,10 @@
 //! from a fixed list. The wire's own messages stop here.
 
 mod proof;
+mod regain;
 
 pub use proof::{BadProof, check_entries, check_head, check_shown, check_signature};
+pub use regain::{Held, Regain, Regained, RegainedItem};
 
 use crate::envelope::Envelope;
 use crate::id::{Digest, Origin};
@@ -12,6 +14,7 @@ use crate::log::head::Head;
 use crate::log::leaf::{Entry, Opening};
 use crate::wire::peer;
 use bytes::Bytes;
+use proof::{read_entries, write_entries};
 
 /// The protocol version of this code; `hello` agrees on the highest that both understand.
 pub const VERSION: u32 = 1;
@@ -152,6 +155,14 @@ pub enum Frame {
     Ask(u64, u64),
     /// The answer.
     Entries(Piece),
+    /// The first frame of a node that was restored from a backup: its origin and versions.
+    Restored(Origin, (u32, u32)),
+    /// What is kept of its log.
+    Held(Held),
+    /// Asks for what was exchanged.
+    Regain(Regain),
+    /// What was exchanged.
+    Regained(Box<Regained>),
     /// Why the connection is being closed: a code.
     Refusal(String),
     /// An orderly end, and after how many milliseconds to dial again.
@@ -187,6 +198,13 @@ impl Frame {
                 bound(!entries.is_empty(), "entries")?;
                 Self::Entries(Piece { checkpoint, from, entries })
             }
+            Wire::Restored(peer::Restored { version_min, version_max, origin }) => {
+                let origin = Origin::parse(&origin).map_err(|_| BadFrame::Field("origin"))?;
+                Self::Restored(origin, (version_min, version_max))
+            }
+            Wire::Held(held) => Self::Held(regain::read_held(held)?),
+            Wire::Regain(regain) => Self::Regain(regain::read_regain(regain)?),
+            Wire::Regained(regained) => Self::Regained(Box::new(regain::read_regained(regained)?)),
             Wire::Refusal(peer::Refusal { code }) => Self::Refusal(read_code(code)?),
             Wire::Goodbye(peer::Goodbye { reason, retry_after_ms }) => {
                 Self::Goodbye(read_code(reason)?, retry_after_ms)
@@ -220,6 +238,12 @@ impl Frame {
                 let entries = write_entries(&entries);
                 Wire::Entries(peer::Entries { checkpoint: Some(checkpoint), from, entries })
             }
+            Self::Restored(origin, (version_min, version_max)) => {
+                Wire::Restored(peer::Restored { version_min, version_max, origin: origin.as_str().to_owned() })
+            }
+            Self::Held(held) => Wire::Held(regain::write_held(held)),
+            Self::Regain(asked) => Wire::Regain(regain::write_regain(asked)),
+            Self::Regained(given) => Wire::Regained(regain::write_regained(*given)),
             Self::Refusal(code) => Wire::Refusal(peer::Refusal { code }),
             Self::Goodbye(reason, retry_after_ms) => Wire::Goodbye(peer::Goodbye { reason, retry_after_ms }),
         };
@@ -265,21 +289,6 @@ fn read_proven(
     Ok(Proven { checkpoint, from_size, consistency, entries, cosigned: cosigned.map(read_cosigned).transpose()? })
 }
 
-/// Entries travel as the commitments in them.
-fn read_entries(bytes: &[u8]) -> Result<Vec<Entry>, BadFrame> {
-    bound(bytes.len() <= 32 * limits::FRAME_ENTRIES, "entries")?;
-    let (commitments, rest) = bytes.as_chunks::<32>();
-    if rest.is_empty() {
-        Ok(commitments.iter().map(|commitment| Entry::new(&Digest(*commitment))).collect())
-    } else {
-        Err(BadFrame::Field("entries"))
-    }
-}
-
-fn write_entries(entries: &[Entry]) -> Bytes {
-    entries.iter().flat_map(|entry| entry.commitment().0).collect()
-}
-
 fn read_cosigned(cosigned: peer::Cosigned) -> Result<Cosigned, BadFrame> {
     let peer::Cosigned { size, root, time, signature } = cosigned;
     let head = KnownHead { size, root: read_digest(&root, "cosigned")? };
@@ -303,6 +312,17 @@ fn read_known(known: Option<peer::KnownHead>) -> Result<KnownHead, BadFrame> {
     Ok(KnownHead { size, root: read_digest(&root, "your_log")? })
 }
 
+fn read_position(position: peer::Position) -> Result<Position, BadFrame> {
+    let peer::Position { class, seq, chain } = position;
+    let class = u8::try_from(class).ok().filter(|c| *c < limits::CLASSES).ok_or(BadFrame::Bound("class"))?;
+    Ok(Position { class, seq, chain: read_digest(&chain, "received")? })
+}
+
+fn write_position(position: Position) -> peer::Position {
+    let Position { class, seq, chain } = position;
+    peer::Position { class: u32::from(class), seq, chain: digest_bytes(&chain) }
+}
+
 fn read_hello(hello: peer::Hello) -> Result<Hello, BadFrame> {
     let peer::Hello {
         version_min,
@@ -319,11 +339,6 @@ fn read_hello(hello: peer::Hello) -> Result<Hello, BadFrame> {
     bound(keys.len() <= limits::KEY_STATEMENTS as usize + 1, "keys")?;
     bound(reads.len() <= 64 && reads.iter().all(|r| r.len() <= 128), "reads")?;
     bound(received.len() <= usize::from(limits::CLASSES), "received")?;
-    let position = |position: peer::Position| {
-        let peer::Position { class, seq, chain } = position;
-        let class = u8::try_from(class).ok().filter(|c| *c < limits::CLASSES).ok_or(BadFrame::Bound("class"))?;
-        Ok(Position { class, seq, chain: read_digest(&chain, "received")? })
-    };
     Ok(Hello {
         versions: (version_min, version_max),
         origin: Origin::parse(&origin).map_err(|_| BadFrame::Field("origin"))?,
@@ -331,7 +346,7 @@ fn read_hello(hello: peer::Hello) -> Result<Hello, BadFrame> {
         head: read_checkpoint(head)?,
         your_log: read_known(your_log)?,
         your_entries,
-        received: received.into_iter().map(position).collect::<Result<_, _>>()?,
+        received: received.into_iter().map(read_position).collect::<Result<_, _>>()?,
         acceptance: acceptance.ok_or(BadFrame::Field("acceptance"))?,
         keys: keys.into_iter().map(read_shown).collect::<Result<_, _>>()?,
     })
@@ -365,8 +380,6 @@ fn write_shown(shown: Shown) -> peer::Shown {
 }
 
 fn write_hello(hello: Hello) -> peer::Hello {
-    let position =
-        |p: Position| peer::Position { class: u32::from(p.class), seq: p.seq, chain: digest_bytes(&p.chain) };
     peer::Hello {
         version_min: hello.versions.0,
         version_max: hello.versions.1,
@@ -375,7 +388,7 @@ fn write_hello(hello: Hello) -> peer::Hello {
         head: Some(hello.head),
         your_log: Some(write_known(hello.your_log)),
         your_entries: hello.your_entries,
-        received: hello.received.into_iter().map(position).collect(),
+        received: hello.received.into_iter().map(write_position).collect(),
         acceptance: Some(hello.acceptance),
         keys: hello.keys.into_iter().map(write_shown).collect(),
     }

@@ -6,6 +6,7 @@
 //! DIR/identity.key               K_id; the node never opens it            DIR/tls.crt             the node re-issues it
 //! DIR/keys/{log,wit,msg,tls,staff}.key    the node's keys                 DIR/store/  DIR/keyring/  what the node keeps
 //! DIR/operators/{a,b}.key        credentials of staff                     DIR/run/operator.sock   the door for staff
+//! DIR/guard                      which head was last shown: in no backup
 //! DIR/peers/CC.descriptor        a pin: taken up within a second          DIR/peers/CC.acceptance our yes to the agreement
 //! DIR/peers/CC.keys              how a peer's keys changed; the node's    DIR/keys/ROLE.N.key     the key of statement N
 //! DIR/keys/statements/N.*        key statements and their approvals: taken up within a second
@@ -38,6 +39,8 @@ pub const PEERS: &str = "peers";
 pub const KEYRING: &str = "keyring";
 /// Folder of the embedded store.
 pub const STORE: &str = "store";
+/// Which head was last shown; not part of any backup.
+pub const GUARD: &str = "guard";
 /// Folder of what lives only while the node runs.
 pub const RUN: &str = "run";
 /// The door for staff: a Unix socket.

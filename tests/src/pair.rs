@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use varde_node::edge::clock::SystemClock;
 use varde_node::edge::entropy::SystemEntropy;
+use varde_node::edge::guard::FileGuard;
 use varde_node::edge::keyring::FileKeyring;
 use varde_node::edge::keys::BadHome;
 use varde_node::flow::connection::{self, Ended};
@@ -16,7 +17,7 @@ use varde_node::flow::keys::{self, Keys};
 use varde_node::flow::ledger::{CommitError, Ledger, Parts};
 use varde_node::flow::receive::Me;
 use varde_node::flow::{Node, founding, journal::Journal};
-use varde_node::port::{Board, Clock, Entropy, Keyring, Link, Peer, Peers, Store, StoreError};
+use varde_node::port::{Board, Clock, Entropy, Guard, Keyring, Link, Peer, Peers, Store, StoreError};
 use varde_proto::alert::*;
 use varde_proto::envelope::Envelope;
 use varde_proto::exchange::Frame;
@@ -110,6 +111,8 @@ pub struct Ground {
     pub clock: Arc<dyn Clock>,
     /// Chance.
     pub entropy: Arc<dyn Entropy>,
+    /// What was last shown.
+    pub guard: Arc<dyn Guard>,
     /// How often a peer is told of a head.
     pub heartbeat: std::time::Duration,
 }
@@ -128,6 +131,7 @@ impl Ground {
             clock: self.clock.clone(),
             entropy: self.entropy.clone(),
             keys: keys(country, &*self.store, more),
+            guard: self.guard.clone(),
             origin: origin(country),
         }
     }
@@ -143,9 +147,10 @@ impl Country {
     pub async fn open_with(country: &str, store: Arc<dyn Store>, keyring: &Path, more: &[Arc<SecretKey>]) -> Self {
         let entropy = Arc::new(SystemEntropy);
         let fresh = !keyring.exists();
+        let guard = Arc::new(FileGuard::open(&keyring.with_extension("guard")).expect("a sign guard"));
         let keyring = Arc::new(FileKeyring::open(keyring, fresh, entropy.clone()).expect("a keyring"));
         let heartbeat = std::time::Duration::from_secs(1);
-        let ground = Ground { store, keyring, clock: Arc::new(SystemClock), entropy, heartbeat };
+        let ground = Ground { store, keyring, clock: Arc::new(SystemClock), entropy, guard, heartbeat };
         let ledger = Ledger::open(ground.parts_with(country, more)).expect("a ledger");
         Self::found(country, ledger, ground).await.expect("founded")
     }
@@ -193,7 +198,11 @@ impl Country {
     /// Pins these countries and no others.
     pub async fn pin_all(&self, peers: Arc<Peers>) -> Result<(), CommitError<StoreError>> {
         self.pins.send_replace(peers.clone());
-        varde_node::flow::agreement::log_roster(&self.node, &peers).await
+        match varde_node::flow::agreement::log_roster(&self.node, &peers).await {
+            // A node that was restored logs nothing yet.
+            Err(CommitError::Refused(StoreError::Locked)) => Ok(()),
+            other => other,
+        }
     }
 }
 

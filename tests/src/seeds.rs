@@ -7,7 +7,7 @@ use prost::Message;
 use varde_proto::alert::Alert;
 use varde_proto::draft::{self, Fresh};
 use varde_proto::envelope::{self, Envelope, Payload};
-use varde_proto::exchange::{Frame, KnownHead, Piece, Proven};
+use varde_proto::exchange::{Frame, Held, KnownHead, Piece, Position, Proven, Regain, Regained, RegainedItem};
 use varde_proto::id::{AlertId, Digest, LogIndex, Origin, TreeSize};
 use varde_proto::identity::agreement::default_agreement;
 use varde_proto::identity::certificate::Certificate;
@@ -190,7 +190,15 @@ fn frames(seeds: &mut Seeds, key: &SecretKey, alerts: &[Alert]) -> Result<(), Fa
         _ => None,
     };
     let (proven, shown) = shown.ok_or("an item")?;
-    add("receipts", Frame::Receipts(proven.clone(), vec![shown]));
+    add("receipts", Frame::Receipts(proven.clone(), vec![shown.clone()]));
+    add("restored", Frame::Restored(no.origin.clone(), (1, 1)));
+    add("held", Frame::Held(Held { checkpoint: Some(proven.checkpoint.clone()), entries: 3 }));
+    let positions = vec![Position { class: 2, seq: 1, chain: Digest::of(b"chain") }];
+    add("regain", Frame::Regain(Regain { sent: positions.clone(), received: positions }));
+    let envelope = alerts.first().map(|alert| signed(alert, key));
+    let item = RegainedItem { yours: shown.clone(), envelope, mine: Some(shown) };
+    let given = Regained { checkpoint: proven.checkpoint.clone(), items: vec![item], last: true };
+    add("regained", Frame::Regained(Box::new(given)));
     add("heads", Frame::Heads(proven, known));
     for (number, frame) in items.into_iter().enumerate() {
         add(&format!("items-{number}"), frame);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use varde_node::edge::clock::SystemClock;
 use varde_node::edge::entropy::SystemEntropy;
+use varde_node::edge::guard::FileGuard;
 use varde_node::edge::keyring::FileKeyring;
 use varde_node::edge::store::memory::MemoryStore;
 use varde_node::flow::intake::{self, Row, Taken};
@@ -65,6 +66,7 @@ impl Place {
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
             keys: varde_tests::pair::keys("NO", &*self.store, &[]),
+            guard: Arc::new(FileGuard::open(&self._dir.path().join("guard")).unwrap()),
             origin: Origin::parse("varde.example/no/1").unwrap(),
         };
         Ledger::open(parts).unwrap()

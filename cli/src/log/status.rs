@@ -30,6 +30,8 @@ struct Standing {
     root: String,
     newest: Option<String>,
     head: String,
+    /// What a restored node waits for.
+    recovering: Option<String>,
     witnessed: Witnessed,
     peers: Vec<Peer>,
 }
@@ -83,8 +85,19 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
 
 impl Standing {
     fn read(reply: LogStandingReply, now: Timestamp) -> Self {
-        let LogStandingReply { origin, size, root, head, newest_ms, peers, quorum, witnessed, waiting_since_ms } =
-            reply;
+        let LogStandingReply {
+            origin,
+            size,
+            root,
+            head,
+            newest_ms,
+            peers,
+            quorum,
+            witnessed,
+            waiting_since_ms,
+            recovering,
+        } = reply;
+        let recovering = Some(recovering).filter(|text| !text.is_empty());
         let waiting = time(waiting_since_ms);
         let overdue = waiting.is_some_and(|since| now.since(since) > LONG);
         let witnessed = Witnessed {
@@ -96,7 +109,7 @@ impl Standing {
         };
         let peers = peers.into_iter().map(Peer::from).collect();
         let newest = time(newest_ms).map(|time| time.to_string());
-        Self { origin, size, root: hex(&root), newest, head, witnessed, peers }
+        Self { origin, size, root: hex(&root), newest, head, recovering, witnessed, peers }
     }
 }
 
@@ -125,6 +138,9 @@ fn show(standing: Standing, context: &Context) {
     let newest = standing.newest.as_ref().map(|time| format!(", newest of {time}")).unwrap_or_default();
     render.line(format!("{}  {} leaves{newest}", standing.origin, standing.size));
     render.line(format!("root {}", standing.root));
+    if let Some(recovering) = &standing.recovering {
+        render.line(format!("RESTORED, and locked until its log is whole: {recovering}"));
+    }
     show_witnesses(&standing, context);
     let rows = standing.peers.into_iter().flat_map(|peer| {
         let of = move |channel: Channel| {

@@ -59,6 +59,16 @@ pub async fn follow_pins(node: Arc<Node>, mut pins: watch::Receiver<Arc<Pins>>, 
         let now = Arc::new(now);
         match agreement::log_roster(&node, &now).await {
             Ok(()) => drop(peers.send_replace(now)),
+            // A node that was restored asks its peers before it logs anything; then the roster is logged.
+            Err(CommitError::Refused(StoreError::Locked)) => {
+                peers.send_replace(now);
+                let mut locked = node.ledger.locked();
+                tokio::select! {
+                    changed = pins.changed() => if changed.is_err() { return },
+                    _ = locked.wait_for(|locked| !locked) => {}
+                }
+                continue;
+            }
             Err(CommitError::Refused(failure)) => tracing::error!(%failure, "the roster could not be logged"),
             Err(CommitError::Stopped) => return,
         }

@@ -6,6 +6,7 @@ pub mod clock;
 pub mod contacts;
 mod disk;
 pub mod entropy;
+pub mod guard;
 pub mod keyring;
 pub mod keys;
 pub mod operator;

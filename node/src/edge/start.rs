@@ -5,12 +5,12 @@ use super::ceremony;
 use super::clock::SystemClock;
 use super::contacts::{self, Contacts, Folder};
 use super::entropy::SystemEntropy;
+use super::guard::FileGuard;
 use super::keyring::FileKeyring;
 use super::keys::{self, BadHome};
 use super::operator::{self, Door, DoorError, PeerVitals, Vitals};
 use super::store::sled::{self, SledStore};
 use super::witness;
-use crate::flow::Node;
 use crate::flow::erase;
 use crate::flow::founding::{self, NotFounded};
 use crate::flow::journal::Journal;
@@ -18,6 +18,7 @@ use crate::flow::keys::{self as flow_keys, Keys};
 use crate::flow::ledger::{Ledger, Parts};
 use crate::flow::receive::Me;
 use crate::flow::summarise::Summarise;
+use crate::flow::{Node, recover};
 use crate::port::{Clock, Entropy, Peers, StoreError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -244,6 +245,7 @@ fn vitals(
         listening: listening.to_owned(),
         log_size: node.ledger.head().size().0,
         records: node.ledger.count("records")?,
+        recovering: recover::standing(node),
         peers: peers.collect(),
     })
 }
@@ -293,6 +295,7 @@ fn open_ledger(
         clock,
         entropy,
         keys: keys.clone(),
+        guard: Arc::new(FileGuard::open(&dir.join(home::GUARD))?),
         origin: genesis.origin().clone(),
     })?;
     Ok((ledger, keys))

@@ -3,6 +3,7 @@
 //! A failure says who can put it right. Our own staff get the whole story; a peer gets the class's fixed text, so that
 //! nothing internal crosses a border.
 
+use crate::port::StoreError;
 use prost::Message;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -64,6 +65,13 @@ impl Trouble {
 
     /// A fault of ours: the error goes to the node's log under a number, and only the number goes out.
     pub fn incident(error: &dyn std::error::Error) -> Self {
+        // A locked log is no fault: whatever asks for a leaf meets it, under whatever name its own error has.
+        let locked = StoreError::Locked.to_string();
+        if error.to_string() == locked {
+            return Self::new(Class::Again, "recovering", locked)
+                .means("nothing was written; drafts and records can be read and written meanwhile")
+                .next("`varde log status` says whose answer is awaited");
+        }
         let number = incident_number();
         tracing::error!(incident = %number, error = %Chain(error), "incident");
         Self::new(Class::Ours, "incident", format!("the node failed; incident {number}"))

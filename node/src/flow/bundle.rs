@@ -37,7 +37,7 @@ type Exported<S> = Result<(), NotExported<<S as BundleSink>::Error>>;
 
 /// Writes the bundle of this moment; returns the sink and the number of leaves.
 pub fn write<S: BundleSink>(node: &Node, scope: Scope, sink: S) -> Result<(S, u64), NotExported<S::Error>> {
-    let mut size = node.ledger.head().size().0;
+    let mut size = node.ledger.show()?.size().0;
     let genesis = node.ledger.opening(0)?;
     let genesis = Envelope::decode(genesis.event().body.as_slice()).map_err(|_| damaged("the genesis in leaf 0"))?;
     let mut writer = Writer::new(sink, scope, &genesis, &node.me.origin)?;

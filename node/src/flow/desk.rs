@@ -11,7 +11,7 @@ use varde_proto::limits;
 use varde_proto::log::event::Event;
 use varde_proto::log::frontier::Frontier;
 use varde_proto::log::head::Head;
-use varde_proto::log::leaf::Opening;
+use varde_proto::log::leaf::{Entry, Opening};
 use varde_proto::time::Timestamp;
 use zeroize::Zeroizing;
 
@@ -23,6 +23,8 @@ pub(super) struct Staged {
     pub(super) channels: BTreeMap<ChannelKey, ChannelState>,
     pub(super) heads: BTreeMap<Origin, PeerHead>,
     pub(super) kept: BTreeMap<Origin, Frontier>,
+    pub(super) unlock: bool,
+    floor: Timestamp,
     bytes: usize,
 }
 
@@ -33,7 +35,7 @@ pub(super) struct Leaf {
 
 impl Staged {
     pub(super) fn is_empty(&self) -> bool {
-        self.rows.is_empty() && self.leaves.is_empty()
+        self.rows.is_empty() && self.leaves.is_empty() && !self.unlock
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -79,6 +81,7 @@ pub struct Desk<'a> {
     pub(super) entropy: &'a dyn Entropy,
     pub(super) staged: &'a mut Staged,
     pub(super) now: Timestamp,
+    locked: bool,
     undo: Undo,
 }
 
@@ -89,10 +92,10 @@ impl<'a> Desk<'a> {
         vault: &'a mut Vault,
         entropy: &'a dyn Entropy,
         staged: &'a mut Staged,
-        now: Timestamp,
+        (now, locked): (Timestamp, bool),
     ) -> Self {
         let undo = Undo { leaves: staged.leaves.len(), bytes: staged.bytes, ..Undo::default() };
-        Self { book, store, vault, entropy, staged, now, undo }
+        Self { book, store, vault, entropy, staged, now, locked, undo }
     }
 
     /// Takes back everything this decision wrote.
@@ -280,8 +283,11 @@ impl<'a> Desk<'a> {
 
     /// Appends a leaf; its time is the commit's, and never before the leaf before it. Returns its index and opening.
     pub fn append(&mut self, mut event: Event) -> Result<(LogIndex, Opening), StoreError> {
+        if self.locked {
+            return Err(StoreError::Locked);
+        }
         let index = self.next_index();
-        let last = self.staged.leaves.last().map_or(self.book.last_time, |leaf| leaf.time);
+        let last = self.last_time();
         event.time = self.now.max(last);
         let time = event.time;
         let opening = Opening::new(&self.random(), event)
@@ -291,6 +297,37 @@ impl<'a> Desk<'a> {
         self.seal(rows::numbered(rows::OPENING, index.0), opening.bytes())?;
         self.staged.leaves.push(Leaf { hash: entry.leaf_hash(), time });
         Ok((index, opening))
+    }
+
+    /// Time of the newest leaf, as this commit will leave it.
+    pub fn last_time(&self) -> Timestamp {
+        self.staged.leaves.last().map_or(self.book.last_time, |leaf| leaf.time).max(self.staged.floor)
+    }
+
+    /// Leaves of this commit are not earlier than that.
+    pub(super) fn not_before(&mut self, time: Timestamp) {
+        self.staged.floor = time.max(self.staged.floor);
+    }
+
+    /// The hash of a durable leaf.
+    pub(super) fn leaf_hash(&self, index: u64) -> Option<Digest> {
+        self.book.tree.leaf(LogIndex(index))
+    }
+
+    /// Adopts leaves of our own log that came back from peers. Their openings may follow.
+    pub(super) fn adopt(&mut self, entries: &[Entry]) -> Result<(), StoreError> {
+        for entry in entries {
+            let (index, time) = (self.next_index(), self.last_time());
+            self.put(rows::numbered(rows::LEAF, index.0), entry.bytes().to_vec())?;
+            self.staged.leaves.push(Leaf { hash: entry.leaf_hash(), time });
+        }
+        Ok(())
+    }
+
+    /// From this commit on the log is no longer locked. The decision must not be refused after that.
+    pub(super) fn unlock(&mut self) {
+        self.locked = false;
+        self.staged.unlock = true;
     }
 
     /// A channel, as this commit will leave it.

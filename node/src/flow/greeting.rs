@@ -5,7 +5,7 @@ use super::connection::Ended;
 use super::deliver::Broken;
 use super::ledger::Ledger;
 use super::receive::{self, Positions};
-use super::{Node, agreement, keys};
+use super::{Node, agreement, keys, recover};
 use crate::port::{Link, Peer};
 use crate::state::outgoing::{Event, Outgoing};
 use crate::state::{ChannelKey, Direction};
@@ -50,9 +50,17 @@ pub(super) async fn greet(node: &Arc<Node>, peer: &Arc<Peer>, link: &mut Link) -
     let first = tokio::time::timeout(GREETING, link.incoming.recv()).await.map_err(|_| Ended::Greeting("no-hello"))?;
     let theirs = match first.ok_or(Ended::Closed)?? {
         Frame::Hello(hello) => hello,
+        Frame::Restored(..) => return Err(recover::serve::serve(node, peer, link).await),
         Frame::Refusal(code) => return Err(Ended::Refused(code)),
         Frame::Goodbye(_, after) => return Err(Ended::Goodbye(after)),
-        Frame::Items(..) | Frame::Receipts(..) | Frame::Heads(..) | Frame::Ask(..) | Frame::Entries(..) => {
+        Frame::Items(..)
+        | Frame::Receipts(..)
+        | Frame::Heads(..)
+        | Frame::Ask(..)
+        | Frame::Entries(_)
+        | Frame::Held(_)
+        | Frame::Regain(_)
+        | Frame::Regained(_) => {
             return Err(Ended::Greeting("no-hello"));
         }
     };
@@ -73,7 +81,7 @@ pub(super) async fn greet(node: &Arc<Node>, peer: &Arc<Peer>, link: &mut Link) -
 }
 
 fn our_hello(node: &Node, peer: &Peer) -> Result<(Hello, u32, Positions, (KnownHead, Frontier)), Ended> {
-    let head = node.ledger.head();
+    let head = node.ledger.show()?;
     let keys = keys::shown(&node.ledger, &node.keys.history(), head.size().0)?;
     let told = u32::try_from(keys.len().saturating_sub(1)).unwrap_or(u32::MAX);
     let book = node.ledger.book();

@@ -5,15 +5,18 @@
 //! again can tell. The head is signed after the leaves are durable, never before, so that a crash can never leave a
 //! signature over leaves that are gone.
 
+mod shown;
+
 use super::desk::{Desk, Staged, read_number};
 use super::keys::Keys;
-use crate::port::{Clock, Entropy, Keyring, Row, Store, StoreError};
+use super::recover::Recovering;
+use crate::port::{Clock, Entropy, Guard, Keyring, Row, Store, StoreError};
 use crate::rows;
 use crate::state::Book;
 use crate::vault::{Unsealer, Vault};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
-use varde_proto::id::{Origin, TreeSize};
+use varde_proto::id::Origin;
 use varde_proto::limits;
 use varde_proto::log::head::Head;
 use varde_proto::log::leaf::Opening;
@@ -58,6 +61,8 @@ struct Shared {
     keyring: Arc<dyn Keyring>,
     unsealer: Unsealer,
     keys: Arc<Keys>,
+    guard: Arc<dyn Guard>,
+    recovering: Option<Arc<Recovering>>,
     book: RwLock<Book>,
 }
 
@@ -72,6 +77,8 @@ pub struct Parts {
     pub keyring: Arc<dyn Keyring>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// What was last shown.
+    pub guard: Arc<dyn Guard>,
     /// Chance.
     pub entropy: Arc<dyn Entropy>,
     /// The keys of the log, of which K_log signs its heads.
@@ -88,6 +95,7 @@ pub struct Ledger {
     head: watch::Receiver<Arc<Head>>,
     moved: broadcast::WeakSender<()>,
     stopped: watch::Receiver<bool>,
+    locked: watch::Receiver<bool>,
 }
 
 /// Tells of new heads to those who wait, in the order in which they came to wait.
@@ -118,16 +126,27 @@ impl Ledger {
         let unsealer = vault.unsealer();
         let book = super::reopen::book(&*parts.store, &unsealer, &parts.origin)?;
         let first = sign(&parts, &book)?;
+        let recovering = Recovering::at_start(&*parts.store, &*parts.guard, &book)?;
+        let (lock_sender, locked) = watch::channel(recovering.is_some());
         let (store, keyring, keys) = (parts.store.clone(), parts.keyring.clone(), parts.keys.clone());
-        let shared = Arc::new(Shared { store, keyring, unsealer, keys, book: book.into() });
+        let guard = parts.guard.clone();
+        let shared = Arc::new(Shared { store, keyring, unsealer, keys, guard, recovering, book: book.into() });
         let (jobs, queue) = mpsc::channel(QUEUE);
         let (head_sender, head) = watch::channel(Arc::new(first));
         let (stop_sender, stopped) = watch::channel(false);
         let moved = broadcast::Sender::new(1);
         let weak = moved.downgrade();
-        let writer =
-            Writer { parts, vault, queue, shared: shared.clone(), head: head_sender, moved, stop: stop_sender };
-        Ok((Self { jobs, shared, head, moved: weak, stopped }, writer))
+        let writer = Writer {
+            parts,
+            vault,
+            queue,
+            shared: shared.clone(),
+            head: head_sender,
+            moved,
+            stop: stop_sender,
+            lock: lock_sender,
+        };
+        Ok((Self { jobs, shared, head, moved: weak, stopped, locked }, writer))
     }
 
     /// Decides and makes durable. The decision sees everything that earlier decisions wrote; if it refuses, nothing of it
@@ -163,20 +182,6 @@ impl Ledger {
     /// What is durable now.
     pub fn book(&self) -> RwLockReadGuard<'_, Book> {
         self.shared.book.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The newest signed head.
-    pub fn head(&self) -> Arc<Head> {
-        self.head.borrow().clone()
-    }
-
-    /// The head of an earlier commit. Ed25519 is deterministic: signing it again gives the note of then.
-    pub fn head_at(&self, size: u64) -> Result<Head, StoreError> {
-        let book = self.book();
-        let root = book.tree.root_at(TreeSize(size)).filter(|_| size <= self.head.borrow().size().0);
-        let root = root.ok_or_else(|| StoreError::Damaged(format!("there was never a head of {size} leaves")))?;
-        let head = self.shared.keys.sign(&book.origin, TreeSize(size), root);
-        head.map_err(|bad| StoreError::Damaged(format!("the head could not be signed: {bad}")))
     }
 
     /// Tells of every new head from now on.
@@ -258,6 +263,7 @@ pub struct Writer {
     head: watch::Sender<Arc<Head>>,
     moved: broadcast::Sender<()>,
     stop: watch::Sender<bool>,
+    lock: watch::Sender<bool>,
 }
 
 impl Writer {
@@ -306,7 +312,8 @@ impl Writer {
         let mut next = Some(first);
         while let Some(job) = next {
             let entropy = &*self.parts.entropy;
-            let desk = Desk::new(&book, &*shared.store, &mut self.vault, entropy, &mut staged, now);
+            let locked = *self.lock.borrow();
+            let desk = Desk::new(&book, &*shared.store, &mut self.vault, entropy, &mut staged, (now, locked));
             answers.push(job(desk));
             let full = staged.leaves.len() >= limits::COMMIT_ENTRIES || staged.bytes() >= limits::COMMIT_BYTES;
             next = if full { None } else { self.queue.try_recv().ok() };
@@ -319,6 +326,7 @@ impl Writer {
         if staged.is_empty() {
             return Ok(self.head.borrow().clone());
         }
+        let staged_unlock = staged.unlock;
         let leaves = std::mem::take(&mut staged.leaves);
         let channels = std::mem::take(&mut staged.channels);
         let (heads, kept) = (std::mem::take(&mut staged.heads), std::mem::take(&mut staged.kept));
@@ -336,11 +344,15 @@ impl Writer {
         channels.into_iter().for_each(|(key, state)| book.set_channel(key, state));
         heads.into_iter().for_each(|(peer, head)| book.set_head(peer, head));
         kept.into_iter().for_each(|(peer, kept)| book.set_kept(peer, kept));
-        if !leaves.is_empty() {
+        let locked = *self.lock.borrow() && !staged_unlock;
+        if !locked && book.tree.size() != self.head.borrow().size() {
             let signed = Arc::new(sign(&self.parts, &book)?);
             self.head.send_replace(signed);
             // Nobody listens now, perhaps.
             let _ = self.moved.send(());
+        }
+        if staged_unlock {
+            self.lock.send_replace(false);
         }
         Ok(self.head.borrow().clone())
     }

@@ -30,6 +30,7 @@ pub mod outstanding;
 pub mod query;
 pub mod receive;
 pub mod records;
+pub mod recover;
 mod reopen;
 pub mod summarise;
 pub mod withdraw;

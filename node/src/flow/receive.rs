@@ -259,7 +259,7 @@ fn repeat(desk: &Desk<'_>, row: &[u8], item: &CheckedItem) -> Result<Answer, Bro
 
 /// Keeps an admitted payload under the index of the leaf that will say `received`, and files it where people look for it.
 /// The inner result is a refusal for what only memory can tell.
-fn keep(desk: &mut Desk<'_>, peer: &Peer, admitted: &Admitted, index: u64) -> filing::Filed {
+pub(super) fn keep(desk: &mut Desk<'_>, peer: &Peer, admitted: &Admitted, index: u64) -> filing::Filed {
     let issuer = peer.origin.node();
     let (filed, envelope) = match admitted {
         Admitted::Alert(verified) => (filing::file_alert(desk, issuer, verified, index)?, verified.envelope()),

@@ -41,12 +41,14 @@ fn read_tree(store: &dyn Store, book: &mut Book) -> Result<(), StoreError> {
     }
 }
 
+/// Of the newest leaf whose opening is there: those that came back from peers after a backup was restored may have none.
 fn read_last_time(store: &dyn Store, unsealer: &Unsealer, book: &mut Book) -> Result<(), StoreError> {
-    let Some(last) = book.tree.size().0.checked_sub(1) else { return Ok(()) };
-    let row = rows::numbered(rows::OPENING, last);
-    let bytes = unsealer.open(&row, |name| store.get(name))?;
-    let bytes = bytes.ok_or_else(|| damaged(format!("the opening of leaf {last} is missing")))?;
-    let opening = Opening::parse(&bytes).map_err(|_| damaged(format!("the opening of leaf {last} cannot be read")))?;
+    let newest = store.scan(&[rows::OPENING], &[rows::OPENING + 1], true).next().transpose()?;
+    let Some((row, value)) = newest else {
+        return if book.tree.size().0 == 0 { Ok(()) } else { Err(damaged("the openings of the log are missing")) };
+    };
+    let bytes = unsealer.open_value(&row, &value, |name| store.get(name))?;
+    let opening = Opening::parse(&bytes).map_err(|_| damaged("the opening of the newest leaf cannot be read"))?;
     book.last_time = opening.event().time;
     Ok(())
 }

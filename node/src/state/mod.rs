@@ -5,5 +5,6 @@ pub mod backoff;
 pub mod book;
 pub mod outgoing;
 pub mod quorum;
+pub mod recovery;
 
 pub use book::{Book, ChannelKey, ChannelState, Direction, PeerHead, peer_parts};

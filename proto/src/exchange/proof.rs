@@ -1,13 +1,15 @@
-//! The proofs in frames: that a head extends the last one, that entries make a head, that a leaf is in a tree.
+//! Entries on the wire, and the proofs in frames: that a head extends the last one, that entries make a head, that a leaf is in a tree.
 
-use super::{KnownHead, Piece, Proven, Shown};
-use crate::id::{LogIndex, Origin, TreeSize};
+use super::{BadFrame, KnownHead, Piece, Proven, Shown, bound};
+use crate::id::{Digest, LogIndex, Origin, TreeSize};
 use crate::identity::PublicKey;
+use crate::limits;
 use crate::log::frontier::Frontier;
 use crate::log::head::{BadHead, Head};
 use crate::log::leaf::Entry;
 use crate::log::merkle;
 use crate::wire::peer;
+use bytes::Bytes;
 
 /// What is wrong with a proof. Nothing advances; the connection is closed and the code goes to the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -120,11 +122,26 @@ pub fn check_shown(head: KnownHead, shown: &Shown) -> Result<(), BadProof> {
     merkle::verify_inclusion(index, size, &leaf, &shown.path, &head.root).map_err(|_| BadProof::Inclusion)
 }
 
+/// Entries travel as the commitments in them.
+pub(super) fn read_entries(bytes: &[u8]) -> Result<Vec<Entry>, BadFrame> {
+    bound(bytes.len() <= 32 * limits::FRAME_ENTRIES, "entries")?;
+    let (commitments, rest) = bytes.as_chunks::<32>();
+    if rest.is_empty() {
+        Ok(commitments.iter().map(|commitment| Entry::new(&Digest(*commitment))).collect())
+    } else {
+        Err(BadFrame::Field("entries"))
+    }
+}
+
+/// Their commitments, one after the other.
+pub(super) fn write_entries(entries: &[Entry]) -> Bytes {
+    entries.iter().flat_map(|entry| entry.commitment().0).collect()
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::id::Digest;
     use crate::identity::SecretKey;
     use crate::log::tree::Tree;
     use zeroize::Zeroizing;

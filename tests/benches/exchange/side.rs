@@ -14,6 +14,7 @@ use varde_node::edge::border::{Arrivals, Border, Setup};
 use varde_node::edge::clock::SystemClock;
 use varde_node::edge::contacts::{self, Contacts};
 use varde_node::edge::entropy::SystemEntropy;
+use varde_node::edge::guard::FileGuard;
 use varde_node::edge::keyring::FileKeyring;
 use varde_node::edge::keys::NodeKeys;
 use varde_node::edge::store::sled::SledStore;
@@ -169,6 +170,7 @@ fn ledger(own: &Identity, dir: &Path, syncs: Arc<AtomicU64>) -> Outcome<(Ledger,
         clock: Arc::new(SystemClock),
         entropy,
         keys: keys.clone(),
+        guard: Arc::new(FileGuard::open(&dir.join(home::GUARD))?),
         origin: own.genesis.origin().clone(),
     })?;
     Ok((ledger, keys))

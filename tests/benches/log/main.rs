@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use varde_node::edge::clock::SystemClock;
 use varde_node::edge::entropy::SystemEntropy;
+use varde_node::edge::guard::FileGuard;
 use varde_node::edge::keyring::FileKeyring;
 use varde_node::edge::store::sled::SledStore;
 use varde_node::flow::ledger::Ledger;
@@ -86,7 +87,8 @@ fn open(dir: &Path, fresh: bool) -> Outcome<Ledger> {
     let entropy = Arc::new(SystemEntropy);
     let keyring = FileKeyring::open(&dir.join(home::KEYRING), fresh, entropy.clone())?;
     let (keyring, clock, heartbeat) = (Arc::new(keyring), Arc::new(SystemClock), Duration::from_secs(60));
-    let ground = Ground { store: Arc::new(store), keyring, clock, entropy, heartbeat };
+    let guard = Arc::new(FileGuard::open(&dir.join(home::GUARD))?);
+    let ground = Ground { store: Arc::new(store), keyring, clock, entropy, guard, heartbeat };
     Ok(Ledger::open(ground.parts("NO"))?)
 }
 

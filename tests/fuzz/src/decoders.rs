@@ -73,7 +73,14 @@ pub fn frame(bytes: &[u8]) -> bool {
         }
         Frame::Heads(proven, _) => check_proven(proven),
         Frame::Hello(hello) => check_envelope(&hello.acceptance),
-        Frame::Ask(..) | Frame::Entries(_) | Frame::Refusal(_) | Frame::Goodbye(..) => {}
+        Frame::Ask(..)
+        | Frame::Entries(_)
+        | Frame::Restored(..)
+        | Frame::Held(_)
+        | Frame::Regain(_)
+        | Frame::Regained(_)
+        | Frame::Refusal(_)
+        | Frame::Goodbye(..) => {}
     }
     let once = frame.into_wire();
     let again = Frame::from_wire(once.clone()).map(Frame::into_wire);

@@ -6,7 +6,8 @@ use rand_core::{Rng, SeedableRng};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use varde_node::port::{Batch, Clock, Entropy, Keyring, Row, Store, StoreError};
+use varde_node::port::{Batch, Clock, Entropy, Guard, Keyring, Row, Store, StoreError};
+use varde_proto::exchange::KnownHead;
 use varde_proto::time::Timestamp;
 use zeroize::Zeroizing;
 
@@ -27,6 +28,31 @@ pub enum LastCommit {
     Lost,
     /// It is on the disk, and nobody was told.
     Landed,
+}
+
+/// A sign guard that outlives its node.
+#[derive(Debug, Default)]
+pub struct SimGuard(Mutex<Option<KnownHead>>);
+
+impl SimGuard {
+    /// Removes it.
+    pub fn lose(&self) {
+        *held(&self.0) = None;
+    }
+}
+
+impl Guard for SimGuard {
+    fn shown(&self) -> Option<KnownHead> {
+        *held(&self.0)
+    }
+
+    fn show(&self, head: KnownHead) -> Result<(), StoreError> {
+        let mut shown = held(&self.0);
+        if shown.is_none_or(|shown| shown.size < head.size) {
+            *shown = Some(head);
+        }
+        Ok(())
+    }
 }
 
 /// A store that keeps what it acknowledged when its node is killed.

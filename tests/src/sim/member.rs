@@ -1,6 +1,6 @@
 //! A simulated country: what outlives its process, and the process that runs now, if one does.
 
-use super::ground::{LastCommit, Shown, SimChance, SimClock, SimKeyring, SimStore};
+use super::ground::{LastCommit, Shown, SimChance, SimClock, SimGuard, SimKeyring, SimStore};
 use crate::pair::{Country, Ground};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -46,6 +46,7 @@ impl Member {
             keyring: Arc::new(SimKeyring::new(seed)),
             clock: clock.clone(),
             entropy: Arc::new(SimChance::new(!seed)),
+            guard: Arc::new(SimGuard::default()),
             heartbeat,
         };
         Self {

@@ -47,7 +47,13 @@ impl Watch {
             Frame::Hello(hello) => Some(&hello.head),
             Frame::Items(proven, _) | Frame::Receipts(proven, _) | Frame::Heads(proven, _) => Some(&proven.checkpoint),
             Frame::Entries(piece) => Some(&piece.checkpoint),
-            Frame::Ask(..) | Frame::Refusal(_) | Frame::Goodbye(..) => None,
+            Frame::Regained(given) => Some(&given.checkpoint),
+            Frame::Ask(..)
+            | Frame::Restored(..)
+            | Frame::Held(_)
+            | Frame::Regain(_)
+            | Frame::Refusal(_)
+            | Frame::Goodbye(..) => None,
         };
         self.seen(|seen| {
             seen.frames += 1;

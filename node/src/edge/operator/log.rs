@@ -5,7 +5,7 @@ use crate::edge::status::{Class, Trouble};
 use crate::flow::bundle::{self, NotExported};
 use crate::flow::logbook::{self, Line};
 use crate::flow::witness::{self, Witnessed};
-use crate::flow::{Node, journal};
+use crate::flow::{Node, journal, recover};
 use crate::port::StoreError;
 use crate::state::{ChannelKey, ChannelState, Direction};
 use bytes::Bytes;
@@ -113,7 +113,9 @@ fn scope(node: &Node, country: &str) -> Result<Scope, Trouble> {
 }
 
 fn standing(node: &Node) -> Result<LogStandingReply, StoreError> {
-    let head = node.ledger.head();
+    let (head, recovering) = (node.ledger.head(), recover::standing(node));
+    // What is not known to be signed already is shown to nobody.
+    let shown = if recovering.is_some() { String::new() } else { node.ledger.show()?.write() };
     let Witnessed { by, needed, size, waiting_since } = witness::standing(node)?;
     let book = node.ledger.book();
     let peers = by.iter().map(|standing| LogPeer {
@@ -128,7 +130,8 @@ fn standing(node: &Node) -> Result<LogStandingReply, StoreError> {
         origin: node.me.origin.to_string(),
         size: head.size().0,
         root: bytes_of(&head.root()),
-        head: head.write(),
+        head: shown,
+        recovering: recovering.unwrap_or_default(),
         newest_ms: book.last_time.ms(),
         peers: peers.collect(),
         quorum: u32::try_from(needed).unwrap_or(u32::MAX),

@@ -21,6 +21,8 @@ pub struct Vitals {
     pub log_size: u64,
     /// Case records held.
     pub records: u64,
+    /// What a restored node waits for.
+    pub recovering: Option<String>,
     /// Every pinned peer, by country.
     pub peers: Vec<PeerVitals>,
 }
@@ -70,13 +72,14 @@ where
 }
 
 fn reply(vitals: Vitals) -> StatusReply {
-    let Vitals { origin, mode, listening, log_size, records, peers } = vitals;
+    let Vitals { origin, mode, listening, log_size, records, recovering, peers } = vitals;
     StatusReply {
         origin: origin.to_string(),
         mode: mode.to_owned(),
         listening,
         log_size,
         records,
+        recovering: recovering.unwrap_or_default(),
         peers: peers.into_iter().map(peer_reply).collect(),
     }
 }
@@ -134,6 +137,7 @@ mod tests {
                 listening: "127.0.0.1:1".into(),
                 log_size: 7,
                 records: 3,
+                recovering: None,
                 peers: Vec::new(),
             })
         });

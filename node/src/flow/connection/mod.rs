@@ -8,7 +8,7 @@ mod writer;
 use crate::flow::deliver::{self, Broken, CheckedReceipt};
 use crate::flow::greeting::{self, Greeted};
 use crate::flow::receive::{self, CheckedItem, Positions};
-use crate::flow::{Node, witness};
+use crate::flow::{Node, recover, witness};
 use crate::port::{Link, Peer, Peers, StoreError};
 use crate::state::outgoing::WINDOW;
 use landing::Landing;
@@ -82,6 +82,9 @@ impl From<StoreError> for Ended {
 
 /// Runs a connection to its end. What breaks it is told to the peer by its code and nothing else.
 pub async fn run(node: Arc<Node>, peer: Arc<Peer>, link: Link) -> Ended {
+    if node.ledger.recovering().is_some() {
+        return recover::session(&node, &peer, link).await;
+    }
     let outgoing = link.outgoing.clone();
     let ended = match connect(&node, &peer, link).await {
         Ok(never) => match never {},
@@ -216,6 +219,9 @@ impl Reader {
             Frame::Refusal(code) => Err(Ended::Refused(code)),
             Frame::Goodbye(_, after) => Err(Ended::Goodbye(after)),
             Frame::Hello(_) => Err(Ended::Greeting("second-hello")),
+            Frame::Restored(..) | Frame::Held(_) | Frame::Regain(_) | Frame::Regained(_) => {
+                Err(Ended::Greeting("out-of-place"))
+            }
         }
     }
 

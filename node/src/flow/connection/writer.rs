@@ -83,7 +83,7 @@ impl Writer {
                 self.hear(news, &mut told, &out).await?;
             }
             if let Some(run) = self.outgoing.next_run() {
-                let head = self.node.ledger.head();
+                let head = self.node.ledger.show()?;
                 let room = limits::FRAME_BYTES - FRAME_REST - 32 * self.entries_to(head.size().0) as usize;
                 let items = deliver::items(&self.node.ledger, &self.peer, run, head.size().0, room)?;
                 // Without any, the next one is under a head that is about to be signed, and that wakes this loop.
@@ -135,7 +135,8 @@ impl Writer {
     /// Our newest head by itself.
     async fn send_head(&mut self, out: &mpsc::Sender<Frame>) -> Result<(), Ended> {
         let known = self.node.ledger.book().head_of(&self.peer.origin);
-        let proven = self.proven(&self.node.ledger.head())?;
+        let head = self.node.ledger.show()?;
+        let proven = self.proven(&head)?;
         let known = KnownHead { size: known.size, root: known.root };
         out.send(Frame::Heads(proven, known)).await.map_err(|_| Ended::Closed)
     }
@@ -188,7 +189,7 @@ impl Writer {
             next = if answers.len() < limits::FRAME_ITEMS { told.try_recv().ok() } else { None };
         }
         for chunk in answers.chunks(limits::FRAME_ITEMS) {
-            let head = self.node.ledger.head();
+            let head = self.node.ledger.show()?;
             let proven = self.proven(&head)?;
             let shown = self.show(chunk, head.size().0)?;
             out.send(Frame::Receipts(proven, shown)).await.map_err(|_| Ended::Closed)?;

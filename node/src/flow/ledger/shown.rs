@@ -1,0 +1,59 @@
+//! Heads and whether they may be shown: whatever leaves the node is noted by the sign guard first, and a locked log shows
+//! nothing.
+
+use super::Ledger;
+use crate::flow::recover::Recovering;
+use crate::port::StoreError;
+use std::sync::Arc;
+use tokio::sync::watch;
+use varde_proto::exchange::KnownHead;
+use varde_proto::id::TreeSize;
+use varde_proto::identity::Role;
+use varde_proto::log::head::Head;
+use varde_proto::wire::peer::Checkpoint;
+
+impl Ledger {
+    /// The newest signed head, to be shown to somebody: it is noted first. A locked log shows nothing.
+    pub fn show(&self) -> Result<Arc<Head>, StoreError> {
+        if *self.locked.borrow() {
+            return Err(StoreError::Locked);
+        }
+        let head = self.head();
+        self.shared.guard.show(KnownHead::of(&head))?;
+        Ok(head)
+    }
+
+    /// Whether the log is locked, and when that ends.
+    pub fn locked(&self) -> watch::Receiver<bool> {
+        self.locked.clone()
+    }
+
+    /// The recovery under way, while the log is locked.
+    pub fn recovering(&self) -> Option<Arc<Recovering>> {
+        self.shared.recovering.clone().filter(|_| *self.locked.borrow())
+    }
+
+    /// A checkpoint of our log that somebody else kept, if our own key signed it.
+    pub fn own_head(&self, kept: &Checkpoint) -> Option<Head> {
+        let keys = self.shared.keys.history().at(Role::Log, TreeSize(kept.size));
+        Head::from_wire(kept, &self.book().origin, &keys).ok()
+    }
+
+    /// The newest signed head, for use at home: what leaves the node is what [`Ledger::show`] gives.
+    pub fn head(&self) -> Arc<Head> {
+        self.head.borrow().clone()
+    }
+
+    /// The head of an earlier commit. Ed25519 is deterministic: signing it again gives the note of then.
+    pub fn head_at(&self, size: u64) -> Result<Head, StoreError> {
+        let book = self.book();
+        let root = book.tree.root_at(TreeSize(size)).filter(|_| size <= self.head.borrow().size().0);
+        let root = root.ok_or_else(|| StoreError::Damaged(format!("there was never a head of {size} leaves")))?;
+        if *self.locked.borrow() {
+            return Err(StoreError::Locked);
+        }
+        self.shared.guard.show(KnownHead { size, root })?;
+        let head = self.shared.keys.sign(&book.origin, TreeSize(size), root);
+        head.map_err(|bad| StoreError::Damaged(format!("the head could not be signed: {bad}")))
+    }
+}

@@ -1,0 +1,92 @@
+//! What a node that was restored from a backup asks its peers, and what they give back.
+
+use super::{
+    BadFrame, Position, Shown, bound, read_checkpoint, read_position, read_shown, write_position, write_shown,
+};
+use crate::envelope::Envelope;
+use crate::limits;
+use crate::wire::peer;
+
+/// What the sender keeps of the receiver's log.
+#[derive(Debug, Clone)]
+pub struct Held {
+    /// The newest head that it verified, not yet verified by the receiver; `None` when it knows none.
+    pub checkpoint: Option<peer::Checkpoint>,
+    /// How many entries it keeps, from the first on.
+    pub entries: u64,
+}
+
+/// Asks for what was exchanged after these numbers.
+#[derive(Debug, Clone)]
+pub struct Regain {
+    /// How far the asker knows that it sent, for each class.
+    pub sent: Vec<Position>,
+    /// How far it knows that it received.
+    pub received: Vec<Position>,
+}
+
+/// Things given back.
+#[derive(Debug, Clone)]
+pub struct Regained {
+    /// The giver's newest head, in which its own leaves are shown.
+    pub checkpoint: peer::Checkpoint,
+    /// The things, in order within each channel.
+    pub items: Vec<RegainedItem>,
+    /// Nothing follows.
+    pub last: bool,
+}
+
+/// Something that was exchanged.
+#[derive(Debug, Clone)]
+pub struct RegainedItem {
+    /// The asker's leaf, which it once showed; without a path, since the asker has the tree.
+    pub yours: Shown,
+    /// What was exchanged, unless it was erased or abandoned.
+    pub envelope: Option<Envelope>,
+    /// The giver's leaf, where it was the sender.
+    pub mine: Option<Shown>,
+}
+
+pub(super) fn read_held(held: peer::Held) -> Result<Held, BadFrame> {
+    let peer::Held { checkpoint, entries } = held;
+    let checkpoint = checkpoint.map(|checkpoint| read_checkpoint(Some(checkpoint))).transpose()?;
+    Ok(Held { checkpoint, entries })
+}
+
+pub(super) fn write_held(held: Held) -> peer::Held {
+    peer::Held { checkpoint: held.checkpoint, entries: held.entries }
+}
+
+pub(super) fn read_regain(regain: peer::Regain) -> Result<Regain, BadFrame> {
+    let peer::Regain { sent, received } = regain;
+    bound(sent.len().max(received.len()) <= usize::from(limits::CLASSES), "regain")?;
+    let positions = |list: Vec<peer::Position>| list.into_iter().map(read_position).collect::<Result<_, _>>();
+    Ok(Regain { sent: positions(sent)?, received: positions(received)? })
+}
+
+pub(super) fn write_regain(regain: Regain) -> peer::Regain {
+    let positions = |list: Vec<Position>| list.into_iter().map(write_position).collect();
+    peer::Regain { sent: positions(regain.sent), received: positions(regain.received) }
+}
+
+pub(super) fn read_regained(regained: peer::Regained) -> Result<Regained, BadFrame> {
+    let peer::Regained { checkpoint, items, last } = regained;
+    bound(items.len() <= limits::FRAME_ITEMS, "items")?;
+    let item = |item: peer::RegainedItem| {
+        let peer::RegainedItem { yours, envelope, mine } = item;
+        let yours = read_shown(yours.ok_or(BadFrame::Field("yours"))?)?;
+        Ok(RegainedItem { yours, envelope, mine: mine.map(read_shown).transpose()? })
+    };
+    let items = items.into_iter().map(item).collect::<Result<_, _>>()?;
+    Ok(Regained { checkpoint: read_checkpoint(checkpoint)?, items, last })
+}
+
+pub(super) fn write_regained(regained: Regained) -> peer::Regained {
+    let item = |item: RegainedItem| peer::RegainedItem {
+        yours: Some(write_shown(item.yours)),
+        envelope: item.envelope,
+        mine: item.mine.map(write_shown),
+    };
+    let items = regained.items.into_iter().map(item).collect();
+    peer::Regained { checkpoint: Some(regained.checkpoint), items, last: regained.last }
+}
