@@ -268,12 +268,14 @@ async fn a_peer_that_lies_about_a_restored_log_is_not_believed() {
         let (outgoing, from) = pipe();
         let liar = tokio::spawn(lie(to, from, head));
         let asking = tokio::spawn(connection::run(no.node.clone(), pinned, Link { outgoing, incoming }));
-        let sides = if code == "not-our-head" { vec![] } else { vec![connect(&no, &world.lt).await] };
+        let mut sides = if code == "not-our-head" { vec![] } else { vec![connect(&no, &world.lt).await] };
         let ended = tokio::time::timeout(SOON, asking).await.unwrap().unwrap();
         assert_eq!(ended.to_string(), code);
         if code == "not-our-head" {
             assert!(*no.node.ledger.locked().borrow(), "nothing follows from a head that we did not sign");
         } else {
+            // It may come back and be honest.
+            sides.push(connect(&no, &world.ee).await);
             unlocked(&no).await;
             assert_eq!(said(&no)[0].1.size, world.size, "LT gave what EE forged");
         }

@@ -66,9 +66,11 @@ pub fn items(ledger: &Ledger, peer: &Peer, run: Run, size: u64, room: usize) -> 
     Ok(items)
 }
 
-/// An owed item: its leaf, and its envelope unless it is abandoned.
+/// An owed item: its leaf, and its envelope unless it is abandoned. One that came back after a restored backup without its
+/// content, which is erased by now, goes without it: the peer took it then, and answers with the receipt of then.
 fn owed(ledger: &Ledger, row: &[u8]) -> Result<(u64, Opening, Option<Envelope>), StoreError> {
     // What is withdrawn between two of these reads is found abandoned at the second attempt.
+    let mut gone = None;
     for _ in 0..2 {
         let Some(Owed { leaf, envelope, .. }) = ledger.get(row)?.as_deref().and_then(Owed::decode) else { break };
         let opening = ledger.opening(leaf)?;
@@ -80,8 +82,9 @@ fn owed(ledger: &Ledger, row: &[u8]) -> Result<(u64, Opening, Option<Envelope>),
             let envelope = envelope.map_err(|_| StoreError::Damaged("an owed envelope cannot be read".into()))?;
             return Ok((leaf, opening, Some(envelope)));
         }
+        gone = Some((leaf, opening, None));
     }
-    Err(StoreError::Damaged("an owed item is gone".into()))
+    gone.ok_or_else(|| StoreError::Damaged("an owed item is gone".into()))
 }
 
 /// The inclusion path of one of our leaves in the tree of `size`.

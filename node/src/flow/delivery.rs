@@ -6,7 +6,9 @@ use crate::port::StoreError;
 use crate::rows;
 use std::time::Duration;
 use varde_proto::id::{NodeId, Origin};
+use varde_proto::limits;
 use varde_proto::log::event::{Event, Kind};
+use varde_proto::log::leaf::Opening;
 use varde_proto::log::proof::TlogProof;
 use varde_proto::time::Timestamp;
 
@@ -61,19 +63,36 @@ pub struct Delivery {
 
 /// The deliveries of what is kept under `kept`: the `sent` leaves from that index on that concern the same object.
 pub fn of(ledger: &Ledger, kept: u64) -> Result<Vec<Delivery>, StoreError> {
-    let first = ledger.opening(kept)?;
-    let object = first.event().object;
-    let mut deliveries = Vec::new();
-    let size = ledger.head().size().0;
-    for index in kept..size {
-        let opening = ledger.opening(index)?;
-        let event = opening.event();
-        if event.kind != Kind::SENT || event.object != object {
-            break;
-        }
-        deliveries.push(delivery(ledger, index, event)?);
+    let sent = leaves(kept, ledger.head().size().0, |index| ledger.opening_if_kept(index))?;
+    sent.iter().map(|(index, event)| delivery(ledger, *index, event)).collect()
+}
+
+/// The `sent` leaves of what is kept under one of them. They stand side by side; where a restored backup left some without an
+/// opening, those are passed over.
+pub(super) fn leaves(
+    kept: u64,
+    size: u64,
+    open: impl Fn(u64) -> Result<Option<Opening>, StoreError>,
+) -> Result<Vec<(u64, Event)>, StoreError> {
+    let first = open(kept)?.map(|opening| opening.event().clone());
+    let first = first.ok_or_else(|| StoreError::Damaged(format!("the opening of leaf {kept} cannot be read")))?;
+    if first.kind != Kind::SENT {
+        return Ok(Vec::new());
     }
-    Ok(deliveries)
+    let (object, most) = (first.object, limits::RECIPIENTS);
+    let mut leaves = vec![(kept, first)];
+    let (before, after) = ((0..kept).rev().take(most), (kept + 1..size).take(most));
+    for side in [before.collect::<Vec<_>>(), after.collect()] {
+        for index in side {
+            match open(index)?.map(|opening| opening.event().clone()) {
+                Some(event) if event.kind == Kind::SENT && event.object == object => leaves.push((index, event)),
+                Some(_) => break,
+                None => {}
+            }
+        }
+    }
+    leaves.sort_by_key(|(index, _)| *index);
+    Ok(leaves)
 }
 
 fn delivery(ledger: &Ledger, sent_index: u64, sent: &Event) -> Result<Delivery, StoreError> {

@@ -11,7 +11,7 @@ use varde_proto::limits;
 use varde_proto::log::event::Event;
 use varde_proto::log::frontier::Frontier;
 use varde_proto::log::head::Head;
-use varde_proto::log::leaf::{Entry, Opening};
+use varde_proto::log::leaf::Opening;
 use varde_proto::time::Timestamp;
 use zeroize::Zeroizing;
 
@@ -24,7 +24,7 @@ pub(super) struct Staged {
     pub(super) heads: BTreeMap<Origin, PeerHead>,
     pub(super) kept: BTreeMap<Origin, Frontier>,
     pub(super) unlock: bool,
-    floor: Timestamp,
+    pub(super) floor: Timestamp,
     bytes: usize,
 }
 
@@ -71,6 +71,8 @@ struct Undo {
     kept: Vec<(Origin, Option<Frontier>)>,
     leaves: usize,
     bytes: usize,
+    unlock: bool,
+    floor: Timestamp,
 }
 
 /// Where one decision reads and writes.
@@ -81,7 +83,7 @@ pub struct Desk<'a> {
     pub(super) entropy: &'a dyn Entropy,
     pub(super) staged: &'a mut Staged,
     pub(super) now: Timestamp,
-    locked: bool,
+    pub(super) locked: bool,
     undo: Undo,
 }
 
@@ -94,7 +96,8 @@ impl<'a> Desk<'a> {
         staged: &'a mut Staged,
         (now, locked): (Timestamp, bool),
     ) -> Self {
-        let undo = Undo { leaves: staged.leaves.len(), bytes: staged.bytes, ..Undo::default() };
+        let (leaves, bytes, unlock, floor) = (staged.leaves.len(), staged.bytes, staged.unlock, staged.floor);
+        let undo = Undo { leaves, bytes, unlock, floor, ..Undo::default() };
         Self { book, store, vault, entropy, staged, now, locked, undo }
     }
 
@@ -124,6 +127,8 @@ impl<'a> Desk<'a> {
                 None => self.staged.kept.remove(&peer),
             };
         }
+        self.staged.unlock = self.undo.unlock;
+        self.staged.floor = self.undo.floor;
         self.staged.leaves.truncate(self.undo.leaves);
         self.staged.bytes = self.undo.bytes;
     }
@@ -302,32 +307,6 @@ impl<'a> Desk<'a> {
     /// Time of the newest leaf, as this commit will leave it.
     pub fn last_time(&self) -> Timestamp {
         self.staged.leaves.last().map_or(self.book.last_time, |leaf| leaf.time).max(self.staged.floor)
-    }
-
-    /// Leaves of this commit are not earlier than that.
-    pub(super) fn not_before(&mut self, time: Timestamp) {
-        self.staged.floor = time.max(self.staged.floor);
-    }
-
-    /// The hash of a durable leaf.
-    pub(super) fn leaf_hash(&self, index: u64) -> Option<Digest> {
-        self.book.tree.leaf(LogIndex(index))
-    }
-
-    /// Adopts leaves of our own log that came back from peers. Their openings may follow.
-    pub(super) fn adopt(&mut self, entries: &[Entry]) -> Result<(), StoreError> {
-        for entry in entries {
-            let (index, time) = (self.next_index(), self.last_time());
-            self.put(rows::numbered(rows::LEAF, index.0), entry.bytes().to_vec())?;
-            self.staged.leaves.push(Leaf { hash: entry.leaf_hash(), time });
-        }
-        Ok(())
-    }
-
-    /// From this commit on the log is no longer locked. The decision must not be refused after that.
-    pub(super) fn unlock(&mut self) {
-        self.locked = false;
-        self.staged.unlock = true;
     }
 
     /// A channel, as this commit will leave it.

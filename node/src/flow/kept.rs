@@ -20,6 +20,13 @@ pub fn if_kept<P: Payload>(ledger: &Ledger, index: u64) -> Result<Option<(Envelo
     bytes.map(|bytes| read(&bytes, index)).transpose()
 }
 
+/// The payload, if it is still there and a `P`.
+pub fn if_of_type<P: Payload>(ledger: &Ledger, index: u64) -> Result<Option<P>, StoreError> {
+    let Some(bytes) = ledger.read(&rows::numbered(rows::ENVELOPE, index))? else { return Ok(None) };
+    let is = Envelope::decode(bytes.as_slice()).is_ok_and(|envelope| envelope.payload_type == P::TYPE);
+    if is { read(&bytes, index).map(|(_, payload)| Some(payload)) } else { Ok(None) }
+}
+
 /// The payload, as the commit under way will leave it.
 pub fn at_desk<P: Payload>(desk: &Desk<'_>, index: u64) -> Result<P, StoreError> {
     let bytes = desk.open(&rows::numbered(rows::ENVELOPE, index))?;

@@ -88,6 +88,11 @@ pub(super) fn put(desk: &mut Desk<'_>, object: &Digest, peer: &Origin, duty: Dut
     desk.put(row(object, peer), duty.encode())
 }
 
+/// Whether a recipient was asked to erase an item.
+pub(super) fn is_asked(ledger: &Ledger, object: &Digest, peer: &Origin) -> Result<bool, StoreError> {
+    Ok(ledger.get(&row(object, peer))?.is_some())
+}
+
 /// Whether a recipient has shown that an item is erased there.
 pub(super) fn is_erased_at(ledger: &Ledger, object: &Digest, peer: &Origin) -> Result<bool, StoreError> {
     let duty = read(ledger.get(&row(object, peer))?)?;

@@ -235,7 +235,7 @@ fn take_item(desk: &mut Desk<'_>, peer: &Arc<Peer>, head: &Head, item: CheckedIt
     state.chain = item.chain;
     desk.set_channel(key, state)?;
     if let (Verdict::Admitted(Admitted::Erasure(message)), Kind::RECEIVED) = (&item.verdict, kind) {
-        erase::asked(desk, peer, message)?;
+        erase::asked(desk, (&peer.origin, peer.agreement), message.digest(), message.payload())?;
         outstanding::answered(desk, peer, message.payload(), index.0)?;
     }
     Ok((index.0, opening))

@@ -66,6 +66,10 @@ pub async fn take_back(node: &Node, id: AlertId, what: Withdrawal) -> Result<Dig
             let request = requests.iter().find(|request| request.is_to(item)).map_or(Digest::NONE, Request::digest);
             desk.append(erase::about(item, Kind::ERASE_REQUEST, leaf::Requested { request, ..wanted }.encode()))?;
         }
+        if targets.is_empty() && from.is_empty() {
+            let item = erase::items(desk, kept)?.into_iter().next();
+            item.map(|item| desk.append(erase::about(&item, Kind::ERASE_REQUEST, wanted.encode()))).transpose()?;
+        }
         let mut sent = BTreeMap::new();
         for request in &requests {
             let index = outbox::owe(desk, &request.signed, Digest::NONE)?;

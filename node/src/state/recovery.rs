@@ -59,15 +59,17 @@ pub struct Recovery {
     answers: BTreeMap<Origin, Kept>,
     unfit: BTreeSet<Origin>,
     given: BTreeSet<Origin>,
-    away: BTreeSet<Origin>,
+    /// An earlier start had begun to fill the log up: whatever it lacks now, things may still be to be given back.
+    begun: bool,
     phase: Phase,
 }
 
 impl Recovery {
-    /// Begins with what is stored, and with what the sign guard says was shown, if there is one.
-    pub fn new(local: PeerHead, shown: Option<PeerHead>) -> Self {
-        let (answers, unfit, given, away) = Default::default();
-        Self { local, shown, answers, unfit, given, away, phase: Phase::Asking }
+    /// Begins with what is stored, and with what the sign guard says was shown, if there is one; or goes on with what was
+    /// `begun` before the node stopped.
+    pub fn new(local: PeerHead, shown: Option<PeerHead>, begun: bool) -> Self {
+        let (answers, unfit, given) = Default::default();
+        Self { local, shown, answers, unfit, given, begun, phase: Phase::Asking }
     }
 
     /// How far it has come.
@@ -88,16 +90,12 @@ impl Recovery {
     /// A peer's answer; a later one replaces an earlier one.
     pub fn answer(&mut self, peer: Origin, kept: Kept) {
         self.unfit.remove(&peer);
-        self.away.remove(&peer);
         self.answers.insert(peer, kept);
     }
 
-    /// A peer's connection ended, because of what it gave or by itself. Another one is asked for the entries; and what was
-    /// exchanged with it is not waited for, unless it comes back in time.
+    /// A peer's connection ended, because of what it gave or by itself. Another one is asked for the entries.
     pub fn lost(&mut self, peer: &Origin) {
         self.unfit.insert(peer.clone());
-        self.away.insert(peer.clone());
-        self.close();
         if matches!(&self.phase, Phase::Refill { by, .. } if by == peer) {
             self.phase = Phase::Asking;
         }
@@ -106,7 +104,6 @@ impl Recovery {
     /// The log is whole again; `root_at` is of the whole log.
     pub fn refilled(&mut self, root_at: impl Fn(u64) -> Option<Digest>) {
         self.phase = if self.contradicted(root_at) { Phase::Frozen(Frozen::Forked) } else { Phase::Openings };
-        self.close();
     }
 
     /// What is stored here is not the beginning of what we signed.
@@ -114,10 +111,9 @@ impl Recovery {
         self.phase = Phase::Frozen(Frozen::Forked);
     }
 
-    /// A peer has given back what it had, or will give no more.
+    /// A peer has given back what it had.
     pub fn gave(&mut self, peer: &Origin) {
         self.given.insert(peer.clone());
-        self.close();
     }
 
     /// Whether a peer is still to give back what was exchanged with it.
@@ -125,16 +121,13 @@ impl Recovery {
         self.phase == Phase::Openings && !self.given.contains(peer)
     }
 
-    fn close(&mut self) {
-        if self.phase == Phase::Openings
-            && self.answers.keys().all(|peer| self.given.contains(peer) || self.away.contains(peer))
-        {
+    /// Concludes what can be concluded once all `required` peers have answered, and have given back what they had: whoever
+    /// holds our receipt of something that we do not know would never accept anything from us again. `root_at` is of the log
+    /// as it is stored.
+    pub fn decide(&mut self, required: &BTreeSet<Origin>, root_at: impl Fn(u64) -> Option<Digest>) {
+        if self.phase == Phase::Openings && required.is_subset(&self.given) {
             self.phase = Phase::Over;
         }
-    }
-
-    /// Concludes what can be concluded once all `required` peers have answered. `root_at` is of the log as it is stored.
-    pub fn decide(&mut self, required: &BTreeSet<Origin>, root_at: impl Fn(u64) -> Option<Digest>) {
         let all = !required.is_empty() && required.iter().all(|peer| self.answers.contains_key(peer));
         if self.phase != Phase::Asking || !all {
             return;
@@ -150,7 +143,7 @@ impl Recovery {
             Some(shown) if shown.size > kept => {
                 self.phase = Phase::Frozen(Frozen::TailLost { shown: shown.size, kept });
             }
-            _ if newest.size <= self.local.size => self.phase = Phase::Over,
+            _ if newest.size <= self.local.size => self.phase = if self.begun { Phase::Openings } else { Phase::Over },
             _ => {
                 let whole =
                     |(peer, kept): &(&Origin, &Kept)| kept.entries >= newest.size && !self.unfit.contains(*peer);
@@ -201,7 +194,7 @@ mod tests {
     }
 
     fn asked(local: u64, shown: Option<u64>, answers: [Kept; 3]) -> Recovery {
-        let mut recovery = Recovery::new(head(local), shown.map(head));
+        let mut recovery = Recovery::new(head(local), shown.map(head), false);
         for (peer, kept) in three().into_iter().zip(answers) {
             assert_eq!(recovery.phase(), &Phase::Asking);
             recovery.decide(&three(), log(local));
@@ -213,7 +206,7 @@ mod tests {
 
     #[test]
     fn nothing_is_concluded_before_every_peer_has_answered_and_nothing_without_peers() {
-        let mut recovery = Recovery::new(head(5), None);
+        let mut recovery = Recovery::new(head(5), None, false);
         recovery.decide(&BTreeSet::new(), log(5));
         assert_eq!(recovery.phase(), &Phase::Asking);
         assert_eq!(asked(5, None, [kept(5), kept(3), kept(0)]).phase(), &Phase::Over);
@@ -235,7 +228,20 @@ mod tests {
         recovery.gave(&origin("ee"));
         assert!(recovery.awaits(&origin("lt")));
         recovery.gave(&origin("lt"));
-        assert_eq!(recovery.phase(), &Phase::Over, "whoever went away is not waited for");
+        recovery.lost(&origin("ro"));
+        recovery.decide(&three(), log(9));
+        assert_eq!(recovery.phase(), &Phase::Openings, "whoever went away is waited for");
+        recovery.gave(&origin("ro"));
+        recovery.decide(&three(), log(9));
+        assert_eq!(recovery.phase(), &Phase::Over);
+    }
+
+    #[test]
+    fn a_recovery_that_was_broken_off_after_the_log_was_whole_still_asks_for_what_was_exchanged() {
+        let mut recovery = Recovery::new(head(9), Some(head(9)), true);
+        three().into_iter().for_each(|peer| recovery.answer(peer, kept(9)));
+        recovery.decide(&three(), log(9));
+        assert_eq!(recovery.phase(), &Phase::Openings);
     }
 
     #[test]

@@ -82,9 +82,9 @@ impl Items {
         self.asked.insert(object);
     }
 
-    /// The log says that this was erased. Whether anybody had asked; without that it explains nothing.
-    pub(super) fn erased(&mut self, object: Digest) -> bool {
-        let asked = self.asked.contains(&object);
+    /// The log says that this was erased. Whether anybody had asked, as far as it is `known`; without that it explains nothing.
+    pub(super) fn erased(&mut self, object: Digest, known: bool) -> bool {
+        let asked = !known || self.asked.contains(&object);
         if asked {
             self.erased.insert(object);
         }
@@ -235,7 +235,7 @@ impl Leaves<'_> {
         }
     }
 
-    /// Every envelope that a leaf names lies somewhere in the bundle, or was erased.
+    /// Every envelope that a leaf names lies somewhere in the bundle, was erased, or did not come back after a restored backup.
     fn missing_envelopes(&mut self) {
         let Self { items, channels, own, out, .. } = self;
         let wanted: BTreeSet<Digest> = items.wanted.iter().map(|wanted| wanted.object).collect();
@@ -243,7 +243,9 @@ impl Leaves<'_> {
         let kept = everywhere.filter(|item| item.kept && wanted.contains(&item.object)).map(|item| item.object);
         items.found.extend(kept);
         for Wanted { object, index, seq, kind, class, peer } in std::mem::take(&mut items.wanted) {
-            if items.found.contains(&object) || items.erased.contains(&object) {
+            // After a restored backup only what peers still have comes back.
+            let regained = own.recoveries.iter().any(|back| (back.backup_size..back.size).contains(&index.0));
+            if items.found.contains(&object) || items.erased.contains(&object) || regained {
                 continue;
             }
             let text = format!("the envelope of leaf {} (`{}`) is not in the bundle", index.0, kind.name());

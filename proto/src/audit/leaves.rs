@@ -290,7 +290,9 @@ impl<'a> Leaves<'a> {
     }
 
     fn erased(&mut self, index: LogIndex, event: &Event) {
-        if !self.items.erased(event.object) && self.unknown.is_empty() && self.scope == Scope::National {
+        // What asked for it may be among the leaves that a restored backup lost.
+        let known = self.unknown.is_empty() || self.scope != Scope::National;
+        if !self.items.erased(event.object, known) && self.scope == Scope::National {
             let text = format!("leaf {} says that something was erased, and no leaf before it asks for that", index.0);
             self.say(index, event, codes::ERASURE_UNREQUESTED, text);
         }

@@ -36,6 +36,7 @@ struct Tally {
     events: Vec<u64>,
     countries: usize,
     released: usize,
+    restored: usize,
     failed: Vec<u64>,
 }
 
@@ -71,10 +72,11 @@ fn count(tally: &Mutex<Tally>, seed: u64) {
     let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
     tally.took.push(took);
     match outcome {
-        Ok(Outcome { countries, events, released, failures, .. }) => {
+        Ok(Outcome { countries, events, released, restored, failures, .. }) => {
             tally.events.push(events);
             tally.countries += countries;
             tally.released += released;
+            tally.restored += restored;
             for failure in failures.iter().take(5) {
                 println!("seed {seed} ({countries} countries): {failure}");
             }
@@ -95,13 +97,14 @@ fn say(plan: &Plan, tally: &mut Tally, wall: Duration) {
     let (took, events) = (&tally.took, &tally.events);
     let (middle, last) = (took.len() / 2, took.len().saturating_sub(1));
     println!(
-        "{} seeds from {} on in {:.0} s: {} countries, {} alerts acknowledged; a seed: median {} ms, longest {} ms, median {} \
+        "{} seeds from {} on in {:.0} s: {} countries, {} alerts acknowledged, {} restores; a seed: median {} ms, longest {} ms, median {} \
          events, most {} events; {} failed {:?}",
         took.len(),
         plan.first,
         wall.as_secs_f64(),
         tally.countries,
         tally.released,
+        tally.restored,
         took.get(middle).map_or(0, Duration::as_millis),
         took.get(last).map_or(0, Duration::as_millis),
         events.get(events.len() / 2).copied().unwrap_or(0),

@@ -6,7 +6,7 @@ use super::{Released, SETTLED, World};
 use crate::pair::Country;
 use std::sync::Arc;
 use std::time::Duration;
-use varde_node::flow::{bundle, delivery};
+use varde_node::flow::{bundle, delivery, recover};
 use varde_node::state::{ChannelKey, Direction};
 use varde_proto::audit::{Audit, Finding, Given, MemoryBundle, Scope, Severity, Trusted, reconcile, verify};
 use varde_proto::limits;
@@ -21,6 +21,9 @@ pub async fn settled(world: &World) {
     if done.await.is_err() {
         for member in &world.members {
             if let Some(life) = member.life() {
+                if let Some(standing) = recover::standing(&life.country.node) {
+                    world.watch.fail(format!("{} is still locked after {SETTLED:?} of calm: {standing}", member.code));
+                }
                 let book = life.country.node.ledger.book();
                 let peers = life.country.node.peers.borrow().clone();
                 let owed: Vec<_> = peers.keys().map(|peer| (*peer, book.owed(*peer))).filter(|o| o.1 > 0).collect();
@@ -35,6 +38,10 @@ pub async fn settled(world: &World) {
 fn owed(member: &Arc<Member>) -> u64 {
     let Some(life) = member.life() else { return 1 };
     let node = &life.country.node;
+    // A log that is not whole again owes that.
+    if *node.ledger.locked().borrow() {
+        return 1;
+    }
     let (book, peers) = (node.ledger.book(), node.peers.borrow());
     peers.keys().map(|peer| book.owed(*peer)).sum()
 }

@@ -35,6 +35,11 @@ pub enum LastCommit {
 pub struct SimGuard(Mutex<Option<KnownHead>>);
 
 impl SimGuard {
+    /// Leaves that it says were shown.
+    pub fn size(&self) -> u64 {
+        held(&self.0).map_or(0, |shown| shown.size)
+    }
+
     /// Removes it.
     pub fn lose(&self) {
         *held(&self.0) = None;

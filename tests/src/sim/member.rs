@@ -1,6 +1,6 @@
 //! A simulated country: what outlives its process, and the process that runs now, if one does.
 
-use super::ground::{LastCommit, Shown, SimChance, SimClock, SimGuard, SimKeyring, SimStore};
+use super::ground::{LastCommit, Rows, Shown, SimChance, SimClock, SimGuard, SimKeyring, SimStore};
 use crate::pair::{Country, Ground};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -30,6 +30,10 @@ pub struct Member {
     pub store: Arc<SimStore>,
     /// Its clock.
     pub clock: Arc<SimClock>,
+    /// Its sign guard, of which there is no backup.
+    pub guard: Arc<SimGuard>,
+    /// Backups of its store, with the leaves that each has.
+    pub backups: Mutex<Vec<(u64, Rows)>>,
     ground: Ground,
     peers: Arc<Peers>,
     life: Shown<Option<Arc<Life>>>,
@@ -41,18 +45,21 @@ impl Member {
     /// A country that was never started.
     pub fn new(code: &str, seed: u64, heartbeat: Duration, began: tokio::time::Instant, peers: Peers) -> Self {
         let (store, clock) = (Arc::new(SimStore::default()), Arc::new(SimClock::new(began)));
+        let guard = Arc::new(SimGuard::default());
         let ground = Ground {
             store: store.clone(),
             keyring: Arc::new(SimKeyring::new(seed)),
             clock: clock.clone(),
             entropy: Arc::new(SimChance::new(!seed)),
-            guard: Arc::new(SimGuard::default()),
+            guard: guard.clone(),
             heartbeat,
         };
         Self {
             code: code.to_owned(),
             store,
             clock,
+            guard,
+            backups: Mutex::default(),
             ground,
             peers: Arc::new(peers),
             life: Shown::new(None),
@@ -91,6 +98,18 @@ impl Member {
         country.pin_all(self.peers.clone()).await.map_err(|error| failed("cannot pin", error.to_string()))?;
         self.life.set(Some(Arc::new(Life { country, tasks: tasks.into() })));
         Ok(())
+    }
+
+    /// Makes a backup of the store as it is now.
+    pub fn back_up(&self) {
+        let Some(life) = self.life() else { return };
+        let size = life.country.node.ledger.book().tree.size().0;
+        self.backups.lock().unwrap_or_else(PoisonError::into_inner).push((size, self.store.snapshot()));
+    }
+
+    /// Whether its log is locked, or nobody can say.
+    pub fn is_locked(&self) -> bool {
+        self.life().is_none_or(|life| *life.country.node.ledger.locked().borrow())
     }
 
     /// Kills the node between two steps of whatever it is doing.

@@ -1,8 +1,8 @@
 //! The federation in virtual time, from a seed: the product's own ledgers, connections, proofs and audits, on stores in memory
 //! and a network that is slow, foul and cut. A seed says everything: who there is, what happens when, and in which order.
 //!
-//! In: countries that send alerts, are killed between any two steps and in any commit, whose clocks are wrong and whose network
-//! fails. At the end all runs again, everything owed is delivered, and the audit of every log finds nothing. Out: sockets, TLS
+//! In: countries that send alerts, are killed between any two steps and in any commit, are restored from any backup, whose
+//! clocks are wrong and whose network fails. At the end all runs again, everything owed is delivered, and the audit of every log finds nothing. Out: sockets, TLS
 //! and disks, which are the business of `crash` and `powercut`.
 
 pub mod check;
@@ -15,7 +15,7 @@ use crate::pair;
 use ground::{LastCommit, SimChance};
 use member::Member;
 use network::{Between, Weather, country};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::task::JoinSet;
 use varde_node::flow::alert::release;
@@ -42,6 +42,8 @@ pub struct Outcome {
     pub events: u64,
     /// Alerts whose release was acknowledged.
     pub released: usize,
+    /// How often a country was restored from a backup.
+    pub restored: usize,
     /// What must not be; empty if all holds.
     pub failures: Vec<String>,
     /// A digest of all heads that passed: the same seed has the same.
@@ -71,6 +73,7 @@ pub struct World {
     pub watch: Arc<Watch>,
     /// Acknowledged releases.
     pub released: Vec<Released>,
+    restored: usize,
     chance: SimChance,
     /// What was begun and ends by itself: restarts, links beside the first one.
     errands: JoinSet<()>,
@@ -101,7 +104,7 @@ impl World {
                 between.push(Arc::new(Between::new(ends, chance.below(u64::MAX), watch.clone())));
             }
         }
-        Self { members, between, watch, released: Vec::new(), chance, errands: JoinSet::new() }
+        Self { members, between, watch, released: Vec::new(), restored: 0, chance, errands: JoinSet::new() }
     }
 
     async fn live(mut self) -> Outcome {
@@ -128,11 +131,12 @@ impl World {
 
     fn outcome(self) -> Outcome {
         let commits: u64 = self.members.iter().map(|member| member.store.commits()).sum();
-        let (countries, released) = (self.members.len(), self.released.len());
+        let (countries, released, restored) = (self.members.len(), self.released.len(), self.restored);
         self.watch.seen(|seen| Outcome {
             countries,
             events: seen.frames + commits,
             released,
+            restored,
             trace: seen.trace(),
             failures: std::mem::take(&mut seen.failures),
         })
@@ -141,8 +145,12 @@ impl World {
     /// One thing happens.
     async fn disturb(&mut self) {
         let place = self.chance.below(self.members.len() as u64) as usize;
+        if self.chance.permille(300) {
+            self.members[self.chance.below(self.members.len() as u64) as usize].back_up();
+        }
         match self.chance.below(100) {
-            0..60 => self.release(place).await,
+            0..54 => self.release(place).await,
+            54..60 => self.restore(place).await,
             60..70 => self.kill(place),
             70..80 => self.weather(Weather::Cut),
             80..87 => self.weather(Weather::Foul),
@@ -194,6 +202,53 @@ impl World {
                 watch.fail(failure);
             }
         });
+    }
+
+    /// Puts a country back to a backup of it. What it showed last must be at some peer, and no other log be locked: if a log's
+    /// end is nowhere any more, people must decide, and a federation in which all are restored at once has forgotten.
+    async fn restore(&mut self, place: usize) {
+        let member = self.members[place].clone();
+        let mut backups = member.backups.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if backups.is_empty() {
+            return;
+        }
+        let (size, rows) = backups.swap_remove(self.chance.below(backups.len() as u64) as usize);
+        let (down, unguarded) = (self.chance.pause(10_000), self.chance.permille(200));
+        for _ in 0..50 {
+            if self.members.iter().all(|member| !member.is_locked()) && self.is_kept(&member) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        if self.members.iter().any(|member| member.is_locked()) || !self.is_kept(&member) {
+            return;
+        }
+        member.kill();
+        member.store.restore(rows);
+        if unguarded {
+            member.guard.lose();
+        }
+        // What was released since must be released again.
+        self.released.retain(|released| released.from != place || released.kept < size);
+        self.restored += 1;
+        let watch = self.watch.clone();
+        self.errands.spawn(async move {
+            tokio::time::sleep(down).await;
+            if let Err(failure) = member.start().await {
+                watch.fail(failure);
+            }
+        });
+    }
+
+    /// Whether a peer keeps everything that a country has shown.
+    fn is_kept(&self, member: &Arc<Member>) -> bool {
+        let Some(life) = member.life() else { return false };
+        let (origin, shown) = (life.country.origin().clone(), member.guard.size());
+        let peers = self.members.iter().filter(|other| !Arc::ptr_eq(other, member)).filter_map(|other| other.life());
+        peers.into_iter().any(|peer| {
+            let book = peer.country.node.ledger.book();
+            book.head_of(&origin).size >= shown && book.kept_of(&origin).size().0 >= shown
+        })
     }
 
     /// Another weather for a while, between two or between two halves of all.

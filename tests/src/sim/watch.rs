@@ -48,12 +48,8 @@ impl Watch {
             Frame::Items(proven, _) | Frame::Receipts(proven, _) | Frame::Heads(proven, _) => Some(&proven.checkpoint),
             Frame::Entries(piece) => Some(&piece.checkpoint),
             Frame::Regained(given) => Some(&given.checkpoint),
-            Frame::Ask(..)
-            | Frame::Restored(..)
-            | Frame::Held(_)
-            | Frame::Regain(_)
-            | Frame::Refusal(_)
-            | Frame::Goodbye(..) => None,
+            Frame::Held(held) => held.checkpoint.as_ref(),
+            Frame::Ask(..) | Frame::Restored(..) | Frame::Regain(_) | Frame::Refusal(_) | Frame::Goodbye(..) => None,
         };
         self.seen(|seen| {
             seen.frames += 1;

@@ -159,6 +159,18 @@ pub(super) fn store(desk: &mut Desk<'_>, draft: &Draft) -> Result<(), StoreError
     desk.seal(row(draft.content.id), &draft.to_bytes())
 }
 
+/// Takes note again that a draft was released, under an index: the log says so, and a restored backup does not.
+pub(in crate::flow) fn sent_again(desk: &mut Desk<'_>, id: AlertId, index: u64) -> Result<(), StoreError> {
+    match at_desk(desk, id) {
+        Ok(mut draft) if draft.sent.is_empty() => {
+            draft.sent.push(index);
+            store(desk, &draft)
+        }
+        Err(Refused::Store(failure)) => Err(failure),
+        _ => Ok(()),
+    }
+}
+
 fn read(id: AlertId, bytes: Option<&[u8]>) -> Result<Draft, Refused> {
     let bytes = bytes.ok_or(Refused::Absent(id))?;
     Draft::from_bytes(bytes).map_err(|_| StoreError::Damaged(format!("draft {id} cannot be read")).into())

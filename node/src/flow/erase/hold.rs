@@ -65,6 +65,17 @@ pub fn set(desk: &mut Desk<'_>, index: u64, object: Digest, begins: bool) -> Res
     Ok(true)
 }
 
+/// Takes note again of a hold that a leaf of ours began, or that had ended when the item was erased.
+pub(in crate::flow) fn set_again(desk: &mut Desk<'_>, object: &Digest, leaf: Option<u64>) -> Result<(), StoreError> {
+    match leaf {
+        Some(leaf) => desk.put(row(object), leaf.to_be_bytes().to_vec()),
+        None => {
+            desk.delete(row(object));
+            Ok(())
+        }
+    }
+}
+
 fn log(desk: &mut Desk<'_>, index: u64, begins: bool) -> Result<u64, StoreError> {
     let item = event(desk, index)?;
     let (leaf, _) = desk.append(about(&item, Kind::HOLD, bodies::hold(begins)))?;

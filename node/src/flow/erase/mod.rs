@@ -21,14 +21,14 @@ pub use replay::{Replayed, purge, replay};
 
 use super::desk::Desk;
 use super::ledger::{CommitError, Committed, Ledger};
-use super::{Node, filing, kept};
+use super::{Node, delivery, filing, kept, recover};
 use crate::port::{Peer, StoreError};
 use crate::rows;
 use std::time::Duration;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use varde_proto::alert::{Alert, AlertContent};
 use varde_proto::control::{self, Act, Erasure, leaf};
-use varde_proto::envelope::{Rejection, Verified};
+use varde_proto::envelope::Rejection;
 use varde_proto::id::{Digest, Origin};
 use varde_proto::log::event::{Direction, Event, Kind};
 use varde_proto::log::leaf::Opening;
@@ -68,7 +68,11 @@ pub async fn keep_erasing(node: std::sync::Arc<Node>) {
     let (mut heads, mut peers) = (node.ledger.heads(), node.peers.clone());
     loop {
         peers.borrow_and_update();
-        if let Err(failure) = look(&node, node.clock.now()).await {
+        // A node that is being recovered logs nothing; what a recovery left undone comes first.
+        let locked = node.ledger.recovering().is_some();
+        let repeated = if locked { Ok(()) } else { recover::finish(&node).await };
+        let done = if locked { Ok(()) } else { repeated.and(look(&node, node.clock.now()).await) };
+        if let Err(failure) = done {
             tracing::error!(%failure, "an erasure did not come to its end; it is tried again within a minute");
         }
         tokio::time::sleep(REST).await;
@@ -138,13 +142,18 @@ pub(super) fn check(desk: &Desk<'_>, peer: &Peer, message: &Erasure) -> filing::
 
 /// Does what a peer asked, once that is logged as received: logs it, and takes the item out unless a hold forbids it. What was
 /// never seen here is noted, so that it cannot come later.
-pub(super) fn asked(desk: &mut Desk<'_>, peer: &Peer, message: &Verified<Erasure>) -> Result<(), StoreError> {
-    let Erasure { object, id, reason, act, .. } = message.payload();
+pub(super) fn asked(
+    desk: &mut Desk<'_>,
+    (peer, agreement): (&Origin, Digest),
+    request: Digest,
+    message: &Erasure,
+) -> Result<(), StoreError> {
+    let Erasure { object, id, reason, act, .. } = message;
     let Act::Request { basis, due, .. } = act else { return Ok(()) };
-    let asked = leaf::Requested { request: message.digest(), reason: *reason, basis: *basis, due: *due };
-    let filed = desk.get(&filing::alert_row(peer.origin.node(), *id))?;
+    let asked = leaf::Requested { request, reason: *reason, basis: *basis, due: *due };
+    let filed = desk.get(&filing::alert_row(peer.node(), *id))?;
     let Some((index, _)) = filed.map(|value| filing::read_filed(&value)).transpose()? else {
-        return never_seen(desk, peer, message, asked);
+        return never_seen(desk, (peer, agreement), message, asked);
     };
     let Some(mut remains) = remains::at_desk(desk, object)? else {
         return begin(desk, index, asked.request, (asked.reason, asked.basis), Some(asked.due));
@@ -161,22 +170,22 @@ pub(super) fn asked(desk: &mut Desk<'_>, peer: &Peer, message: &Verified<Erasure
 
 fn never_seen(
     desk: &mut Desk<'_>,
-    peer: &Peer,
-    message: &Verified<Erasure>,
+    (peer, agreement): (&Origin, Digest),
+    message: &Erasure,
     asked: leaf::Requested,
 ) -> Result<(), StoreError> {
-    let Erasure { object, id, .. } = message.payload();
+    let Erasure { object, id, .. } = message;
     let (leaf, _) = desk.append(Event {
-        peer: Some(peer.origin.clone()),
+        peer: Some(peer.clone()),
         direction: Direction::In,
         object: *object,
-        agreement: peer.agreement,
+        agreement,
         body: asked.encode(),
         ..Event::local(Kind::ERASE_REQUEST, Timestamp::default())
     })?;
-    desk.put(filing::alert_row(peer.origin.node(), *id), filing::filed(leaf.0, *object))?;
+    desk.put(filing::alert_row(peer.node(), *id), filing::filed(leaf.0, *object))?;
     let leaf::Requested { request, reason, due, .. } = asked;
-    let (issuer, stage) = (peer.origin.node(), Stage::Destroying(Vec::new()));
+    let (issuer, stage) = (peer.node(), Stage::Destroying(Vec::new()));
     let remains = Remains { issuer, id: *id, kind: None, kept: leaf.0, reason, request, due, stage };
     remains::put(desk, object, &remains, true)
 }
@@ -292,18 +301,12 @@ fn done(desk: &mut Desk<'_>, object: Digest) -> Result<(), StoreError> {
 
 /// The leaves about the item that is kept under an index: the one with which it came, or each with which it was sent.
 pub(super) fn items(desk: &Desk<'_>, kept: u64) -> Result<Vec<Event>, StoreError> {
-    let first = event(desk, kept)?;
-    let mut items = vec![first.clone()];
-    let mut next = kept + 1;
-    while first.kind == Kind::SENT && next < desk.next_index().0 {
-        let item = event(desk, next)?;
-        if item.kind != Kind::SENT || item.object != first.object {
-            break;
-        }
-        items.push(item);
-        next += 1;
-    }
-    Ok(items)
+    let open = |index| {
+        let bytes = desk.open(&rows::numbered(rows::OPENING, index))?;
+        Ok(bytes.and_then(|bytes| Opening::parse(&bytes).ok()))
+    };
+    let sent = delivery::leaves(kept, desk.next_index().0, open)?;
+    if sent.is_empty() { Ok(vec![event(desk, kept)?]) } else { Ok(sent.into_iter().map(|(_, event)| event).collect()) }
 }
 
 /// When an erasure that is due from now on is overdue.

@@ -66,7 +66,7 @@ struct Erased {
 
 fn erased(ledger: &Ledger, from: u64) -> Result<BTreeMap<Digest, Erased>, StoreError> {
     let mut done = BTreeMap::new();
-    for index in from..ledger.head().size().0 {
+    for index in from..ledger.book().tree.size().0 {
         let event = ledger.opening_if_kept(index)?.map(|opening| opening.event().clone());
         if let Some(event) = event.filter(|event| event.kind == Kind::ERASE_DONE) {
             done.insert(event.object, Erased { index, event });

@@ -1,17 +1,21 @@
 //! What comes back is written: entries as leaves without openings, then the openings, channels and contents that each peer
 //! gives, and at the end what the node says of it.
 
+use crate::flow::alert::drafts;
 use crate::flow::deliver::Broken;
 use crate::flow::desk::Desk;
+use crate::flow::erase::{self, hold};
 use crate::flow::ledger::Ledger;
 use crate::flow::outbox::{Owed, item_row};
 use crate::flow::receive::{self, Admitted, Me};
-use crate::flow::{Node, filing};
+use crate::flow::{Node, filing, outstanding};
 use crate::port::{Peer, StoreError};
 use crate::rows;
 use crate::state::{ChannelKey, Direction};
 use prost::Message;
-use varde_proto::envelope::{self, Envelope, Expected};
+use varde_proto::alert::Alert;
+use varde_proto::control::{Act, Erasure};
+use varde_proto::envelope::{self, Envelope, Expected, Payload};
 use varde_proto::exchange::{KnownHead, Position, Regain, Regained, RegainedItem, check_shown, check_signature};
 use varde_proto::id::{LogIndex, TreeSize};
 use varde_proto::identity::{History, PublicKey, Role};
@@ -57,11 +61,10 @@ pub(super) fn regained(
     ours: &History,
     peer: &Peer,
     given: Regained,
-    now: Timestamp,
 ) -> Result<(), Broken> {
     let keys = peer.keys.at(Role::Log, TreeSize(given.checkpoint.size));
     let head = check_signature(&given.checkpoint, &peer.origin, &keys)?;
-    let mut taker = Taker { desk, me, ours, peer, head, now };
+    let mut taker = Taker { desk, me, ours, peer, head };
     given.items.into_iter().try_for_each(|item| taker.take(item))
 }
 
@@ -71,7 +74,6 @@ struct Taker<'a, 'd> {
     ours: &'a History,
     peer: &'a Peer,
     head: Head,
-    now: Timestamp,
 }
 
 impl Taker<'_, '_> {
@@ -115,26 +117,62 @@ impl Taker<'_, '_> {
 
     /// Owed again: the receipt comes as for anything that is sent twice.
     fn sent(&mut self, index: u64, event: &Event, envelope: Option<Envelope>) -> Result<(), Broken> {
-        let owed = Owed { leaf: index, envelope: index, object: event.object, chain: event.chain };
+        let kept = match envelope {
+            Some(envelope) => self.sent_content(index, event, &envelope)?,
+            None => index,
+        };
+        let owed = Owed { leaf: index, envelope: kept, object: event.object, chain: event.chain };
         self.desk.put(item_row(rows::OWED, &self.peer.origin, event.class, event.seq), owed.encode())?;
-        let Some(envelope) = envelope else { return Ok(()) };
-        self.desk.seal(rows::numbered(rows::ENVELOPE, index), &envelope.encode_to_vec())?;
+        Ok(())
+    }
+
+    /// Keeps and files what we had sent; returns under which index. An alert has one place, whoever gives it back, so that an
+    /// erasure finds it; one that cannot be filed is not kept.
+    fn sent_content(&mut self, index: u64, event: &Event, envelope: &Envelope) -> Result<u64, Broken> {
         let own = self.me.origin.node();
         let keys = self.ours.at(Role::Msg, TreeSize(index + 1));
-        match receive::admit(&envelope, &self.expected(event, &keys, true), self.now) {
+        let admitted = receive::admit(envelope, &self.expected(event, &keys, true), event.time);
+        match &admitted {
             Ok(Admitted::Alert(alert)) => {
-                let row = filing::alert_row(own, alert.payload().content().id);
-                if self.desk.get(&row)?.is_none() {
-                    self.desk.put(row, filing::filed(index, event.object))?;
+                let id = alert.payload().content().id;
+                let row = filing::alert_row(own, id);
+                let filed = self.desk.get(&row)?.map(|value| filing::read_filed(&value)).transpose()?;
+                if let Some((kept, object)) = filed
+                    && object == event.object
+                {
+                    return Ok(kept);
                 }
+                if erase::remains_at(self.desk, &event.object)?.is_some() {
+                    return Ok(index);
+                }
+                self.desk.put(row, filing::filed(index, event.object))?;
+                drafts::sent_again(self.desk, id, index)?;
             }
-            Ok(Admitted::Summary(summary)) => drop(filing::file_summary(self.desk, own, &summary, index)?),
-            Ok(Admitted::Budget(entry)) => drop(filing::file_budget(self.desk, own, &entry, index)?),
-            // What is outstanding is asked for by people again.
-            Ok(Admitted::Erasure(_)) => {}
-            // Sent under rules or keys of then: it is kept, and found by its leaf.
+            Ok(Admitted::Summary(summary)) => drop(filing::file_summary(self.desk, own, summary, index)?),
+            Ok(Admitted::Budget(entry)) => drop(filing::file_budget(self.desk, own, entry, index)?),
+            Ok(Admitted::Erasure(message)) => self.answered_by_us(message.payload())?,
+            // Sent under rules or keys of then.
+            Err(_) if envelope.payload_type == Alert::TYPE => return Ok(index),
             Err(_) => {}
         }
+        self.desk.seal(rows::numbered(rows::ENVELOPE, index), &envelope.encode_to_vec())?;
+        Ok(index)
+    }
+
+    /// Our answer to a request of the peer shows a leaf of ours: that something is erased here, or on hold.
+    fn answered_by_us(&mut self, message: &Erasure) -> Result<(), Broken> {
+        let (Act::Done { proof, .. } | Act::Held { proof, .. }) = &message.act else { return Ok(()) };
+        let proof = TlogProof::parse(proof).ok().and_then(|proof| Some((proof.index.0, proof.opening()?)));
+        let Some((leaf, opening)) = proof else { return Ok(()) };
+        if self.desk.leaf_hash(leaf) != Some(opening.entry().leaf_hash()) {
+            return Err(Broken::Leaf("not-our-leaf"));
+        }
+        let row = rows::numbered(rows::OPENING, leaf);
+        if self.desk.get(&row)?.is_none() {
+            self.desk.seal(row, opening.bytes())?;
+        }
+        let held = (opening.event().kind == Kind::HOLD).then_some(leaf);
+        hold::set_again(self.desk, &message.object, held)?;
         Ok(())
     }
 
@@ -151,10 +189,18 @@ impl Taker<'_, '_> {
     ) -> Result<(), Broken> {
         let Some(envelope) = envelope.filter(|_| event.kind == Kind::RECEIVED) else { return Ok(()) };
         let keys = self.peer.keys.at(Role::Msg, TreeSize(theirs.saturating_add(1)));
-        match receive::admit(&envelope, &self.expected(event, &keys, false), event.time) {
-            Ok(admitted) => drop(receive::keep(self.desk, self.peer, &admitted, index)?),
-            // Taken under rules or keys of then.
-            Err(_) => self.desk.seal(rows::numbered(rows::ENVELOPE, index), &envelope.encode_to_vec())?,
+        let admitted = receive::admit(&envelope, &self.expected(event, &keys, false), event.time);
+        let kept = match &admitted {
+            Ok(admitted) => receive::keep(self.desk, self.peer, admitted, index)?.is_ok(),
+            Err(_) => false,
+        };
+        if let Ok(Admitted::Erasure(message)) = &admitted {
+            outstanding::answered(self.desk, self.peer, message.payload(), index)?;
+        }
+        // Taken under rules or keys of then, or about what did not come back. An alert that cannot be filed is not kept: no
+        // erasure would find it.
+        if !kept && envelope.payload_type != Alert::TYPE {
+            self.desk.seal(rows::numbered(rows::ENVELOPE, index), &envelope.encode_to_vec())?;
         }
         Ok(())
     }
@@ -175,13 +221,28 @@ impl Taker<'_, '_> {
     }
 }
 
-/// The body of the `recovery` leaf, and the time of the newest opening that came back; `None` where nothing was lost.
-pub(super) fn recovery(ledger: &Ledger) -> Result<Option<(Vec<u8>, Timestamp)>, StoreError> {
+/// What the backup had.
+#[derive(Clone, Copy)]
+pub(super) struct Begun {
+    /// How many leaves.
+    pub(super) size: u64,
+    /// The time of the newest.
+    time: Timestamp,
+}
+
+/// What the backup had, where something was lost.
+pub(super) fn begun(ledger: &Ledger) -> Result<Option<Begun>, StoreError> {
     let Some(fact) = ledger.get(&rows::row(rows::FACT, &[RESTORED]))? else { return Ok(None) };
     let damaged = || StoreError::Damaged("the row that says what was restored cannot be read".into());
-    let (from, ms) = fact.split_first_chunk::<8>().ok_or_else(damaged)?;
+    let (size, ms) = fact.split_first_chunk::<8>().ok_or_else(damaged)?;
     let ms = ms.try_into().map(i64::from_be_bytes).map_err(|_| damaged())?;
-    let (from, backup) = (u64::from_be_bytes(*from), Timestamp::from_ms(ms).map_err(|_| damaged())?);
+    let time = Timestamp::from_ms(ms).map_err(|_| damaged())?;
+    Ok(Some(Begun { size: u64::from_be_bytes(*size), time }))
+}
+
+/// The body of the `recovery` leaf, and the time of the newest opening that came back.
+pub(super) fn recovery(ledger: &Ledger, begun: Begun) -> Result<(Vec<u8>, Timestamp), StoreError> {
+    let Begun { size: from, time: backup } = begun;
     let size = ledger.book().tree.size().0;
     let (mut missing, mut latest): (Vec<(u64, u64)>, _) = (Vec::new(), backup);
     for index in from..size {
@@ -199,6 +260,7 @@ pub(super) fn recovery(ledger: &Ledger) -> Result<Option<(Vec<u8>, Timestamp)>, 
         let ends = recovery.missing.first().zip(recovery.missing.last()).map(|(first, last)| (first.0, last.1));
         Recovery { missing: ends.into_iter().collect(), ..recovery.clone() }.write()
     };
-    let body = whole.write().or_else(|| spanned(&whole)).ok_or_else(damaged)?;
-    Ok(Some((body, latest)))
+    let body = whole.write().or_else(|| spanned(&whole));
+    let body = body.ok_or_else(|| StoreError::Damaged("what came back cannot be told in a leaf".into()))?;
+    Ok((body, latest))
 }

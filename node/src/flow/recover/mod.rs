@@ -5,10 +5,15 @@
 //! be concluded from the answers ([`crate::state::recovery`]) and how a peer answers ([`serve`]).
 
 mod adopt;
+mod desk;
+mod redo;
 pub mod serve;
+
+pub use redo::finish;
 
 use super::Node;
 use super::connection::Ended;
+use super::erase;
 use super::ledger::{CommitError, Ledger};
 use crate::port::{Guard, Link, Peer, Store, StoreError};
 use crate::rows;
@@ -21,7 +26,7 @@ use tokio::sync::broadcast;
 use varde_proto::exchange::{Frame, Held, KnownHead, Piece, Regained, VERSION};
 use varde_proto::id::{Digest, Origin, TreeSize};
 use varde_proto::limits;
-use varde_proto::log::event::{Event, Kind};
+use varde_proto::log::event::{Direction, Event, Kind};
 use varde_proto::log::frontier::Frontier;
 use varde_proto::log::leaf::Entry;
 use varde_proto::time::Timestamp;
@@ -37,13 +42,15 @@ const ADOPTED: usize = 2048;
 pub struct Recovering {
     state: Mutex<Recovery>,
     changed: broadcast::Sender<()>,
+    /// One connection ends it.
+    closing: tokio::sync::Mutex<()>,
 }
 
 impl Recovering {
     /// Begins with what is stored and what the sign guard says.
-    fn new(local: PeerHead, shown: Option<PeerHead>) -> Self {
+    fn new(local: PeerHead, shown: Option<PeerHead>, begun: bool) -> Self {
         let changed = broadcast::Sender::new(1);
-        Self { state: Recovery::new(local, shown).into(), changed }
+        Self { state: Recovery::new(local, shown, begun).into(), changed, closing: Default::default() }
     }
 
     /// Whether the store went back: a head was shown that is not in the log, or nobody knows what was shown, or an earlier
@@ -60,7 +67,7 @@ impl Recovering {
             Some(shown) if in_log(shown) && !begun => Ok(None),
             shown => {
                 let shown = shown.map(|shown| PeerHead { size: shown.size, root: shown.root });
-                Ok(Some(Arc::new(Self::new(local, shown))))
+                Ok(Some(Arc::new(Self::new(local, shown, begun))))
             }
         }
     }
@@ -103,9 +110,12 @@ pub fn standing(node: &Node) -> Option<String> {
             "no peer keeps the leaves that are missing here: ask their coordinators whether one was restored, too"
                 .into()
         }
-        Phase::Refill { .. } | Phase::Openings | Phase::Over => {
-            "the log is being made whole from what peers keep".into()
+        Phase::Openings => {
+            let awaited = required(node).ok()?.into_iter().filter(|peer| state.awaits(peer));
+            let awaited: Vec<String> = awaited.map(|peer| peer.node().to_string()).collect();
+            format!("waiting for {} to give back what was exchanged since the backup", awaited.join(", "))
         }
+        Phase::Refill { .. } | Phase::Over => "the log is being made whole from what peers keep".into(),
         Phase::Frozen(Frozen::Forked) => {
             "what lies in this store is not the beginning of the log that this node signed: stop the node and \
             restore a backup of this log; if there is none, call the other coordinators"
@@ -310,8 +320,8 @@ impl Session<'_> {
             let last = regained.last;
             let (node, peer) = (self.node.clone(), self.peer.clone());
             let me = node.me.clone();
-            let (ours, now) = (node.keys.history(), node.clock.now());
-            let landed = node.ledger.commit(move |desk| adopt::regained(desk, &me, &ours, &peer, *regained, now));
+            let ours = node.keys.history();
+            let landed = node.ledger.commit(move |desk| adopt::regained(desk, &me, &ours, &peer, *regained));
             landed.await.map_err(|error| match error {
                 CommitError::Refused(broken) => Ended::Broken(broken),
                 CommitError::Stopped => Ended::Stopped,
@@ -322,25 +332,44 @@ impl Session<'_> {
         }
     }
 
-    /// Says in the log what came back, and unlocks it. Whichever connection lands first does it.
+    /// Erases again what was erased, says in the log what came back, and unlocks it. Whichever connection comes first does it.
     async fn close(&self) -> Result<(), Ended> {
-        let said = adopt::recovery(&self.node.ledger)?;
+        let _alone = self.recovering.closing.lock().await;
+        if !*self.node.ledger.locked().borrow() {
+            return Ok(());
+        }
+        let begun = adopt::begun(&self.node.ledger)?;
+        if let Some(begun) = begun {
+            let replayed = erase::replay(self.node, begun.size).await.map_err(redo::unerased)?;
+            tracing::info!(
+                erased = replayed.erased,
+                noted = replayed.noted,
+                "what was erased since the backup is erased again"
+            );
+        }
+        let said = begun.map(|begun| adopt::recovery(&self.node.ledger, begun)).transpose()?;
+        let asked =
+            begun.map_or(Ok(Vec::new()), |begun| redo::requests(&self.node.ledger, begun.size, Direction::In))?;
         let landed = self.node.ledger.commit(move |desk| {
-            let begun = rows::row(rows::FACT, &[adopt::RESTORED]);
-            if said.is_some() && desk.get(&begun)?.is_none() {
-                return Ok(());
-            }
             desk.unlock();
-            if let Some((body, latest)) = said {
+            if let (Some(begun), Some((body, latest))) = (begun, said) {
                 desk.not_before(latest);
                 desk.append(Event { body, ..Event::local(Kind::RECOVERY, Timestamp::default()) })?;
+                for request in &asked {
+                    redo::asked(desk, request)?;
+                }
+                redo::begin(desk, begun.size)?;
             }
-            desk.delete(begun);
+            desk.delete(rows::row(rows::FACT, &[adopt::RESTORED]));
             Ok::<_, StoreError>(())
         });
         landed.await.map_err(failed)?;
         tracing::info!("the log is whole again; the node goes on");
         self.recovering.change(|_| ());
+        // What is not finished now is finished by whoever looks for erasures.
+        if let Err(failure) = redo::finish(self.node).await {
+            tracing::error!(%failure, "withdrawals since the backup are not yet repeated");
+        }
         Ok(())
     }
 }

@@ -4,7 +4,7 @@
 use crate::flow::connection::Ended;
 use crate::flow::ledger::Ledger;
 use crate::flow::outbox::item_row;
-use crate::flow::{Node, deliver, escrow};
+use crate::flow::{Node, deliver, escrow, outstanding};
 use crate::port::{Link, Peer, StoreError};
 use crate::rows;
 use crate::state::peer_parts;
@@ -169,7 +169,13 @@ fn sent(
         }
     }
     let items = found.into_values().map(|(yours, opening, index, object)| {
-        let kept = contents.get(&object).map(|index| envelope(&node.ledger, *index)).transpose()?.flatten();
+        // What it was asked to erase does not travel again.
+        let kept = match contents.get(&object) {
+            Some(index) if !outstanding::is_asked(&node.ledger, &object, &peer.origin)? => {
+                envelope(&node.ledger, *index)?
+            }
+            _ => None,
+        };
         let path = deliver::path(&node.ledger.book(), LogIndex(index).0, size)?;
         Ok(RegainedItem { yours, envelope: kept, mine: Some(Shown { index, opening, path }) })
     });
