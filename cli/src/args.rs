@@ -107,7 +107,7 @@ pub(crate) enum Noun {
 pub(crate) async fn dispatch(noun: Noun, context: &Context) -> Result<Exit, Failure> {
     match noun {
         Noun::Init(args) => init::run(args, context),
-        Noun::Peer(args) => peer::run(args, context),
+        Noun::Peer(args) => peer::run(args, context).await,
         Noun::Key(args) => key::run(args, context).await,
         Noun::Record(args) => record::run(args, context).await,
         Noun::Alert(args) => alert::run(args, context).await,

@@ -4,6 +4,7 @@
 mod add;
 mod ask;
 mod export;
+mod forked;
 mod list;
 pub(crate) mod pins;
 mod remove;
@@ -35,15 +36,21 @@ enum Verb {
     List(list::Args),
     /// Removes a pin; a connection with that peer is closed within a second
     Remove(remove::Args),
+    /// Shows what proves that a log was forked
+    Evidence(forked::EvidenceArgs),
+    /// Decides, as one of two people, that a frozen log is dealt with again
+    Unfreeze(forked::UnfreezeArgs),
 }
 
 /// Hands the arguments to their verb.
-pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
+pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     match args.verb {
         Verb::Export(args) => export::run(args, context),
         Verb::Fingerprint(args) => export::fingerprint(args, context),
         Verb::Add(args) => add::run(args, context),
         Verb::List(args) => list::run(args, context),
         Verb::Remove(args) => remove::run(args, context),
+        Verb::Evidence(args) => forked::evidence(args, context).await,
+        Verb::Unfreeze(args) => forked::unfreeze(args, context).await,
     }
 }

@@ -22,6 +22,11 @@ pub const ESCROW_END: u8 = b'K';
 pub const COSIGNATURE: u8 = b'g';
 /// The newest checkpoint of a foreign log that we cosigned, by SHA-256 of the log's origin: the note. Plain.
 pub const FOREIGN_HEAD: u8 = b'F';
+/// Proof that a log was forked, by the log's country and generation and the proof's digest. Plain.
+pub const EVIDENCE: u8 = b'u';
+/// The signed act of the first of two people who release a frozen log, by its country and generation and the proof's digest.
+/// Sealed.
+pub const VERDICT: u8 = b'z';
 /// State of a channel: direction, country, class. Plain.
 pub const CHANNEL: u8 = b'c';
 /// Item owed to a peer: country, class, sequence number. Plain (log indexes only).
@@ -68,8 +73,8 @@ pub const BUDGET: u8 = b'b';
 pub const COMMITTED: u8 = b'x';
 /// Trend summary held, by issuer's country, cohort and edition: index and digest. Plain.
 pub const SUMMARY: u8 = b's';
-/// Key of the commitment to the signed act of staff behind a trend summary, and the act, by the index under which the
-/// summary is kept. Sealed.
+/// Key of the commitment to the signed acts of staff behind a trend summary or the release of a frozen log, and the acts, by the
+/// index of the leaf that commits to them. Sealed.
 pub const ACT: u8 = b'w';
 /// Key statement of our own log, by its number: the index of its leaf, and the signed statement. Plain.
 pub const KEY: u8 = b'y';

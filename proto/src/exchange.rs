@@ -1,9 +1,11 @@
 //! The frames of a connection, as the nodes think of them: every length checked, every digest of the right size, every code
 //! from a fixed list. The wire's own messages stop here.
 
+mod gossip;
 mod proof;
 mod regain;
 
+pub use gossip::{Gossip, Joined, LogHead};
 pub use proof::{BadProof, check_entries, check_head, check_shown, check_signature};
 pub use regain::{Held, Regain, Regained, RegainedItem};
 
@@ -149,8 +151,8 @@ pub enum Frame {
     Items(Proven, Vec<Item>),
     /// What became of items.
     Receipts(Proven, Vec<Shown>),
-    /// A newer head.
-    Heads(Proven, KnownHead),
+    /// A newer head, and what the sender knows of other logs.
+    Heads(Proven, Box<Gossip>),
     /// Asks for the entries `from..to` of the receiver's log.
     Ask(u64, u64),
     /// The answer.
@@ -185,9 +187,9 @@ impl Frame {
                 let proven = read_proven(checkpoint, from_size, consistency, cosigned, &entries)?;
                 Self::Receipts(proven, receipts.into_iter().map(read_shown).collect::<Result<_, _>>()?)
             }
-            Wire::Heads(peer::Heads { checkpoint, from_size, consistency, your_log, cosigned, entries }) => {
-                let proven = read_proven(checkpoint, from_size, consistency, cosigned, &entries)?;
-                Self::Heads(proven, read_known(your_log)?)
+            Wire::Heads(heads) => {
+                let (proven, gossip) = gossip::read(heads)?;
+                Self::Heads(proven, Box::new(gossip))
             }
             Wire::Ask(peer::Ask { from, to }) => {
                 bound(from < to && to - from <= limits::FRAME_ENTRIES as u64, "entries")?;
@@ -228,11 +230,7 @@ impl Frame {
                 let receipts = receipts.into_iter().map(write_shown).collect();
                 Wire::Receipts(peer::Receipts { checkpoint, from_size, consistency, receipts, cosigned, entries })
             }
-            Self::Heads(proven, known) => {
-                let (checkpoint, from_size, consistency, cosigned, entries) = write_proven(proven);
-                let your_log = Some(write_known(known));
-                Wire::Heads(peer::Heads { checkpoint, from_size, consistency, your_log, cosigned, entries })
-            }
+            Self::Heads(proven, gossip) => Wire::Heads(gossip::write(proven, *gossip)),
             Self::Ask(from, to) => Wire::Ask(peer::Ask { from, to }),
             Self::Entries(Piece { checkpoint, from, entries }) => {
                 let entries = write_entries(&entries);

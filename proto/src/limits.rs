@@ -83,6 +83,8 @@ pub const CONFIG_BYTES: usize = 64 * 1024;
 pub const OPERATORS: usize = 1000;
 /// Peers of one node: more than there are countries.
 pub const PEERS: usize = 256;
+/// Heads that one frame asks about, answers for, or proves to be forked: more than an honest network ever has at once.
+pub const GOSSIP: usize = 16;
 /// Largest noise variance of a summary's table, in 1/1024: a standard deviation of 2,048, beyond any use.
 pub const SUMMARY_SIGMA2_Q10: u64 = 1 << 32;
 /// Largest magnitude of a summary's cell: more children than any country has, and small enough for exact sums.

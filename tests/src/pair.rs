@@ -1,10 +1,12 @@
 //! Two nodes in one process, with real ledgers, keys and proofs, joined by a link of channels instead of a socket. For tests
 //! of the exchange itself; real processes and real TLS are the harness's.
 
+use crate::rogue::Wire;
 use prost::Message;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use varde_node::edge::clock::SystemClock;
@@ -13,6 +15,7 @@ use varde_node::edge::guard::FileGuard;
 use varde_node::edge::keyring::FileKeyring;
 use varde_node::edge::keys::BadHome;
 use varde_node::flow::connection::{self, Ended};
+use varde_node::flow::gossip::Memory;
 use varde_node::flow::keys::{self, Keys};
 use varde_node::flow::ledger::{CommitError, Ledger, Parts};
 use varde_node::flow::receive::Me;
@@ -21,6 +24,7 @@ use varde_node::port::{Board, Clock, Entropy, Guard, Keyring, Link, Peer, Peers,
 use varde_proto::alert::*;
 use varde_proto::envelope::Envelope;
 use varde_proto::exchange::Frame;
+use varde_proto::home::Operator;
 use varde_proto::id::{AlertId, Digest, NodeId, Origin};
 use varde_proto::identity::agreement::default_agreement;
 use varde_proto::identity::{Acceptance, Descriptor, Genesis, History, PublicKey, Role, RoleKeys, SecretKey};
@@ -85,6 +89,19 @@ fn key(country: &str, role: u8) -> SecretKey {
     SecretKey::from_seed(&Zeroizing::new([bytes[0] ^ role, bytes[1], role].repeat(11)[..32].try_into().expect("32")))
 }
 
+/// The staff of every country.
+pub const STAFF: [&str; 2] = ["a", "b"];
+
+/// The credential of one of a country's staff.
+pub fn staff(country: &str, name: &str) -> SecretKey {
+    key(country, name.bytes().next().unwrap_or_default())
+}
+
+/// K_id, K_log and K_msg of a country: for whoever plays it.
+pub fn secrets(country: &str) -> [SecretKey; 3] {
+    [1, 2, 3].map(|role| key(country, role))
+}
+
 /// The genesis of a country's log; always the same.
 fn genesis(country: &str) -> Genesis {
     let roles = [Role::Id, Role::Log, Role::Wit, Role::Msg, Role::Tls, Role::Staff];
@@ -114,7 +131,9 @@ pub struct Ground {
     /// What was last shown.
     pub guard: Arc<dyn Guard>,
     /// How often a peer is told of a head.
-    pub heartbeat: std::time::Duration,
+    pub heartbeat: Duration,
+    /// How long a head of another log may stay unconnected before it is an alarm.
+    pub divergence: Duration,
 }
 
 impl Ground {
@@ -140,17 +159,23 @@ impl Ground {
 impl Country {
     /// A country on this store; its keyring lies in `keyring`. Its keys follow from its name, so it can be opened again.
     pub async fn open(country: &str, store: Arc<dyn Store>, keyring: &Path) -> Self {
-        Self::open_with(country, store, keyring, &[]).await
+        Self::open_with(country, store, keyring, &[], Duration::from_secs(600)).await
     }
 
-    /// The same, with keys that came later.
-    pub async fn open_with(country: &str, store: Arc<dyn Store>, keyring: &Path, more: &[Arc<SecretKey>]) -> Self {
+    /// The same, with keys that came later, and with another time until a head that stays unconnected is an alarm.
+    pub async fn open_with(
+        country: &str,
+        store: Arc<dyn Store>,
+        keyring: &Path,
+        more: &[Arc<SecretKey>],
+        divergence: Duration,
+    ) -> Self {
         let entropy = Arc::new(SystemEntropy);
         let fresh = !keyring.exists();
         let guard = Arc::new(FileGuard::open(&keyring.with_extension("guard")).expect("a sign guard"));
         let keyring = Arc::new(FileKeyring::open(keyring, fresh, entropy.clone()).expect("a keyring"));
-        let heartbeat = std::time::Duration::from_secs(1);
-        let ground = Ground { store, keyring, clock: Arc::new(SystemClock), entropy, guard, heartbeat };
+        let heartbeat = Duration::from_secs(1);
+        let ground = Ground { store, keyring, clock: Arc::new(SystemClock), entropy, guard, heartbeat, divergence };
         let ledger = Ledger::open(ground.parts_with(country, more)).expect("a ledger");
         Self::found(country, ledger, ground).await.expect("founded")
     }
@@ -167,14 +192,17 @@ impl Country {
             ledger,
             me: Me { origin: origin(country), mode: Mode::Test },
             heartbeat: ground.heartbeat,
+            gossip: Memory::new(ground.divergence),
             clock: ground.clock,
             entropy: ground.entropy,
             peers,
-            operators: Vec::new(),
+            operators: STAFF
+                .map(|name| Operator { name: name.into(), public_key: staff(country, name).public() })
+                .into(),
             journal: Journal::default(),
         });
         tokio::spawn(take_up(Arc::downgrade(&node), pins.clone(), kept));
-        Ok(Self { node, keys: [key(country, 1), key(country, 2), key(country, 3)], pins })
+        Ok(Self { node, keys: secrets(country), pins })
     }
 
     /// Its origin.
@@ -237,6 +265,14 @@ pub async fn connect(a: &Country, b: &Country) -> Sides {
     let at_a = connection::run(a.node.clone(), b_seen_by_a, Link { outgoing: to_b, incoming: from_b });
     let at_b = connection::run(b.node.clone(), a_seen_by_b, Link { outgoing: to_a, incoming: from_a });
     (tokio::spawn(at_a), tokio::spawn(at_b))
+}
+
+/// Lets a rogue that a country has pinned talk to it.
+pub fn admit(country: &Country, rogue: &Arc<Peer>) -> (Wire, JoinHandle<Ended>) {
+    let (to, incoming) = pipe();
+    let (outgoing, from) = pipe();
+    let ended = tokio::spawn(connection::run(country.node.clone(), rogue.clone(), Link { outgoing, incoming }));
+    (Wire { to, from }, ended)
 }
 
 /// One direction of a link: what goes in is encoded, decoded and comes out.

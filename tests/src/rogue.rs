@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use varde_proto::envelope::Envelope;
-use varde_proto::exchange::{BadFrame, Frame, Hello, Item, KnownHead, Proven, Shown, VERSION};
+use varde_proto::exchange::{BadFrame, Frame, Gossip, Hello, Item, KnownHead, Proven, Shown, VERSION};
 use varde_proto::id::{Digest, LogIndex, Origin, TreeSize};
 use varde_proto::identity::agreement::default_agreement;
 use varde_proto::identity::{Acceptance, SecretKey};
@@ -114,6 +114,16 @@ impl Rogue {
     /// Entries of its log.
     pub fn entries(&self, from: u64, to: u64) -> Vec<Entry> {
         self.entries[from as usize..to as usize].to_vec()
+    }
+
+    /// A frame with its newest head alone.
+    pub fn heads(&mut self) -> Frame {
+        self.gossip(Gossip::none(KnownHead { size: 0, root: Digest::of(b"") }))
+    }
+
+    /// A frame with its newest head and any gossip.
+    pub fn gossip(&mut self, gossip: Gossip) -> Frame {
+        Frame::Heads(self.proven(), Box::new(gossip))
     }
 
     /// A leaf, shown in the newest tree.

@@ -7,11 +7,14 @@ use prost::Message;
 use varde_proto::alert::Alert;
 use varde_proto::draft::{self, Fresh};
 use varde_proto::envelope::{self, Envelope, Payload};
-use varde_proto::exchange::{Frame, Held, KnownHead, Piece, Position, Proven, Regain, Regained, RegainedItem};
+use varde_proto::exchange::{
+    Frame, Gossip, Held, Joined, KnownHead, LogHead, Piece, Position, Proven, Regain, Regained, RegainedItem,
+};
 use varde_proto::id::{AlertId, Digest, LogIndex, Origin, TreeSize};
 use varde_proto::identity::agreement::default_agreement;
 use varde_proto::identity::certificate::Certificate;
 use varde_proto::identity::{Acceptance, Descriptor, Endpoint, Genesis, Role, RoleKeys, SecretKey};
+use varde_proto::log::fork::{Claim, Fork};
 use varde_proto::log::head::log_vkey;
 use varde_proto::log::tiles::{self, Tile, TileKind};
 use varde_proto::log::vkey::KeyMaterial;
@@ -176,6 +179,14 @@ fn log(seeds: &mut Seeds, key: &SecretKey, alerts: &[Alert]) -> Result<(), Failu
     Ok(())
 }
 
+/// The proof that a log was forked.
+fn fork(key: &SecretKey) -> Result<Claim, Failure> {
+    let no = origin("no")?;
+    let head = |root| Head::sign(&no, TreeSize(2), Digest::of(root), key);
+    let fork = Fork::of(&head(b"one")?, &head(b"other")?, &[key.public()]);
+    Ok(fork.ok_or("a fork")?.claim().clone())
+}
+
 fn frames(seeds: &mut Seeds, key: &SecretKey, alerts: &[Alert]) -> Result<(), Failure> {
     let mut no = no(key)?;
     let known = KnownHead { size: 0, root: Digest::of(b"") };
@@ -199,7 +210,12 @@ fn frames(seeds: &mut Seeds, key: &SecretKey, alerts: &[Alert]) -> Result<(), Fa
     let item = RegainedItem { yours: shown.clone(), envelope, mine: Some(shown) };
     let given = Regained { checkpoint: proven.checkpoint.clone(), items: vec![item], last: true };
     add("regained", Frame::Regained(Box::new(given)));
-    add("heads", Frame::Heads(proven, known));
+    let checkpoint = proven.checkpoint.clone();
+    let others = vec![LogHead { origin: origin("ee")?, checkpoint: checkpoint.clone() }];
+    let joined = vec![Joined { size: 1, consistency: vec![Digest::of(b"node")] }];
+    let gossip = Gossip { others, asked: vec![checkpoint], joined, forks: vec![fork(key)?], ..Gossip::none(known) };
+    add("gossip", Frame::Heads(proven.clone(), Box::new(gossip)));
+    add("heads", Frame::Heads(proven, Box::new(Gossip::none(known))));
     for (number, frame) in items.into_iter().enumerate() {
         add(&format!("items-{number}"), frame);
     }
@@ -207,7 +223,7 @@ fn frames(seeds: &mut Seeds, key: &SecretKey, alerts: &[Alert]) -> Result<(), Fa
     let checkpoint = no.proven().checkpoint;
     let by_entries =
         Proven { checkpoint: checkpoint.clone(), from_size: 0, consistency: vec![], entries, cosigned: None };
-    add("heads-by-entries", Frame::Heads(by_entries.clone(), known));
+    add("heads-by-entries", Frame::Heads(by_entries.clone(), Box::new(Gossip::none(known))));
     add("ask", Frame::Ask(0, no.tree.size().0));
     add("entries", Frame::Entries(Piece { checkpoint, from: 0, entries: by_entries.entries }));
     add("refusal", Frame::Refusal("rollback".into()));

@@ -266,14 +266,14 @@ fn a_running_node_shows_its_log_and_exports_what_an_auditor_verifies() {
         let leaves = shown.as_array().unwrap().iter().filter(|line| line["journal"] == false);
         leaves.map(|line| line["what"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
-    let met = ["genesis", "policy", "roster", "agreement", "agreement"];
+    let met = ["genesis", "policy", "roster", "policy", "agreement", "agreement"];
     for country in [&no, &ee] {
         until("both to accept the agreement", SOON, || (kinds(country) == met).then_some(())).unwrap();
     }
     let standing = no.varde(&["log", "status", "--json"]).unwrap().json(0).unwrap();
-    assert_eq!(standing["size"].as_u64(), Some(5));
+    assert_eq!(standing["size"].as_u64(), Some(6));
     let head = no.varde(&["log", "status", "--head"]).unwrap().ok().unwrap();
-    assert!(head.starts_with("varde.example/no/1\n5\n"), "{head}");
+    assert!(head.starts_with("varde.example/no/1\n6\n"), "{head}");
     let view = home.path().join("no.head");
     std::fs::write(&view, head).unwrap();
 

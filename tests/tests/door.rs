@@ -16,8 +16,8 @@ use tokio_stream::wrappers::{ReceiverStream, UnixListenerStream};
 use tonic::{Request, Response, Status};
 use varde_proto::wire::operator::log_server::{Log, LogServer};
 use varde_proto::wire::operator::{
-    LogExportRequest, LogFilePart, LogShowReply, LogShowRequest, LogStandingReply, LogStandingRequest,
-    OutstandingReply, OutstandingRequest,
+    LogExportRequest, LogFilePart, LogForksReply, LogForksRequest, LogShowReply, LogShowRequest, LogStandingReply,
+    LogStandingRequest, LogUnfreezeReply, LogUnfreezeRequest, OutstandingReply, OutstandingRequest,
 };
 use varde_tests::harness::{Country, Outcome, binaries, pin_all, run, until};
 
@@ -98,6 +98,14 @@ impl Log for Mute {
     }
 
     async fn outstanding(&self, _: Request<OutstandingRequest>) -> Result<Response<OutstandingReply>, Status> {
+        std::future::pending().await
+    }
+
+    async fn forks(&self, _: Request<LogForksRequest>) -> Result<Response<LogForksReply>, Status> {
+        std::future::pending().await
+    }
+
+    async fn unfreeze(&self, _: Request<LogUnfreezeRequest>) -> Result<Response<LogUnfreezeReply>, Status> {
         std::future::pending().await
     }
 

@@ -9,7 +9,7 @@ use varde_node::edge::store::memory::MemoryStore;
 use varde_node::flow::connection::{self, Ended};
 use varde_node::flow::{delivery, escrow};
 use varde_node::port::{Link, StoreError};
-use varde_proto::exchange::{Frame, KnownHead, Piece, Proven};
+use varde_proto::exchange::{Frame, Gossip, KnownHead, Piece, Proven};
 use varde_proto::id::{Digest, TreeSize};
 use varde_proto::limits;
 use varde_proto::log::event::{Event, Kind};
@@ -114,7 +114,7 @@ async fn entries_that_nobody_asked_for_or_that_make_another_root_close_the_conne
         let nothing = KnownHead { size: 0, root: Digest::of(b"") };
         let Proven { checkpoint, .. } = rogue.proven();
         let bare = Proven { checkpoint, from_size: 0, consistency: vec![], entries: vec![], cosigned: None };
-        wire.to.send(Frame::Heads(bare, nothing)).await.unwrap();
+        wire.to.send(Frame::Heads(bare, Box::new(Gossip::none(nothing)))).await.unwrap();
         let (from, to) = loop {
             match tokio::time::timeout(SOON, wire.from.recv()).await.unwrap().unwrap().unwrap() {
                 Frame::Ask(from, to) => break (from, to),
@@ -154,7 +154,7 @@ async fn entries_add_little_to_a_frame() {
             cosigned: None,
         };
         let known = KnownHead { size: 0, root: Digest::NONE };
-        let bytes = |entries| Frame::Heads(proven(entries), known).into_wire().encoded_len();
+        let bytes = |entries| Frame::Heads(proven(entries), Box::new(Gossip::none(known))).into_wire().encoded_len();
         let added = bytes(entries.unwrap()) - bytes(Vec::new());
         println!("{count} leaves add {added} bytes");
         assert!(added <= 32 * count as usize + 8, "{count} leaves add {added} bytes");

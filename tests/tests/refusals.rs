@@ -10,7 +10,7 @@ use varde_node::flow::connection::{self, Ended};
 use varde_node::port::Link;
 use varde_proto::alert::Alert;
 use varde_proto::envelope::{self, Envelope, Payload};
-use varde_proto::exchange::{Frame, Item, KnownHead, Proven};
+use varde_proto::exchange::{Frame, Item, Proven};
 use varde_proto::id::{AlertId, Digest};
 use varde_proto::identity::SecretKey;
 use varde_proto::identity::agreement::default_agreement;
@@ -247,7 +247,7 @@ async fn a_proof_that_does_not_hold_closes_the_connection() {
 async fn a_log_that_is_rewritten_or_rolled_back_is_refused() {
     for (code, grow) in [("fork", 1), ("inconsistent", 2), ("rollback", 0)] {
         let mut stage = Stage::set().await;
-        let frame = Frame::Heads(stage.rogue.proven(), KnownHead { size: 0, root: Digest::of(b"") });
+        let frame = stage.rogue.heads();
         stage.wire.to.send(frame).await.unwrap();
         let keys = || [97_u8, 96, 95].map(|n| SecretKey::from_seed(&Zeroizing::new([n; 32])));
         let mut other = Rogue::new(origin("NO"), origin("LT"), Mode::Test, keys());
@@ -259,8 +259,7 @@ async fn a_log_that_is_rewritten_or_rolled_back_is_refused() {
             other.append(event.clone());
         }
         other.shown = u64::from(grow == 2);
-        let proven = other.proven();
-        let frame = Frame::Heads(proven, KnownHead { size: 0, root: Digest::of(b"") });
+        let frame = other.heads();
         let answer = stage.wire.ask(frame).await;
         stage.closed_with(answer, code).await;
     }

@@ -34,6 +34,9 @@ pub(crate) struct Args {
     /// The policy: which logs and witnesses you believe
     #[arg(long, value_name = "FILE")]
     policy: PathBuf,
+    /// Take the log's own signature, whoever else has cosigned: a receipt waits for no witness
+    #[arg(long)]
+    log_alone: bool,
     /// The entry that should be in the log, as the log holds it
     #[arg(long, value_name = "FILE", conflicts_with = "leaf")]
     entry: Option<PathBuf>,
@@ -80,13 +83,14 @@ struct Logged {
 
 /// Verifies it.
 pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
-    let Args { proof, policy, entry, leaf } = args;
+    let Args { proof, policy, log_alone, entry, leaf } = args;
     let bytes = read(&policy, limits::POLICY_BYTES as u64)?;
     let policy = Policy::parse(&bytes).map_err(|bad| {
         Failure::usage(format!("{}: {bad}", policy.display()))
             .next("see https://c2sp.org/tlog-policy for its form")
             .reason("bad-policy")
     })?;
+    let policy = if log_alone { Policy::of_logs(policy.logs().to_vec()) } else { policy };
     let entry = entry.map(|path| read(&path, ENTRY_BYTES)).transpose()?;
     let shown = match (&entry, leaf) {
         (Some(entry), _) => Shown::Entry(entry),

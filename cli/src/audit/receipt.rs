@@ -11,7 +11,7 @@ use varde_proto::limits;
 /// Which receipt of which bundle.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  varde audit receipt no.bundle --from EE --class 2 --seq 1 > ee.tlog-proof\n  \
-    varde audit proof ee.tlog-proof --policy ee.bundle/policy\n\n\
+    varde audit proof ee.tlog-proof --policy ee.bundle/policy --log-alone\n\n\
     Classes: 1 urgent, 2 alert, 3 summary and budget; `varde log show` names an item as class/number.\n\
     What comes out is as the bundle holds it; `varde audit proof` verifies it. With --json it is the text `proof` of a\n\
     document.")]

@@ -30,6 +30,9 @@ listen = "{listen}"
 
 # How often, in seconds, each peer is told of a head of this node's log that it has not seen, so that it can witness it.
 # heartbeat_seconds = 60
+# How long, in seconds, a head that one peer tells of another peer's log may stay without proof that it is of one piece with what
+# this node verified, before `varde log status` gives an alarm.
+# divergence_seconds = 600
 
 # How many connections it bears: TLS handshakes at once, connections in all, connections of one peer.
 [connections]

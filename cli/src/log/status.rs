@@ -7,7 +7,9 @@ use serde::Serialize;
 use std::time::Duration;
 use varde_proto::id::hex;
 use varde_proto::time::Timestamp;
-use varde_proto::wire::operator::{LogChannel, LogPeer, LogStandingReply, LogStandingRequest, log_client::LogClient};
+use varde_proto::wire::operator::{
+    LogAlarm, LogChannel, LogPeer, LogStandingReply, LogStandingRequest, log_client::LogClient,
+};
 
 /// A leaf that no quorum has cosigned for so long is a matter for people (docs/protocol.md, "Witnesses").
 const LONG: Duration = Duration::from_secs(10 * 60);
@@ -33,7 +35,18 @@ struct Standing {
     /// What a restored node waits for.
     recovering: Option<String>,
     witnessed: Witnessed,
+    alarms: Vec<Alarm>,
     peers: Vec<Peer>,
+}
+
+/// What is wrong with a log, ours or another's.
+#[derive(Serialize)]
+struct Alarm {
+    code: String,
+    origin: String,
+    size: u64,
+    told_by: Option<String>,
+    since: Option<String>,
 }
 
 /// How far a quorum of the peers has cosigned the log.
@@ -96,6 +109,7 @@ impl Standing {
             witnessed,
             waiting_since_ms,
             recovering,
+            alarms,
         } = reply;
         let recovering = Some(recovering).filter(|text| !text.is_empty());
         let waiting = time(waiting_since_ms);
@@ -109,7 +123,40 @@ impl Standing {
         };
         let peers = peers.into_iter().map(Peer::from).collect();
         let newest = time(newest_ms).map(|time| time.to_string());
-        Self { origin, size, root: hex(&root), newest, head, recovering, witnessed, peers }
+        let alarms = alarms.into_iter().map(Alarm::from).collect();
+        Self { origin, size, root: hex(&root), newest, head, recovering, witnessed, alarms, peers }
+    }
+}
+
+impl From<LogAlarm> for Alarm {
+    fn from(alarm: LogAlarm) -> Self {
+        let LogAlarm { code, origin, size, told_by, since_ms } = alarm;
+        let told_by = (!told_by.is_empty()).then_some(told_by);
+        Self { code, origin, size, told_by, since: time(since_ms).map(|time| time.to_string()) }
+    }
+}
+
+impl Alarm {
+    /// What happened, what it means, what to do next.
+    fn story(&self) -> String {
+        let Self { code, origin, size, told_by, since } = self;
+        match code.as_str() {
+            "frozen" => format!(
+                "{origin} is FROZEN: its key signed two different heads of {size} leaves, so it showed two histories. Nothing is \
+                 taken from it and nothing sent. See `varde peer evidence`, call its coordinator, and the others."
+            ),
+            "forked-ourselves" => format!(
+                "THIS NODE'S KEY signed two different heads of {size} leaves of {origin}. It was stolen, or this node went back in \
+                 time; every peer that knows freezes this log. Stop the node, keep its directory, see `varde peer evidence`, \
+                 and call the peers."
+            ),
+            _ => format!(
+                "{origin}: a head of {size} leaves, of which {} told at {}, is not shown to be of one log with what this node \
+                 verified. It may only be out of reach: see `varde status`. If it is connected, ask its coordinator why.",
+                told_by.as_deref().unwrap_or("a peer"),
+                since.as_deref().unwrap_or("an unknown time")
+            ),
+        }
     }
 }
 
@@ -142,6 +189,7 @@ fn show(standing: Standing, context: &Context) {
         render.line(format!("RESTORED, and locked until its log is whole: {recovering}"));
     }
     show_witnesses(&standing, context);
+    standing.alarms.iter().for_each(|alarm| render.line(alarm.story()));
     let rows = standing.peers.into_iter().flat_map(|peer| {
         let of = move |channel: Channel| {
             let settled = channel.settled.map(|settled| settled.to_string()).unwrap_or_default();

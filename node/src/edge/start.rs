@@ -13,6 +13,7 @@ use super::store::sled::{self, SledStore};
 use super::witness;
 use crate::flow::erase;
 use crate::flow::founding::{self, NotFounded};
+use crate::flow::gossip::Memory;
 use crate::flow::journal::Journal;
 use crate::flow::keys::{self as flow_keys, Keys};
 use crate::flow::ledger::{Ledger, Parts};
@@ -154,6 +155,7 @@ pub async fn run(
         keys,
         board: Arc::new(Folder::of(dir)),
         heartbeat: config.heartbeat,
+        gossip: Memory::new(config.divergence),
         clock,
         entropy,
         peers,

@@ -1,10 +1,10 @@
 //! Under which agreement, with whom: the pins and the acceptances enter the log, so that an auditor can tell from the log
 //! alone which keys and which agreement were in force when something was sent or taken.
 
-use super::Node;
 use super::connection::Ended;
 use super::desk::{Desk, FactName};
 use super::ledger::CommitError;
+use super::{Node, founding};
 use crate::port::{Peer, Peers, StoreError};
 use prost::Message;
 use std::sync::Arc;
@@ -45,9 +45,9 @@ pub async fn keep_acceptance(node: &Node, peer: &Arc<Peer>, theirs: &Envelope) -
 }
 
 /// Logs what changed in the set of pinned peers since the log last said it: a `roster` leaf with the descriptor for each
-/// that is new or renewed, one without for each that is gone.
+/// that is new or renewed, one without for each that is gone, and the policy, which counts them as witnesses.
 pub async fn log_roster(node: &Node, peers: &Arc<Peers>) -> Result<(), CommitError<StoreError>> {
-    let peers = peers.clone();
+    let (peers, keys) = (peers.clone(), node.keys.clone());
     let landed = node.ledger.commit(move |desk| {
         for peer in peers.values() {
             let said = envelope::digest(&peer.descriptor);
@@ -61,7 +61,7 @@ pub async fn log_roster(node: &Node, peers: &Arc<Peers>) -> Result<(), CommitErr
                 log_once(desk, Kind::ROSTER, Direction::None, gone, Digest::NONE, None)?;
             }
         }
-        Ok::<(), StoreError>(())
+        founding::follow(desk, &keys.history(), &peers)
     });
     landed.await.map(drop)
 }

@@ -17,6 +17,7 @@ use varde_proto::envelope::Envelope;
 use varde_proto::id::{Origin, TreeSize};
 use varde_proto::identity::agreement::DEFAULT_TEXT;
 use varde_proto::log::event::{Direction, Event, Kind};
+use varde_proto::log::fork::Claim;
 use varde_proto::log::leaf::Entry;
 
 /// Why there is no bundle.
@@ -53,12 +54,15 @@ pub fn write<S: BundleSink>(node: &Node, scope: Scope, sink: S) -> Result<(S, u6
     writer.policy(&told.policy)?;
     writer.key_statements(&node.keys.history().write_below(TreeSize(size)))?;
     decisions(node, size, &mut writer)?;
-    heads(node, size, scope, &mut writer)?;
+    heads(node, size, &mut writer)?;
     let sent = |peer: &Origin, class, seq, proof: &[u8]| writer.sent(peer, class, seq, proof);
     proofs(node, rows::SENT_PROOF, &told.taken, sent)?;
     let receipt = |peer: &Origin, class, seq, proof: &[u8]| writer.receipt(peer, class, seq, proof);
     proofs(node, rows::RECEIPT, &told.sent, receipt)?;
     witnessed(node, &mut writer)?;
+    for proof in &told.forks {
+        writer.fork(proof)?;
+    }
     Ok((writer.finish(&node.keys.message(size))?, size))
 }
 
@@ -66,6 +70,8 @@ pub fn write<S: BundleSink>(node: &Node, scope: Scope, sink: S) -> Result<(S, u6
 #[derive(Default)]
 struct Told {
     policy: String,
+    /// Proofs that other logs were forked.
+    forks: Vec<Claim>,
     /// Newest number sent, by peer and class.
     sent: Numbers,
     /// Newest number taken, by peer and class.
@@ -78,6 +84,7 @@ impl Told {
     fn take(&mut self, event: &Event) {
         match (&event.peer, event.direction, event.kind) {
             (_, _, Kind::POLICY) => self.policy = String::from_utf8_lossy(&event.body).into_owned(),
+            (_, _, Kind::MISBEHAVIOUR) => self.forks.extend(Claim::read(&event.body)),
             (Some(peer), direction, Kind::SENT | Kind::RECEIVED | Kind::REJECTED | Kind::ABANDONED) => {
                 let numbers = if direction == Direction::Out { &mut self.sent } else { &mut self.taken };
                 let newest = numbers.entry((peer.clone(), event.class)).or_default();
@@ -140,8 +147,8 @@ fn decisions<S: BundleSink>(node: &Node, size: u64, writer: &mut Writer<S>) -> E
     Ok(())
 }
 
-/// Every signed head, with the cosignatures of the witnesses whom the bundle may name.
-fn heads<S: BundleSink>(node: &Node, size: u64, scope: Scope, writer: &mut Writer<S>) -> Exported<S> {
+/// Every signed head with its cosignatures: the policy names the witnesses, and without them nobody could judge by it.
+fn heads<S: BundleSink>(node: &Node, size: u64, writer: &mut Writer<S>) -> Exported<S> {
     let witnesses = node.peers.borrow().clone();
     let (from, to) = (rows::numbered(rows::HEAD, 0), rows::numbered(rows::HEAD, size + 1));
     for row in node.ledger.scan(&from, &to, false) {
@@ -149,7 +156,7 @@ fn heads<S: BundleSink>(node: &Node, size: u64, scope: Scope, writer: &mut Write
         let size = name.get(1..).and_then(|bytes| bytes.try_into().ok()).map(u64::from_be_bytes);
         let size = size.ok_or_else(|| damaged("the row of a head"))?;
         let mut head = node.ledger.head_at(size)?;
-        for peer in witnesses.values().filter(|peer| scope.concerns(&peer.origin)) {
+        for peer in witnesses.values() {
             if let Some(line) = witness::line(node, peer, &head)? {
                 head.add(line).map_err(|_| damaged("the row of a cosignature"))?;
             }

@@ -1,10 +1,10 @@
 //! The sending half of a connection: owed items become frames, and receipts settle them. A receipt is checked like any
 //! proof before anything is settled; it says `received` or `rejected`, and either way the item's turn is over.
 
-use super::agreement;
 use super::desk::Desk;
 use super::ledger::Ledger;
 use super::outbox::{Owed, item_row};
+use super::{agreement, entangle};
 use crate::port::{Peer, StoreError};
 use crate::rows;
 use crate::state::outgoing::Run;
@@ -15,6 +15,7 @@ use varde_proto::envelope::Envelope;
 use varde_proto::exchange::{BadProof, Item, KnownHead, Shown, check_shown};
 use varde_proto::id::{Digest, LogIndex, TreeSize};
 use varde_proto::log::event::{Direction as LeafDirection, Event, Kind};
+use varde_proto::log::fork::Fork;
 use varde_proto::log::head::Head;
 use varde_proto::log::leaf::Opening;
 use varde_proto::log::proof::TlogProof;
@@ -29,6 +30,9 @@ pub enum Broken {
     /// The leaf shown is not about what it should be.
     #[error("the leaf shown is not the one expected: {0}")]
     Leaf(&'static str),
+    /// Two heads of one size are signed by the peer's key.
+    #[error("the peer's log was forked")]
+    Forked(Box<Fork>),
     /// Our own store failed; the peer is told nothing.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -40,6 +44,7 @@ impl Broken {
         match self {
             Self::Proof(proof) => proof.code(),
             Self::Leaf(what) => what,
+            Self::Forked(_) => BadProof::Fork.code(),
             Self::Store(_) => "try-later",
         }
     }
@@ -180,6 +185,7 @@ pub fn settle(
         return Ok(Vec::new());
     }
     desk.set_head(&peer.origin, head)?;
+    entangle::weave(desk, entangle::BEFORE_AN_EXCHANGE)?;
     for (class, (seq, object, chain)) in &newest {
         desk.append(Event {
             kind: Kind::RECEIPT_HELD,

@@ -1,79 +1,24 @@
 //! The desk at which one decision is written: reads see what earlier decisions of the same commit wrote, and a decision that
 //! is refused leaves nothing behind.
 
+mod staged;
+
 use crate::port::{Batch, Entropy, Row, Store, StoreError};
 use crate::rows;
 use crate::state::{Book, ChannelKey, ChannelState, PeerHead, peer_parts};
 use crate::vault::{self, Vault};
+use staged::Undo;
+pub(super) use staged::{Leaf, Staged};
 use std::collections::{BTreeMap, BTreeSet};
 use varde_proto::id::{Digest, LogIndex, Origin};
 use varde_proto::limits;
+use varde_proto::log::body::Entangled;
 use varde_proto::log::event::Event;
 use varde_proto::log::frontier::Frontier;
 use varde_proto::log::head::Head;
 use varde_proto::log::leaf::Opening;
 use varde_proto::time::Timestamp;
 use zeroize::Zeroizing;
-
-/// What a commit will write, while it is being decided.
-#[derive(Default)]
-pub(super) struct Staged {
-    rows: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
-    pub(super) leaves: Vec<Leaf>,
-    pub(super) channels: BTreeMap<ChannelKey, ChannelState>,
-    pub(super) heads: BTreeMap<Origin, PeerHead>,
-    pub(super) kept: BTreeMap<Origin, Frontier>,
-    pub(super) unlock: bool,
-    pub(super) floor: Timestamp,
-    bytes: usize,
-}
-
-pub(super) struct Leaf {
-    pub(super) hash: Digest,
-    pub(super) time: Timestamp,
-}
-
-impl Staged {
-    pub(super) fn is_empty(&self) -> bool {
-        self.rows.is_empty() && self.leaves.is_empty() && !self.unlock
-    }
-
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes
-    }
-
-    pub(super) fn put(&mut self, row: Vec<u8>, value: Option<Vec<u8>>) {
-        self.bytes += row.len() + value.as_ref().map_or(0, Vec::len);
-        self.rows.insert(row, value);
-    }
-
-    fn get(&self, store: &dyn Store, row: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        match self.rows.get(row) {
-            Some(value) => Ok(value.clone()),
-            None => store.get(row),
-        }
-    }
-
-    pub(super) fn into_batch(self) -> Batch {
-        Batch { writes: self.rows.into_iter().collect() }
-    }
-}
-
-/// What was staged for a row before: nothing, or a write (a value, or a deletion).
-type Before = Option<Option<Vec<u8>>>;
-
-/// Undone when a decision is refused.
-#[derive(Default)]
-struct Undo {
-    rows: Vec<(Vec<u8>, Before)>,
-    channels: Vec<(ChannelKey, Option<ChannelState>)>,
-    heads: Vec<(Origin, Option<PeerHead>)>,
-    kept: Vec<(Origin, Option<Frontier>)>,
-    leaves: usize,
-    bytes: usize,
-    unlock: bool,
-    floor: Timestamp,
-}
 
 /// Where one decision reads and writes.
 pub struct Desk<'a> {
@@ -96,41 +41,13 @@ impl<'a> Desk<'a> {
         staged: &'a mut Staged,
         (now, locked): (Timestamp, bool),
     ) -> Self {
-        let (leaves, bytes, unlock, floor) = (staged.leaves.len(), staged.bytes, staged.unlock, staged.floor);
-        let undo = Undo { leaves, bytes, unlock, floor, ..Undo::default() };
+        let undo = staged.mark();
         Self { book, store, vault, entropy, staged, now, locked, undo }
     }
 
     /// Takes back everything this decision wrote.
     pub(super) fn undo(self) {
-        for (row, before) in self.undo.rows.into_iter().rev() {
-            match before {
-                Some(value) => self.staged.rows.insert(row, value),
-                None => self.staged.rows.remove(&row),
-            };
-        }
-        for (key, before) in self.undo.channels.into_iter().rev() {
-            match before {
-                Some(state) => self.staged.channels.insert(key, state),
-                None => self.staged.channels.remove(&key),
-            };
-        }
-        for (peer, before) in self.undo.heads.into_iter().rev() {
-            match before {
-                Some(head) => self.staged.heads.insert(peer, head),
-                None => self.staged.heads.remove(&peer),
-            };
-        }
-        for (peer, before) in self.undo.kept.into_iter().rev() {
-            match before {
-                Some(kept) => self.staged.kept.insert(peer, kept),
-                None => self.staged.kept.remove(&peer),
-            };
-        }
-        self.staged.unlock = self.undo.unlock;
-        self.staged.floor = self.undo.floor;
-        self.staged.leaves.truncate(self.undo.leaves);
-        self.staged.bytes = self.undo.bytes;
+        self.staged.take_back(self.undo);
     }
 
     /// The time of this commit.
@@ -300,7 +217,8 @@ impl<'a> Desk<'a> {
         let entry = opening.entry();
         self.put(rows::numbered(rows::LEAF, index.0), entry.bytes().to_vec())?;
         self.seal(rows::numbered(rows::OPENING, index.0), opening.bytes())?;
-        self.staged.leaves.push(Leaf { hash: entry.leaf_hash(), time });
+        let loud = !opening.event().kind.is_quiet();
+        self.staged.leaves.push(Leaf { hash: entry.leaf_hash(), time, loud });
         Ok((index, opening))
     }
 
@@ -331,11 +249,20 @@ impl<'a> Desk<'a> {
         self.staged.heads.get(peer).copied().unwrap_or_else(|| self.book.head_of(peer))
     }
 
+    /// The newest verified head of every other log, as this commit will leave them.
+    pub fn heads(&self) -> Vec<Entangled> {
+        let mut heads: BTreeMap<&Origin, PeerHead> = self.book.heads().collect();
+        heads.extend(self.staged.heads.iter().map(|(log, head)| (log, *head)));
+        let named =
+            |(log, head): (&Origin, PeerHead)| Entangled { origin: log.clone(), size: head.size, root: head.root };
+        heads.into_iter().filter(|(_, head)| head.size > 0).map(named).collect()
+    }
+
     /// Keeps a peer's verified head, with the note that proves it.
     pub fn set_head(&mut self, peer: &Origin, head: &Head) -> Result<(), StoreError> {
         let (size, root) = (head.size().0, head.root());
         let value = [&root.0[..], head.write().as_bytes()].concat();
-        self.put(rows::row(rows::PEER_HEAD, &[&peer_parts(peer), &size.to_be_bytes()]), value)?;
+        self.put(head_row(peer, size), value)?;
         let head = PeerHead { size, root };
         let before = self.staged.heads.insert(peer.clone(), head);
         self.undo.heads.push((peer.clone(), before));
@@ -356,6 +283,11 @@ impl<'a> Desk<'a> {
     }
 }
 
+/// The row of a peer's verified head.
+pub(super) fn head_row(peer: &Origin, size: u64) -> Vec<u8> {
+    rows::row(rows::PEER_HEAD, &[&peer_parts(peer), &size.to_be_bytes()])
+}
+
 /// The name of a one-row fact about a peer.
 pub struct FactName(Vec<u8>);
 
@@ -364,6 +296,11 @@ impl FactName {
     pub fn new(prefix: &str, peer: &Origin) -> Self {
         let peer = format!("{}/{}", peer.node(), peer.generation());
         Self(rows::row(rows::FACT, &[prefix.as_bytes(), peer.as_bytes()]))
+    }
+
+    /// Its row.
+    pub fn row(&self) -> &[u8] {
+        &self.0
     }
 }
 

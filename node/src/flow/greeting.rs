@@ -5,7 +5,7 @@ use super::connection::Ended;
 use super::deliver::Broken;
 use super::ledger::Ledger;
 use super::receive::{self, Positions};
-use super::{Node, agreement, keys, recover};
+use super::{Node, agreement, fork, gossip, keys, recover};
 use crate::port::{Link, Peer};
 use crate::state::outgoing::{Event, Outgoing};
 use crate::state::{ChannelKey, Direction};
@@ -45,6 +45,9 @@ pub(super) struct Greeted {
 
 /// Exchanges greetings, and checks that neither side has lost what the other one holds.
 pub(super) async fn greet(node: &Arc<Node>, peer: &Arc<Peer>, link: &mut Link) -> Result<Greeted, Ended> {
+    if fork::is_frozen(&node.ledger, &peer.origin)? {
+        return Err(Ended::Frozen);
+    }
     let (hello, told, positions, (known, kept)) = our_hello(node, peer)?;
     link.outgoing.send(Frame::Hello(Box::new(hello))).await.map_err(|_| Ended::Closed)?;
     let first = tokio::time::timeout(GREETING, link.incoming.recv()).await.map_err(|_| Ended::Greeting("no-hello"))?;
@@ -71,7 +74,7 @@ pub(super) async fn greet(node: &Arc<Node>, peer: &Arc<Peer>, link: &mut Link) -
         return Err(Ended::Greeting("another-origin"));
     }
     let keys = their_keys(&theirs, peer)?;
-    check_their_head(&theirs, known, &keys)?;
+    check_their_head(node, &theirs, known, &keys)?;
     check_our_log(&node.ledger, &theirs)?;
     let peer = &learn(node, peer, keys).await?;
     agreement::keep_acceptance(node, peer, &theirs.acceptance).await?;
@@ -143,7 +146,7 @@ async fn learn(node: &Node, peer: &Arc<Peer>, keys: Arc<History>) -> Result<Arc<
 }
 
 /// Their head must be signed and not behind what we verified; that it extends it is proven with the first items.
-fn check_their_head(theirs: &Hello, known: KnownHead, keys: &History) -> Result<(), Ended> {
+fn check_their_head(node: &Node, theirs: &Hello, known: KnownHead, keys: &History) -> Result<(), Ended> {
     let valid = keys.at(Role::Log, TreeSize(theirs.head.size));
     let head = check_signature(&theirs.head, keys.origin(), &valid).map_err(Broken::Proof)?;
     let head = KnownHead::of(&head);
@@ -152,10 +155,10 @@ fn check_their_head(theirs: &Hello, known: KnownHead, keys: &History) -> Result<
     }
     let KnownHead { size, root } = head;
     if size < known.size {
-        return Err(Broken::Proof(BadProof::Rollback).into());
+        return Err(gossip::contradicted(node, keys, &theirs.head, BadProof::Rollback).into());
     }
     if size == known.size && root != known.root {
-        return Err(Broken::Proof(BadProof::Fork).into());
+        return Err(gossip::contradicted(node, keys, &theirs.head, BadProof::Fork).into());
     }
     Ok(())
 }

@@ -4,8 +4,8 @@
 //! In: which key signs what stands at which size, taking up a statement, showing the statements to peers. Out: what a statement
 //! must be ([`History`]), key files and approvals (`edge::ceremony`), what peers say of theirs (`super::greeting`).
 
-use super::Node;
 use super::ledger::{CommitError, Ledger};
+use super::{Node, founding};
 use crate::port::{Store, StoreError};
 use crate::rows;
 use prost::Message;
@@ -183,7 +183,7 @@ pub enum NotTaken {
 /// Logs a statement and signs with the new key from its leaf on. Returns the index of the leaf. That two people approved it, the
 /// caller has seen.
 pub async fn take_up(node: &Node, envelope: Envelope, secret: Option<Arc<SecretKey>>) -> Result<u64, NotTaken> {
-    let keys = node.keys.clone();
+    let (keys, peers) = (node.keys.clone(), node.peers.borrow().clone());
     let landed = node.ledger.commit(move |desk| {
         let index = desk.next_index();
         let mut history = (*keys.history()).clone();
@@ -202,6 +202,7 @@ pub async fn take_up(node: &Node, envelope: Envelope, secret: Option<Arc<SecretK
         desk.put(row, [&index.0.to_be_bytes()[..], &body].concat())?;
         let local = Event::local(logged.kind(), Timestamp::default());
         desk.append(Event { object: envelope::digest(&envelope), body, ..local })?;
+        founding::follow(desk, &history, &peers)?;
         keys.turn(history, taken);
         Ok(index.0)
     });

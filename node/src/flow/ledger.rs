@@ -98,11 +98,16 @@ pub struct Ledger {
     locked: watch::Receiver<bool>,
 }
 
-/// Tells of new heads to those who wait, in the order in which they came to wait.
-pub struct Heads(Option<broadcast::Receiver<()>>);
+/// Tells of changes to those who wait, in the order in which they came to wait.
+pub struct Changes(Option<broadcast::Receiver<()>>);
 
-impl Heads {
-    /// Waits for a head newer than the last one told of, or the one at the beginning. False when the writer has ended.
+impl Changes {
+    /// What is told from now on; nothing, if whoever would tell has ended.
+    pub(super) fn of(teller: Option<&broadcast::Sender<()>>) -> Self {
+        Self(teller.map(broadcast::Sender::subscribe))
+    }
+
+    /// Waits for something newer than what was told last. False when whoever tells has ended.
     pub async fn changed(&mut self) -> bool {
         match &mut self.0 {
             Some(moved) => !matches!(moved.recv().await, Err(broadcast::error::RecvError::Closed)),
@@ -185,8 +190,8 @@ impl Ledger {
     }
 
     /// Tells of every new head from now on.
-    pub fn heads(&self) -> Heads {
-        Heads(self.moved.upgrade().map(|moved| moved.subscribe()))
+    pub fn heads(&self) -> Changes {
+        Changes::of(self.moved.upgrade().as_ref())
     }
 
     /// Becomes true when the store has failed and the process must end.
@@ -335,6 +340,9 @@ impl Writer {
             for leaf in &leaves {
                 book.tree.push(leaf.hash);
                 book.last_time = leaf.time;
+                if leaf.loud {
+                    book.loud = book.tree.size().0;
+                }
             }
             let (size, root) = (book.tree.size(), book.tree.root());
             staged.put(rows::numbered(rows::HEAD, size.0), Some(root.0.to_vec()));

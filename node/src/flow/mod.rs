@@ -13,11 +13,14 @@ pub mod connection;
 pub mod deliver;
 pub mod delivery;
 pub mod desk;
+pub mod entangle;
 pub mod erase;
 pub mod escrow;
 pub mod filing;
 pub mod foreign;
+pub mod fork;
 pub mod founding;
+pub mod gossip;
 mod greeting;
 pub mod intake;
 pub mod journal;
@@ -53,6 +56,8 @@ pub struct Node {
     pub board: Arc<dyn Board>,
     /// How often a peer is told of a head that it has not seen.
     pub heartbeat: std::time::Duration,
+    /// What peers told of other logs.
+    pub gossip: gossip::Memory,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Chance.

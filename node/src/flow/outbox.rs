@@ -3,7 +3,7 @@
 
 use super::desk::Desk;
 use super::keys::Keys;
-use super::{Node, receive};
+use super::{Node, entangle, receive};
 use crate::port::{Peer, StoreError};
 use crate::rows;
 use crate::state::book::channel_parts;
@@ -163,7 +163,9 @@ pub fn recipients(node: &Node, countries: &[NodeId]) -> Result<Vec<Arc<Peer>>, N
 /// details that stay in the country. Returns the index under which the envelope is kept.
 pub fn owe(desk: &mut Desk<'_>, signed: &Signed, restricted: Digest) -> Result<u64, StoreError> {
     let Signed { class, recipients, .. } = signed;
-    let (class, kept) = (*class, desk.next_index().0);
+    let class = *class;
+    entangle::weave(desk, entangle::BEFORE_AN_EXCHANGE)?;
+    let kept = desk.next_index().0;
     let envelope = signed.at(kept);
     let object = envelope::digest(&envelope);
     desk.seal(rows::numbered(rows::ENVELOPE, kept), &envelope.encode_to_vec())?;

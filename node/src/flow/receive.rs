@@ -5,7 +5,7 @@
 use super::deliver::Broken;
 use super::desk::Desk;
 use super::outbox::item_row;
-use super::{agreement, erase, filing, outstanding};
+use super::{agreement, entangle, erase, filing, outstanding};
 use crate::port::{Peer, StoreError};
 use crate::rows;
 use crate::state::{ChannelKey, ChannelState, Direction};
@@ -182,6 +182,9 @@ pub fn take(
 ) -> Result<Vec<Answer>, Broken> {
     if !agreement::is_in_roster(desk, peer)? {
         return Err(Broken::Leaf("pin-changed"));
+    }
+    if items.iter().any(|item| !matches!(item.verdict, Verdict::Repeat)) {
+        entangle::weave(desk, entangle::BEFORE_AN_EXCHANGE)?;
     }
     let before = desk.next_index();
     let taken = items.into_iter().map(|item| take_item(desk, peer, head, item));

@@ -43,14 +43,19 @@ fn read_tree(store: &dyn Store, book: &mut Book) -> Result<(), StoreError> {
 
 /// Of the newest leaf whose opening is there: those that came back from peers after a backup was restored may have none.
 fn read_last_time(store: &dyn Store, unsealer: &Unsealer, book: &mut Book) -> Result<(), StoreError> {
-    let newest = store.scan(&[rows::OPENING], &[rows::OPENING + 1], true).next().transpose()?;
-    let Some((row, value)) = newest else {
-        return if book.tree.size().0 == 0 { Ok(()) } else { Err(damaged("the openings of the log are missing")) };
-    };
-    let bytes = unsealer.open_value(&row, &value, |name| store.get(name))?;
-    let opening = Opening::parse(&bytes).map_err(|_| damaged("the opening of the newest leaf cannot be read"))?;
-    book.last_time = opening.event().time;
-    Ok(())
+    for row in store.scan(&[rows::OPENING], &[rows::OPENING + 1], true) {
+        let (row, value) = row?;
+        let bytes = unsealer.open_value(&row, &value, |name| store.get(name))?;
+        let unreadable = || damaged("the opening of one of the newest leaves cannot be read");
+        let opening = Opening::parse(&bytes).map_err(|_| unreadable())?;
+        book.last_time = book.last_time.max(opening.event().time);
+        if !opening.event().kind.is_quiet() {
+            let index = row.get(1..).and_then(|bytes| bytes.try_into().ok()).map(u64::from_be_bytes);
+            book.loud = index.ok_or_else(unreadable)? + 1;
+            return Ok(());
+        }
+    }
+    if book.tree.size().0 == 0 { Ok(()) } else { Err(damaged("the openings of the log are missing")) }
 }
 
 /// The peer's origin from a row's country and generation, and what follows them.

@@ -9,7 +9,7 @@ use super::deliver::Broken;
 use super::desk::Desk;
 use crate::port::{Peer, StoreError};
 use crate::rows;
-use crate::state::quorum;
+use crate::state::{peer_parts, quorum};
 use varde_proto::exchange::{Cosigned, KnownHead};
 use varde_proto::id::{Origin, TreeSize};
 use varde_proto::identity::{PublicKey, Role};
@@ -57,11 +57,7 @@ pub fn keep(desk: &mut Desk<'_>, witness: &Origin, cosigned: &Cosigned) -> Resul
 }
 
 fn row(witness: &Origin, size: u64) -> Vec<u8> {
-    rows::row(rows::COSIGNATURE, &[&parts(witness), &size.to_be_bytes()])
-}
-
-fn parts(witness: &Origin) -> Vec<u8> {
-    [witness.node().as_str().as_bytes(), &witness.generation().to_be_bytes()].concat()
+    rows::row(rows::COSIGNATURE, &[&peer_parts(witness), &size.to_be_bytes()])
 }
 
 fn value(cosigned: &Cosigned) -> Vec<u8> {
@@ -88,7 +84,7 @@ pub struct Witnessed {
     pub needed: usize,
     /// Leaves that a quorum has cosigned.
     pub size: u64,
-    /// Time of the first leaf beyond that.
+    /// Time of the first leaf beyond that, padding and mentions of others' heads apart: they are told with the next one.
     pub waiting_since: Option<Timestamp>,
 }
 
@@ -98,9 +94,19 @@ pub fn standing(node: &Node) -> Result<Witnessed, StoreError> {
     let by = peers.values().map(|peer| newest(node, &peer.origin)).collect::<Result<Vec<_>, _>>()?;
     let needed = quorum::needed(by.len());
     let size = quorum::covered(by.iter().map(|standing| standing.size), needed);
-    let beyond = size < node.ledger.head().size().0;
-    let waiting = if beyond { node.ledger.opening_if_kept(size)? } else { None };
-    Ok(Witnessed { by, needed, size, waiting_since: waiting.map(|opening| opening.event().time) })
+    Ok(Witnessed { by, needed, size, waiting_since: waiting_since(node, size)? })
+}
+
+/// Time of the first leaf from `size` on of which peers are to be told.
+fn waiting_since(node: &Node, size: u64) -> Result<Option<Timestamp>, StoreError> {
+    let loud = node.ledger.book().loud;
+    for index in size..loud {
+        match node.ledger.opening_if_kept(index)? {
+            Some(opening) if opening.event().kind.is_quiet() => {}
+            opening => return Ok(opening.map(|opening| opening.event().time)),
+        }
+    }
+    Ok(None)
 }
 
 fn newest(node: &Node, witness: &Origin) -> Result<Standing, StoreError> {
@@ -108,7 +114,7 @@ fn newest(node: &Node, witness: &Origin) -> Result<Standing, StoreError> {
     let none = Standing { witness: witness.clone(), size: 0, seconds: 0 };
     match node.ledger.scan(&from, &to, true).next().transpose()? {
         Some((name, value)) => {
-            let (size, seconds, _) = read(&name[1 + parts(witness).len()..], &value)?;
+            let (size, seconds, _) = read(&name[1 + peer_parts(witness).len()..], &value)?;
             Ok(Standing { size, seconds, ..none })
         }
         None => Ok(none),

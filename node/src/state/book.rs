@@ -95,6 +95,8 @@ pub struct Book {
     pub tree: Tree,
     /// Time of the newest leaf; leaf time never falls.
     pub last_time: Timestamp,
+    /// Leaves up to the newest of which peers are to be told without being asked.
+    pub loud: u64,
     channels: BTreeMap<ChannelKey, ChannelState>,
     heads: BTreeMap<Origin, PeerHead>,
     kept: BTreeMap<Origin, Frontier>,
@@ -107,6 +109,7 @@ impl Book {
             origin,
             tree: Tree::default(),
             last_time: Timestamp::default(),
+            loud: 0,
             channels: BTreeMap::new(),
             heads: BTreeMap::new(),
             kept: BTreeMap::new(),
@@ -148,6 +151,11 @@ impl Book {
     /// The newest verified head of a peer's log; size 0 before the first.
     pub fn head_of(&self, peer: &Origin) -> PeerHead {
         self.heads.get(peer).copied().unwrap_or(PeerHead { size: 0, root: Digest::of(b"") })
+    }
+
+    /// The newest verified head of every other log.
+    pub fn heads(&self) -> impl Iterator<Item = (&Origin, PeerHead)> {
+        self.heads.iter().map(|(log, head)| (log, *head))
     }
 
     /// Sets a peer's head that a commit made durable.

@@ -3,6 +3,7 @@
 
 pub mod backoff;
 pub mod book;
+pub mod hearsay;
 pub mod outgoing;
 pub mod quorum;
 pub mod recovery;

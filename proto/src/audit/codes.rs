@@ -79,6 +79,11 @@ codes! {
     /// Two different roots of one size, both signed by the log.
     SPLIT_VIEW = Finding "split-view" "L1"
         "two signatures of one key prove it: keep both notes, tell every peer, stop exchanging with this log";
+    /// The log accuses another one of a fork, and what it shows does not prove it.
+    EVIDENCE_INVALID = Finding "evidence-invalid" "L1"
+        "ask the coordinator why this was kept; the log that is accused did not sign it";
+    /// Something was taken from a log that this one knew to be forked, before people decided.
+    FROZEN_IGNORED = Finding "frozen-ignored" "L1" "ask the coordinator why the node went on with that log";
     /// A head that a peer holds is not in this log's past.
     REWRITTEN = Finding "rewritten" "L1" "keep the peer's note and this bundle as evidence, tell every peer";
     /// A peer holds a head of a later size.

@@ -140,6 +140,8 @@ const GROUPS: &[(Proof, Who, &[Code])] = &[
             codes::QUERY_UNANSWERED,
             codes::ROSTER_INVALID,
             codes::NOT_IN_ROSTER,
+            codes::EVIDENCE_INVALID,
+            codes::FROZEN_IGNORED,
         ],
     ),
     (

@@ -11,6 +11,7 @@
 //! sent/<origin>/<class>/N                               packed likewise: the senders' proofs of what was taken
 //! witnessed/<origin>                                    newest verified head of each other log
 //! agreements/<sha256>                                   texts
+//! evidence/<sha256>/1  evidence/<sha256>/2              two heads that prove that another log was forked
 //! ```
 //!
 //! A packed file holds up to 256 things, each after its length in two bytes; length 0 is nothing.
@@ -36,6 +37,7 @@ pub(super) const RECEIPTS: &str = "receipts";
 pub(super) const SENT: &str = "sent";
 pub(super) const WITNESSED: &str = "witnessed";
 pub(super) const AGREEMENTS: &str = "agreements";
+pub(super) const EVIDENCE: &str = "evidence";
 
 /// Things in one packed file.
 pub(super) const PACK: u64 = limits::TILE_WIDTH;
@@ -48,6 +50,11 @@ pub(super) fn packed(folder: &str, number: u64) -> String {
 /// The folder of the receipts of one channel.
 pub(super) fn receipts_folder(peer: &Origin, class: u8) -> String {
     format!("{RECEIPTS}/{peer}/{class}")
+}
+
+/// The folder of the proof of a fork, which the leaf names by this digest.
+pub(super) fn fork_folder(proof: &Digest) -> String {
+    format!("{EVIDENCE}/{proof}")
 }
 
 /// The folder of the senders' proofs of one channel.
@@ -75,7 +82,10 @@ impl Scope {
 
     /// Whether a bundle of this scope shows what an event says.
     pub fn shows(self, event: &Event) -> bool {
-        let common = matches!(event.kind, Kind::GENESIS | Kind::POLICY | Kind::KEY_ROTATE | Kind::KEY_REVOKE);
+        let common = matches!(
+            event.kind,
+            Kind::GENESIS | Kind::POLICY | Kind::MISBEHAVIOUR | Kind::KEY_ROTATE | Kind::KEY_REVOKE
+        );
         self == Self::National || common || event.peer.as_ref().is_some_and(|peer| self.concerns(peer))
     }
 

@@ -7,6 +7,7 @@ use super::codes;
 use super::crew::Line;
 use super::files::Files;
 use super::finding::{Code, Finding, Findings, Wrong};
+use super::forks::Forks;
 use super::items::Items;
 use super::layout::{self, Scope, packed};
 use super::overdue::Erasures;
@@ -58,6 +59,8 @@ pub(super) struct Leaves<'a> {
     pub(super) erasures: Erasures,
     /// Queries without answer.
     pub(super) queries: Queries,
+    /// Logs that were forked.
+    pub(super) forks: Forks,
     /// Leaves that should be readable and are not, in order.
     pub(super) unknown: Vec<LogIndex>,
     /// Leaves that are not for this reader.
@@ -95,6 +98,7 @@ impl<'a> Leaves<'a> {
             own: Own::default(),
             erasures: Erasures::default(),
             queries: Queries::default(),
+            forks: Forks::default(),
             unknown: Vec::new(),
             withheld: 0,
             opened: 0,
@@ -246,6 +250,7 @@ impl<'a> Leaves<'a> {
         self.take_own(index, event);
         self.erasures.take(index, event);
         self.queries.take(index, event);
+        self.take_fork(index, event);
         match event.kind {
             Kind::GENESIS if event.object != self.genesis_digest => {
                 self.say(index, event, codes::GENESIS_DIFFERS, "leaf 0 names another genesis than the bundle's");

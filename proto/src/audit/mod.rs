@@ -15,6 +15,7 @@ mod dating;
 mod explain;
 mod files;
 mod finding;
+mod forks;
 mod heads;
 mod items;
 mod layout;
@@ -205,6 +206,7 @@ fn read(
     let brackets = Brackets::new(&leaves.own, witnessed, receipts.known);
     let misdated = brackets.judge(&leaves.own, leaves.out);
     std::mem::take(&mut leaves.queries).finish(leaves.last_time(), leaves.out);
+    forks::files(&mut files, &mut leaves)?;
     let counts = Counts {
         opened: leaves.opened,
         heads: heads.count(),

@@ -85,8 +85,7 @@ impl Own {
     /// The leaf was read, or could not be.
     pub(super) fn moment(&mut self, event: Option<&Event>) {
         let before = self.moments.last().map_or(Timestamp::default(), |moment| moment.time);
-        let quiet = |event: &Event| matches!(event.kind, Kind::PAD | Kind::ENTANGLE);
-        let loud = event.is_some_and(|event| !quiet(event));
+        let loud = event.is_some_and(|event| !event.kind.is_quiet());
         self.moments.push(Moment { time: event.map_or(before, |event| event.time), loud });
         if let Some(event) = event {
             self.missing.iter_mut().rev().take_while(|missing| missing.not_after.is_none()).for_each(|missing| {

@@ -10,6 +10,7 @@ use crate::id::{Digest, Origin, TreeSize};
 use crate::identity::armor::{self, Label};
 use crate::identity::{Genesis, SecretKey};
 use crate::limits::TILE_WIDTH;
+use crate::log::fork::Claim;
 use crate::log::frontier::Frontier;
 use crate::log::head::Head;
 use crate::log::leaf::{Entry, Opening};
@@ -113,6 +114,14 @@ impl<S: BundleSink> Writer<S> {
     /// The text of an agreement.
     pub fn agreement(&mut self, text: &str) -> Written<S> {
         self.file(&format!("{}/{}", layout::AGREEMENTS, Digest::of(text.as_bytes())), text.as_bytes())
+    }
+
+    /// The proof that a log was forked: its two notes, each a file that any program for C2SP's notes reads.
+    pub fn fork(&mut self, proof: &Claim) -> Written<S> {
+        let folder = layout::fork_folder(&Digest::of(&proof.write()));
+        let [one, other] = proof.notes();
+        self.file(&format!("{folder}/1"), one.write().as_bytes())?;
+        self.file(&format!("{folder}/2"), other.write().as_bytes())
     }
 
     /// The newest verified head of another log, as a note, if the scope is about it.

@@ -34,6 +34,8 @@ pub enum Verb {
     ProposeKey,
     /// A key statement is approved; about the statement.
     ApproveKey,
+    /// A log that was frozen for misbehaviour is dealt with again; about the log and the proof.
+    Unfreeze,
 }
 
 impl Verb {
@@ -48,6 +50,7 @@ impl Verb {
             Self::Lift => "lift",
             Self::ProposeKey => "propose-key",
             Self::ApproveKey => "approve-key",
+            Self::Unfreeze => "unfreeze",
         }
     }
 }
@@ -176,6 +179,11 @@ pub fn about_hold(object: Digest, begins: bool) -> Digest {
 pub fn about_trend(request: &operator::TrendReleaseRequest) -> Digest {
     let bare = operator::TrendReleaseRequest { act: None, ..request.clone() };
     prefixed(b"varde/act/trend/v1\n", &bare.encode_to_vec())
+}
+
+/// What an `unfreeze` act is about: the log, and the proof for which it was frozen.
+pub fn about_unfreeze(log: &Origin, evidence: Digest) -> Digest {
+    prefixed(b"varde/act/unfreeze/v1\n", &[log.as_str().as_bytes(), b"\n", &evidence.0].concat())
 }
 
 fn prefixed(prefix: &[u8], bytes: &[u8]) -> Digest {

@@ -31,6 +31,10 @@ pub struct Config {
     /// How often a peer is told of a head of our log that it has not seen, give or take a sixth; 1 to 600 seconds.
     #[serde(rename = "heartbeat_seconds", default = "heartbeat_default", deserialize_with = "heartbeat")]
     pub heartbeat: Duration,
+    /// How long a head of a peer's log, of which another peer told, may stay unconnected with what this node verified before that
+    /// is an alarm; 1 to 86400 seconds.
+    #[serde(rename = "divergence_seconds", default = "divergence_default", deserialize_with = "divergence")]
+    pub divergence: Duration,
     /// Who may act on drafts; at least two, so that one can approve what the other drafted.
     #[serde(rename = "operator", default)]
     pub operators: Vec<Operator>,
@@ -205,6 +209,17 @@ fn public_key<'de, D: Deserializer<'de>>(from: D) -> Result<PublicKey, D::Error>
 
 fn heartbeat_default() -> Duration {
     Duration::from_secs(60)
+}
+
+fn divergence_default() -> Duration {
+    Duration::from_secs(600)
+}
+
+fn divergence<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    match u64::deserialize(deserializer)? {
+        seconds @ 1..=86_400 => Ok(Duration::from_secs(seconds)),
+        _ => Err(D::Error::custom("divergence_seconds must be 1 to 86400")),
+    }
 }
 
 fn heartbeat<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {

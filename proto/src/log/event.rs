@@ -65,8 +65,15 @@ impl Kind {
     pub const POLICY: Self = Self(0x8b);
     /// The head of another log of this node.
     pub const ANCHOR: Self = Self(0x8c);
+    /// Two people decided that a frozen log is dealt with again.
+    pub const UNFREEZE: Self = Self(0x8d);
     /// Padding.
     pub const PAD: Self = Self(0xff);
+
+    /// Whether it says nothing that others must come to know of: padding, and mentions of others' heads.
+    pub fn is_quiet(self) -> bool {
+        matches!(self, Self::PAD | Self::ENTANGLE)
+    }
 
     /// The name people read, or `kind-<number>`.
     pub fn name(self) -> String {
@@ -82,7 +89,7 @@ impl Kind {
     }
 }
 
-const NAMES: [(Kind, &str); 27] = [
+const NAMES: [(Kind, &str); 28] = [
     (Kind::SENT, "sent"),
     (Kind::RECEIVED, "received"),
     (Kind::RECEIPT_HELD, "receipt-held"),
@@ -109,6 +116,7 @@ const NAMES: [(Kind, &str); 27] = [
     (Kind::BUDGET, "budget"),
     (Kind::POLICY, "policy"),
     (Kind::ANCHOR, "anchor"),
+    (Kind::UNFREEZE, "unfreeze"),
     (Kind::PAD, "pad"),
 ];
 

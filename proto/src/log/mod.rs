@@ -1,6 +1,7 @@
 //! The exchange log: what a leaf commits to ([`event`], [`body`], [`leaf`], [`chain`]), the Merkle tree over the leaves ([`merkle`],
 //! [`tree`], [`frontier`], [`tiles`]), its signed heads ([`vkey`], [`note`], [`checkpoint`], [`cosignature`], [`head`]), what
-//! shows one leaf to a stranger ([`policy`], [`proof`]), and when a head is cosigned for others ([`witness`]).
+//! shows one leaf to a stranger ([`policy`], [`proof`]), when a head is cosigned for others ([`witness`]), and what proves that a log
+//! has two histories ([`fork`]).
 //!
 //! Out: where leaves are kept and when a head is signed (the node), and what a whole log proves ([`crate::audit`]).
 //! Hashing is RFC 6962's (RFC 9162, section 2.1); notes, checkpoints, proofs and policies are C2SP's, at the versions that
@@ -12,6 +13,7 @@ pub mod checkpoint;
 pub(crate) mod codec;
 pub mod cosignature;
 pub mod event;
+pub mod fork;
 pub mod frontier;
 pub mod head;
 pub mod leaf;

@@ -112,6 +112,18 @@ impl Policy {
         Self { logs, witnesses: Vec::new(), quorum: Rule::Nothing }
     }
 
+    /// The file that believes one log, and asks that so many of these witnesses cosigned; their names in it are plain words.
+    pub fn file(log: &Vkey, witnesses: &[Witness], quorum: usize) -> String {
+        let mut file = format!("log {}\n", log.text());
+        if quorum == 0 {
+            return file + "quorum none\n";
+        }
+        let line = |Witness { name, key }: &Witness| format!("witness {name} {}\n", key.text());
+        file.extend(witnesses.iter().map(line));
+        let names: Vec<&str> = witnesses.iter().map(|witness| witness.name.as_str()).collect();
+        file + &format!("group peers {quorum} {}\nquorum peers\n", names.join(" "))
+    }
+
     /// Reads a policy file.
     pub fn parse(bytes: &[u8]) -> Result<Self, BadPolicy> {
         if bytes.len() > limits::POLICY_BYTES {

@@ -122,6 +122,7 @@ impl Side {
             keys,
             board: Arc::new(contacts::Folder::of(dir.path())),
             heartbeat: std::time::Duration::from_secs(60),
+            gossip: varde_node::flow::gossip::Memory::new(std::time::Duration::from_secs(600)),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
             peers,

@@ -53,6 +53,7 @@ impl Member {
             entropy: Arc::new(SimChance::new(!seed)),
             guard: guard.clone(),
             heartbeat,
+            divergence: 10 * heartbeat,
         };
         Self {
             code: code.to_owned(),

@@ -132,7 +132,7 @@ pub fn is_fair(ended: &Ended) -> bool {
         // Another connection of the same two has gone on, or our store was killed.
         Ended::Broken(broken) => matches!(broken.code(), "superseded" | "try-later"),
         Ended::Refused(code) => matches!(code.as_str(), "superseded" | "try-later"),
-        Ended::Frame(_) | Ended::Greeting(_) => false,
+        Ended::Frame(_) | Ended::Greeting(_) | Ended::Frozen => false,
     }
 }
 

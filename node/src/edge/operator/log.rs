@@ -1,11 +1,12 @@
 //! `varde.operator.v1.Log`: how the log stands, what it says, and the bundle for auditors as a stream of files.
 
 use super::erasures;
+use super::stories;
 use crate::edge::status::{Class, Trouble};
 use crate::flow::bundle::{self, NotExported};
 use crate::flow::logbook::{self, Line};
 use crate::flow::witness::{self, Witnessed};
-use crate::flow::{Node, journal, recover};
+use crate::flow::{Node, fork, gossip, journal, recover};
 use crate::port::StoreError;
 use crate::state::{ChannelKey, ChannelState, Direction};
 use bytes::Bytes;
@@ -14,12 +15,13 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 use varde_proto::audit::{BundleSink, Scope};
-use varde_proto::id::{Digest, NodeId};
+use varde_proto::id::{Digest, NodeId, Origin};
 use varde_proto::log::event::Event;
 use varde_proto::wire::operator::log_server::{Log, LogServer};
 use varde_proto::wire::operator::{
-    LogChannel, LogExportRequest, LogFilePart, LogLine, LogPeer, LogShowReply, LogShowRequest, LogStandingReply,
-    LogStandingRequest, OutstandingReply, OutstandingRequest,
+    LogAlarm, LogChannel, LogExportRequest, LogFilePart, LogFork, LogForksReply, LogForksRequest, LogLine, LogPeer,
+    LogShowReply, LogShowRequest, LogStandingReply, LogStandingRequest, LogUnfreezeReply, LogUnfreezeRequest,
+    OutstandingReply, OutstandingRequest,
 };
 
 /// Bytes of one piece of a file.
@@ -60,6 +62,17 @@ impl Log for Service {
             Ok(LogShowReply { lines: lines.into_iter().map(line).collect(), size: node.ledger.head().size().0 })
         });
         read.await.map_err(|error| Trouble::incident(&error).for_staff())?.map(Response::new).map_err(failed)
+    }
+
+    async fn forks(&self, _request: Request<LogForksRequest>) -> Result<Response<LogForksReply>, Status> {
+        forks(&self.node).map(|forks| Response::new(LogForksReply { forks })).map_err(failed)
+    }
+
+    async fn unfreeze(&self, request: Request<LogUnfreezeRequest>) -> Result<Response<LogUnfreezeReply>, Status> {
+        let LogUnfreezeRequest { origin, act } = request.into_inner();
+        let log = Origin::parse(&origin).map_err(|_| not_frozen().for_staff())?;
+        let done = fork::unfreeze(&self.node, &log, act).await.map_err(|refused| story(refused).for_staff())?;
+        Ok(Response::new(LogUnfreezeReply { done }))
     }
 
     async fn export(&self, request: Request<LogExportRequest>) -> Result<Response<Self::ExportStream>, Status> {
@@ -117,6 +130,7 @@ fn standing(node: &Node) -> Result<LogStandingReply, StoreError> {
     // What is not known to be signed already is shown to nobody.
     let shown = if recovering.is_some() { String::new() } else { node.ledger.show()?.write() };
     let Witnessed { by, needed, size, waiting_since } = witness::standing(node)?;
+    let alarms = alarms(node)?;
     let book = node.ledger.book();
     let peers = by.iter().map(|standing| LogPeer {
         country: standing.witness.node().to_string(),
@@ -137,7 +151,62 @@ fn standing(node: &Node) -> Result<LogStandingReply, StoreError> {
         quorum: u32::try_from(needed).unwrap_or(u32::MAX),
         witnessed: size,
         waiting_since_ms: waiting_since.map_or(0, varde_proto::time::Timestamp::ms),
+        alarms,
     })
+}
+
+fn forks(node: &Node) -> Result<Vec<LogFork>, StoreError> {
+    let fork = |(log, standing, claim): fork::Forked| {
+        let [one, other] = claim.notes().each_ref().map(|note| note.write());
+        let first = fork::first(node, &log, standing)?;
+        Ok(LogFork {
+            origin: log.to_string(),
+            size: claim.size().0,
+            one,
+            other,
+            evidence: bytes_of(&standing.evidence),
+            frozen: standing.frozen,
+            decided_by: first.unwrap_or_default(),
+        })
+    };
+    fork::all(&node.ledger)?.into_iter().map(fork).collect()
+}
+
+fn not_frozen() -> Trouble {
+    Trouble::new(Class::Absent, "not-frozen", "no log of this name is frozen")
+        .next("`varde peer evidence` shows which are")
+}
+
+fn story(refused: fork::Refused) -> Trouble {
+    match refused {
+        fork::Refused::NotFrozen => not_frozen(),
+        fork::Refused::Act(bad) => stories::act(bad),
+        fork::Refused::SamePerson => Trouble::new(Class::Ask, "same-person", refused.to_string())
+            .means("four eyes: two people answer for dealing again with a log that showed two faces")
+            .next("another member of staff runs: varde peer unfreeze CC --as THEIR-KEY-FILE"),
+        fork::Refused::Store(failure) => Trouble::incident(&failure),
+        fork::Refused::Stopped => Trouble::new(Class::Again, "stopped", "the node has stopped writing")
+            .means("its store failed; whether this was written is known after a restart")
+            .next("look at the node's log, put the disk right, start the node, then `varde peer evidence`"),
+    }
+}
+
+fn alarms(node: &Node) -> Result<Vec<LogAlarm>, StoreError> {
+    let forked = fork::all(&node.ledger)?.into_iter().filter(|(_, standing, _)| standing.frozen);
+    let forked = forked.map(|(log, _, claim)| LogAlarm {
+        code: if log == node.me.origin { "forked-ourselves" } else { "frozen" }.to_owned(),
+        origin: log.to_string(),
+        size: claim.size().0,
+        ..LogAlarm::default()
+    });
+    let apart = gossip::divergences(node).into_iter().map(|apart| LogAlarm {
+        code: "unproven-divergence".to_owned(),
+        origin: apart.head.origin().to_string(),
+        size: apart.head.size().0,
+        told_by: apart.teller.to_string(),
+        since_ms: apart.since.ms(),
+    });
+    Ok(forked.chain(apart).collect())
 }
 
 fn channel((key, state): (&ChannelKey, &ChannelState)) -> LogChannel {

@@ -95,7 +95,7 @@ fn erasing(refused: &Refused) -> Trouble {
     }
 }
 
-fn act(bad: BadAct) -> Trouble {
+pub(super) fn act(bad: BadAct) -> Trouble {
     let trouble = Trouble::new(Class::Ask, "act-refused", bad.to_string()).means("nothing was done");
     match bad {
         BadAct::Missing | BadAct::UnknownCredential => trouble.next(

@@ -1,12 +1,13 @@
 //! What is checked becomes durable, one frame after the other, in the order in which it came.
 
 use super::writer::Told;
-use super::{ANSWERS, Advance, Ended, Load, Never, WITNESSING, Work};
+use super::{ANSWERS, Advance, Ended, Load, Never, WITNESSING, Work, stopped};
 use crate::flow::deliver::{self, Broken};
 use crate::flow::desk::Desk;
+use crate::flow::gossip::Heard;
 use crate::flow::ledger::CommitError;
 use crate::flow::receive::{self, Answer};
-use crate::flow::{Node, escrow, witness};
+use crate::flow::{Node, escrow, fork, witness};
 use crate::port::Peer;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -87,10 +88,11 @@ impl Landing {
         Some(Told::Behind(self.kept, to))
     }
 
-    async fn advance(&mut self, advance: Advance, load: Load) -> Result<Vec<Told>, Ended> {
+    async fn advance(&mut self, advance: Advance, mut load: Load) -> Result<Vec<Told>, Ended> {
         let Advance { head, cosigned, entries } = advance;
         self.pending.extend(entries);
-        let alone = matches!(load, Load::Witness);
+        let heard = if let Load::Witness(heard) = &mut load { Some(std::mem::take(heard)) } else { None };
+        let alone = heard.is_some();
         let heavy = self.pending.len() > PENDING;
         if alone || heavy {
             sleep_until(self.turn).await;
@@ -124,7 +126,16 @@ impl Landing {
             _ => None,
         };
         let witnessed = (self.newest != before && ours.head == self.newest).then_some(Told::Witnessed(ours, alone));
-        Ok(witnessed.into_iter().chain(done).collect())
+        let asked = self.heed(heard.unwrap_or_default()).await?;
+        Ok(witnessed.into_iter().chain(asked).chain(done).collect())
+    }
+
+    /// Keeps what is proven of other logs; passes on what the peer asks about ours.
+    async fn heed(&self, Heard { forks, asked }: Heard) -> Result<Option<Told>, Ended> {
+        for proof in forks {
+            fork::keep(&self.node, proof).await.map_err(stopped)?;
+        }
+        Ok((!asked.is_empty()).then_some(Told::Unconnected(asked)))
     }
 
     /// Room for the answers to what is taken.
@@ -160,7 +171,7 @@ fn write(desk: &mut Desk<'_>, peer: &Arc<Peer>, (head, noted): (&Head, &Head), l
     match load {
         Load::Take(items) => receive::take(desk, peer, (head, noted), items).map(Done::Took),
         Load::Settle(receipts) => deliver::settle(desk, peer, noted, receipts).map(Done::Settled),
-        Load::Witness => keep_head(desk, peer, noted).map(|()| Done::Kept),
+        Load::Witness(_) => keep_head(desk, peer, noted).map(|()| Done::Kept),
     }
 }
 
@@ -172,6 +183,9 @@ fn keep_head(desk: &mut Desk<'_>, peer: &Peer, noted: &Head) -> Result<(), Broke
 }
 
 fn is_newest(desk: &Desk<'_>, peer: &Peer, newest: KnownHead, kept: u64) -> Result<(), Broken> {
+    if fork::is_frozen_at(desk, &peer.origin)? {
+        return Err(Broken::Leaf("frozen"));
+    }
     let held = desk.head_of(&peer.origin);
     let same = held.size == newest.size && held.root == newest.root && desk.kept_of(&peer.origin).size().0 == kept;
     if same { Ok(()) } else { Err(Broken::Leaf("superseded")) }

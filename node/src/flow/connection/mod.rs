@@ -6,9 +6,11 @@ mod landing;
 mod writer;
 
 use crate::flow::deliver::{self, Broken, CheckedReceipt};
+use crate::flow::gossip::{self, Heard};
 use crate::flow::greeting::{self, Greeted};
+use crate::flow::ledger::CommitError;
 use crate::flow::receive::{self, CheckedItem, Positions};
-use crate::flow::{Node, recover, witness};
+use crate::flow::{Node, fork, recover, witness};
 use crate::port::{Link, Peer, Peers, StoreError};
 use crate::state::outgoing::WINDOW;
 use landing::Landing;
@@ -58,6 +60,9 @@ pub enum Ended {
     /// We closed: our keys or the peer's have changed, which the next greeting tells.
     #[error("keys-changed")]
     KeysChanged,
+    /// The peer's log was forked: nothing is taken and nothing sent until people decide.
+    #[error("frozen")]
+    Frozen,
     /// Our writer has stopped.
     #[error("stopped")]
     Stopped,
@@ -69,7 +74,8 @@ impl Ended {
         match self {
             Self::Broken(Broken::Store(_)) => false,
             Self::Broken(_) | Self::Frame(_) | Self::Greeting(_) => true,
-            Self::Closed | Self::Refused(_) | Self::Goodbye(_) | Self::KeysChanged | Self::Stopped => false,
+            Self::Closed | Self::Refused(_) | Self::Goodbye(_) => false,
+            Self::KeysChanged | Self::Frozen | Self::Stopped => false,
         }
     }
 }
@@ -80,7 +86,7 @@ impl From<StoreError> for Ended {
     }
 }
 
-/// Runs a connection to its end. What breaks it is told to the peer by its code and nothing else.
+/// Runs a connection to its end. What breaks it is told to the peer by its code and nothing else; what it proves is kept.
 pub async fn run(node: Arc<Node>, peer: Arc<Peer>, link: Link) -> Ended {
     if node.ledger.recovering().is_some() {
         return recover::session(&node, &peer, link).await;
@@ -90,12 +96,18 @@ pub async fn run(node: Arc<Node>, peer: Arc<Peer>, link: Link) -> Ended {
         Ok(never) => match never {},
         Err(ended) => ended,
     };
+    if let Ended::Broken(Broken::Forked(proof)) = &ended
+        && let Err(CommitError::Refused(failure)) = fork::keep(&node, (**proof).clone()).await
+    {
+        tracing::error!(%failure, "the proof of a fork could not be kept");
+    }
     if let Ended::Broken(Broken::Store(failure)) = &ended {
         tracing::error!(peer = peer.origin.node().as_str(), %failure, "a connection ended by a failure of our own store");
     }
     let farewell = match ended {
         Ended::KeysChanged => Some(Frame::Goodbye(ended.to_string(), 0)),
-        _ if ended.is_suspicious() || matches!(ended, Ended::Broken(_)) => Some(Frame::Refusal(ended.to_string())),
+        Ended::Broken(_) | Ended::Frozen => Some(Frame::Refusal(ended.to_string())),
+        _ if ended.is_suspicious() => Some(Frame::Refusal(ended.to_string())),
         _ => None,
     };
     if let Some(farewell) = farewell {
@@ -122,6 +134,7 @@ async fn connect(node: &Arc<Node>, peer: &Arc<Peer>, mut link: Link) -> Result<N
         ended = landing.run(work, answer) => ended,
         ended = writer.run(outgoing, answers) => ended,
         ended = rekeyed(node, peer) => ended,
+        frozen = fork::frozen(node, &peer.origin) => Err(frozen.map_or_else(Ended::from, |()| Ended::Frozen)),
     }
 }
 
@@ -152,8 +165,8 @@ struct Advance {
 enum Load {
     Take(Vec<CheckedItem>),
     Settle(Vec<CheckedReceipt>),
-    /// The head alone, which is to be cosigned.
-    Witness,
+    /// The head alone, which is to be cosigned, and what came with it of other logs.
+    Witness(Heard),
 }
 
 struct Reader {
@@ -205,9 +218,10 @@ impl Reader {
                 let receipts = deliver::check_receipts(&advance.head, &receipts, &self.node.me.origin)?;
                 Ok(Work::Proven(advance, Load::Settle(receipts)))
             }
-            Frame::Heads(proven, _) => {
+            Frame::Heads(proven, gossip) => {
                 let advance = self.advance(proven)?;
-                Ok(Work::Proven(advance, Load::Witness))
+                let heard = gossip::weigh(&self.node, &self.peer, *gossip, &advance.head)?;
+                Ok(Work::Proven(advance, Load::Witness(heard)))
             }
             Frame::Ask(from, to) => Ok(Work::Asked(from, to)),
             Frame::Entries(piece) => {
@@ -229,12 +243,20 @@ impl Reader {
     fn advance(&mut self, proven: Proven) -> Result<Box<Advance>, Ended> {
         let (log, before) = (&self.peer.origin, self.known.size);
         let keys = self.peer.keys.at(Role::Log, TreeSize(proven.checkpoint.size));
-        let head = check_head(self.known, &mut self.kept, &proven, log, &keys).map_err(Broken::Proof)?;
+        let head = check_head(self.known, &mut self.kept, &proven, log, &keys)
+            .map_err(|bad| gossip::contradicted(&self.node, &self.peer.keys, &proven.checkpoint, bad))?;
         self.known = KnownHead::of(&head);
         if let Some(cosigned) = &proven.cosigned {
             witness::check(&self.node, &self.peer, cosigned)?;
         }
         let entries = if self.known.size > before { proven.entries } else { Vec::new() };
         Ok(Box::new(Advance { head, cosigned: proven.cosigned, entries }))
+    }
+}
+
+fn stopped(error: CommitError<StoreError>) -> Ended {
+    match error {
+        CommitError::Refused(failure) => failure.into(),
+        CommitError::Stopped => Ended::Stopped,
     }
 }

@@ -1,18 +1,19 @@
 //! The writing half of a connection: answers first, then what is owed, class by class; heads by themselves at each heartbeat
 //! when there is something new to tell.
 
-use super::{Ended, Never};
+use super::{Ended, Never, stopped};
 use crate::flow::deliver::Broken;
 use crate::flow::receive::Answer;
-use crate::flow::{Node, deliver, escrow};
+use crate::flow::{Node, deliver, entangle, escrow, gossip};
 use crate::port::{Peer, StoreError};
 use crate::state::Direction;
 use crate::state::outgoing::{Event, Outgoing};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::{Instant, sleep, sleep_until};
-use varde_proto::exchange::{Cosigned, Frame, KnownHead, Proven, Shown};
+use varde_proto::exchange::{Cosigned, Frame, Proven, Shown};
 use varde_proto::limits;
 use varde_proto::log::head::Head;
 
@@ -26,6 +27,8 @@ pub(super) enum Told {
     Asked(u64, u64),
     /// We want these entries of the peer's.
     Behind(u64, u64),
+    /// The peer asks what connects heads of ours of these sizes with our newest one.
+    Unconnected(Vec<u64>),
 }
 
 /// Entries are asked for at most so often: 8,192 a second, more than a log grows by, and no more than 256 KiB that a peer can
@@ -52,6 +55,10 @@ pub(super) struct Writer {
     /// Entries that we want, and when to ask for them.
     behind: Option<(u64, u64)>,
     ask_at: Instant,
+    /// What the peer was told of other logs.
+    gossiped: gossip::Told,
+    /// Sizes of heads of ours that the peer asked about.
+    unconnected: BTreeSet<u64>,
 }
 
 impl Writer {
@@ -65,7 +72,21 @@ impl Writer {
     ) -> Self {
         let (node, peer) = (node.clone(), peer.clone());
         let (asked, behind, ask_at) = (None, None, Instant::now());
-        Self { node, peer, told, shown, outgoing, witnessed: None, escrowed, asked, behind, ask_at }
+        let (gossiped, unconnected) = (gossip::Told::default(), BTreeSet::new());
+        Self {
+            node,
+            peer,
+            told,
+            shown,
+            outgoing,
+            witnessed: None,
+            escrowed,
+            asked,
+            behind,
+            ask_at,
+            gossiped,
+            unconnected,
+        }
     }
 
     /// Writes until the link or the reading half ends.
@@ -77,22 +98,14 @@ impl Writer {
         let mut heads = self.node.ledger.heads();
         // What landed since the greeting.
         self.look_for_owed();
+        let mut forks = self.node.gossip.changes();
         let mut beat = Box::pin(sleep(self.pause()));
         loop {
             while let Ok(news) = told.try_recv() {
                 self.hear(news, &mut told, &out).await?;
             }
-            if let Some(run) = self.outgoing.next_run() {
-                let head = self.node.ledger.show()?;
-                let room = limits::FRAME_BYTES - FRAME_REST - 32 * self.entries_to(head.size().0) as usize;
-                let items = deliver::items(&self.node.ledger, &self.peer, run, head.size().0, room)?;
-                // Without any, the next one is under a head that is about to be signed, and that wakes this loop.
-                if !items.is_empty() {
-                    self.outgoing.sent(run, items.len() as u64);
-                    let proven = self.proven(&head)?;
-                    out.send(Frame::Items(proven, items)).await.map_err(|_| Ended::Closed)?;
-                    continue;
-                }
+            if self.send_items(&out).await? {
+                continue;
             }
             if let Some((from, to)) = self.asked.take() {
                 self.send_entries(from, to, &out).await?;
@@ -110,9 +123,14 @@ impl Writer {
                 }
                 () = &mut beat => {
                     beat.as_mut().reset(Instant::now() + self.pause());
-                    if self.witnessed.is_some() || self.node.ledger.head().size().0 > self.shown {
-                        self.send_head(&out).await?;
+                    entangle::daily(&self.node).await.map_err(stopped)?;
+                    self.tell(&out).await?;
+                }
+                changed = forks.changed() => {
+                    if !changed {
+                        return Err(Ended::Stopped);
                     }
+                    self.tell(&out).await?;
                 }
                 () = sleep_until(self.ask_at), if self.behind.is_some() => {
                     self.ask_at = Instant::now() + ASKING;
@@ -125,6 +143,22 @@ impl Writer {
         }
     }
 
+    /// The next of what is owed; false where there is none.
+    async fn send_items(&mut self, out: &mpsc::Sender<Frame>) -> Result<bool, Ended> {
+        let Some(run) = self.outgoing.next_run() else { return Ok(false) };
+        let head = self.node.ledger.show()?;
+        let room = limits::FRAME_BYTES - FRAME_REST - 32 * self.entries_to(head.size().0) as usize;
+        let items = deliver::items(&self.node.ledger, &self.peer, run, head.size().0, room)?;
+        // Without any, the next one is under a head that is about to be signed, and that wakes the loop.
+        if items.is_empty() {
+            return Ok(false);
+        }
+        self.outgoing.sent(run, items.len() as u64);
+        let proven = self.proven(&head)?;
+        out.send(Frame::Items(proven, items)).await.map_err(|_| Ended::Closed)?;
+        Ok(true)
+    }
+
     /// Until the next heartbeat: a sixth more or less than agreed, so that the nodes of a network do not beat as one.
     fn pause(&self) -> Duration {
         let mut chance = [0; 1];
@@ -132,13 +166,18 @@ impl Writer {
         self.node.heartbeat * 5 / 6 + self.node.heartbeat * u32::from(chance[0]) / 768
     }
 
-    /// Our newest head by itself.
-    async fn send_head(&mut self, out: &mpsc::Sender<Frame>) -> Result<(), Ended> {
-        let known = self.node.ledger.book().head_of(&self.peer.origin);
+    /// Our newest head by itself with what is new of other logs, if there is anything that the peer has not heard.
+    async fn tell(&mut self, out: &mpsc::Sender<Frame>) -> Result<(), Ended> {
+        let mut gossip = self.gossiped.news(&self.node, &self.peer)?;
+        let ours = self.witnessed.is_some() || self.node.ledger.book().loud > self.shown;
+        if !ours && gossip.is_empty() && self.unconnected.is_empty() {
+            return Ok(());
+        }
         let head = self.node.ledger.show()?;
         let proven = self.proven(&head)?;
-        let known = KnownHead { size: known.size, root: known.root };
-        out.send(Frame::Heads(proven, known)).await.map_err(|_| Ended::Closed)
+        let asked = std::mem::take(&mut self.unconnected);
+        gossip.joined = gossip::joined(&self.node.ledger, &asked, head.size().0);
+        out.send(Frame::Heads(proven, Box::new(gossip))).await.map_err(|_| Ended::Closed)
     }
 
     /// Entries that the peer asked for, up to a head that it has verified.
@@ -185,6 +224,10 @@ impl Writer {
                 }
                 Told::Asked(from, to) => self.asked = Some((from, to)),
                 Told::Behind(from, to) => self.behind = Some((from, to)),
+                Told::Unconnected(sizes) => {
+                    self.unconnected.extend(sizes);
+                    awaited = true;
+                }
             }
             next = if answers.len() < limits::FRAME_ITEMS { told.try_recv().ok() } else { None };
         }
@@ -194,7 +237,8 @@ impl Writer {
             let shown = self.show(chunk, head.size().0)?;
             out.send(Frame::Receipts(proven, shown)).await.map_err(|_| Ended::Closed)?;
         }
-        if awaited && self.witnessed.is_some() { self.send_head(out).await } else { Ok(()) }
+        let awaited = awaited && (self.witnessed.is_some() || !self.unconnected.is_empty());
+        if awaited { self.tell(out).await } else { Ok(()) }
     }
 
     fn show(&self, answers: &[Answer], size: u64) -> Result<Vec<Shown>, StoreError> {

@@ -23,7 +23,7 @@ impl Desk<'_> {
         for entry in entries {
             let (index, time) = (self.next_index(), self.last_time());
             self.put(rows::numbered(rows::LEAF, index.0), entry.bytes().to_vec())?;
-            self.staged.leaves.push(Leaf { hash: entry.leaf_hash(), time });
+            self.staged.leaves.push(Leaf { hash: entry.leaf_hash(), time, loud: true });
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ mod altered;
 mod apart;
 mod dated;
 mod dishonest;
+mod forked;
 mod keys;
 mod pairs;
 mod proofs;

@@ -81,7 +81,7 @@ impl Country {
         founding(self.name, self.first)
     }
 
-    fn log_key(&self, size: u64) -> SecretKey {
+    pub(super) fn log_key(&self, size: u64) -> SecretKey {
         let (_, seed) = self.log_keys.iter().rfind(|(from, _)| *from <= size).unwrap();
         key(*seed)
     }

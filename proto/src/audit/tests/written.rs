@@ -5,6 +5,7 @@ use super::super::{MemoryBundle, Scope, Writer};
 use super::world::{Country, DECISION_OPENING};
 use crate::id::Digest;
 use crate::log::event::Kind;
+use crate::log::fork::Claim;
 use crate::log::note::Note;
 
 impl Country {
@@ -34,6 +35,10 @@ impl Country {
         }
         for (origin, head) in &self.witnessed {
             writer.witnessed(origin, head.write().as_bytes()).unwrap();
+        }
+        let accused = self.events.iter().filter(|event| event.kind == Kind::MISBEHAVIOUR);
+        for proof in accused.filter_map(|event| Claim::read(&event.body)) {
+            writer.fork(&proof).unwrap();
         }
         writer.finish(&self.message_key()).unwrap()
     }

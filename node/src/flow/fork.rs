@@ -1,0 +1,235 @@
+//! A log that was forked is frozen: nothing of it is taken and nothing is sent to its node, until two people of the staff have
+//! decided. The proof is a leaf of our log, is told to every peer, and goes into every bundle.
+//!
+//! In: keeping a proof, who is frozen, and the decision. Out: what proves a fork ([`varde_proto::log::fork`]), and how a node
+//! comes to see one ([`super::gossip`]).
+
+use super::Node;
+use super::alert::drafts::{self, Signed};
+use super::desk::{Desk, FactName};
+use super::ledger::{CommitError, Ledger};
+use super::reopen::peer_of;
+use crate::port::StoreError;
+use crate::rows;
+use crate::state::peer_parts;
+use prost::Message;
+use varde_proto::draft::act::{self, BadAct, Verb};
+use varde_proto::envelope::Envelope;
+use varde_proto::id::{Digest, Origin};
+use varde_proto::log::event::{Event, Kind};
+use varde_proto::log::fork::{Claim, Fork};
+use varde_proto::log::leaf;
+use varde_proto::time::Timestamp;
+
+/// What is known of a log that was forked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// The proof.
+    pub evidence: Digest,
+    /// Proofs of heads up to this size were decided about; 0 while nothing was.
+    through: u64,
+    /// Whether it is frozen now.
+    pub frozen: bool,
+}
+
+impl Standing {
+    fn encode(self) -> Vec<u8> {
+        [&self.evidence.0[..], &self.through.to_be_bytes(), &[u8::from(self.frozen)]].concat()
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, StoreError> {
+        let parts =
+            bytes.split_first_chunk::<32>().and_then(|(evidence, rest)| Some((evidence, rest.split_first_chunk()?)));
+        match parts {
+            Some((evidence, (through, [frozen]))) => {
+                let (evidence, through) = (Digest(*evidence), u64::from_be_bytes(*through));
+                Ok(Self { evidence, through, frozen: *frozen != 0 })
+            }
+            _ => Err(StoreError::Damaged("what is known of a forked log cannot be read".into())),
+        }
+    }
+}
+
+const FROZEN: &str = "frozen/";
+
+fn fact(log: &Origin) -> FactName {
+    FactName::new(FROZEN, log)
+}
+
+fn evidence_row(log: &Origin, evidence: Digest) -> Vec<u8> {
+    rows::row(rows::EVIDENCE, &[&peer_parts(log), &evidence.0])
+}
+
+fn verdict_row(log: &Origin, evidence: Digest) -> Vec<u8> {
+    rows::row(rows::VERDICT, &[&peer_parts(log), &evidence.0])
+}
+
+/// What is known of a log, if it was ever forked.
+pub fn standing(ledger: &Ledger, log: &Origin) -> Result<Option<Standing>, StoreError> {
+    ledger.get(fact(log).row())?.as_deref().map(Standing::decode).transpose()
+}
+
+/// Whether a log is frozen.
+pub fn is_frozen(ledger: &Ledger, log: &Origin) -> Result<bool, StoreError> {
+    Ok(standing(ledger, log)?.is_some_and(|standing| standing.frozen))
+}
+
+/// The same, as this commit will leave it.
+pub fn is_frozen_at(desk: &Desk<'_>, log: &Origin) -> Result<bool, StoreError> {
+    Ok(at(desk, log)?.is_some_and(|standing| standing.frozen))
+}
+
+fn at(desk: &Desk<'_>, log: &Origin) -> Result<Option<Standing>, StoreError> {
+    desk.fact(&fact(log))?.as_deref().map(Standing::decode).transpose()
+}
+
+/// Completes when a log is frozen.
+pub async fn frozen(node: &Node, log: &Origin) -> Result<(), StoreError> {
+    let mut changes = node.gossip.changes();
+    while !is_frozen(&node.ledger, log)? {
+        if !changes.changed().await {
+            std::future::pending::<()>().await;
+        }
+    }
+    Ok(())
+}
+
+/// Keeps a proof and freezes the log, in one commit; tells people and, through [`super::connection`], every peer. One proof is
+/// enough: another one of a frozen log, or of what was decided about, changes nothing.
+pub async fn keep(node: &Node, fork: Fork) -> Result<(), CommitError<StoreError>> {
+    let log = fork.claim().origin().clone();
+    let landed = node.ledger.commit(move |desk| write(desk, &fork)).await?;
+    if !landed.into_value() {
+        return Ok(());
+    }
+    node.gossip.forked(&log);
+    let ours = log == node.me.origin;
+    let code = if ours { "forked-ourselves" } else { "forked" };
+    tracing::error!(log = log.as_str(), ours, "two heads of one size are signed by this log's key");
+    node.journal.note(&node.ledger, node.clock.now(), code, log.node().as_str(), true).await;
+    Ok(())
+}
+
+fn write(desk: &mut Desk<'_>, fork: &Fork) -> Result<bool, StoreError> {
+    let (log, size, evidence) = (fork.claim().origin(), fork.claim().size().0, fork.digest());
+    let before = at(desk, log)?;
+    if before.is_some_and(|before| before.frozen || size <= before.through) {
+        return Ok(false);
+    }
+    let body = fork.claim().write();
+    desk.put(evidence_row(log, evidence), body.clone())?;
+    let about = Event {
+        peer: Some(log.clone()),
+        object: evidence,
+        body,
+        ..Event::local(Kind::MISBEHAVIOUR, Timestamp::default())
+    };
+    desk.append(about)?;
+    let through = before.map_or(0, |before| before.through);
+    desk.set_fact(&fact(log), Standing { evidence, through, frozen: true }.encode())?;
+    Ok(true)
+}
+
+/// A forked log: its name, what is known of it, and its proof.
+pub type Forked = (Origin, Standing, Claim);
+
+/// Every log that was ever forked, with the newest proof.
+pub fn all(ledger: &Ledger) -> Result<Vec<Forked>, StoreError> {
+    let damaged = || StoreError::Damaged("the row of a fork's proof cannot be read".into());
+    let ours = ledger.book().origin.clone();
+    let mut forked = Vec::new();
+    for row in ledger.scan(&[rows::EVIDENCE], &[rows::EVIDENCE + 1], false) {
+        let (name, body) = row?;
+        let (log, evidence) = peer_of(&ours, &name[1..]).ok_or_else(damaged)?;
+        let standing = standing(ledger, &log)?.ok_or_else(damaged)?;
+        if evidence == standing.evidence.0 {
+            forked.push((log, standing, Claim::read(&body).ok_or_else(damaged)?));
+        }
+    }
+    Ok(forked)
+}
+
+/// Who of today's staff has signed that a log is to be dealt with again, while a second person has not.
+pub fn first(node: &Node, log: &Origin, standing: Standing) -> Result<Option<String>, StoreError> {
+    let act = node.ledger.read(&verdict_row(log, standing.evidence))?;
+    let act = act.and_then(|bytes| Envelope::decode(bytes.as_slice()).ok());
+    Ok(act.and_then(|act| drafts::signer(node, &act).map(|operator| operator.name.clone())))
+}
+
+/// Why a frozen log stays frozen.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// No log of that country is frozen.
+    #[error("no log of this country is frozen")]
+    NotFrozen,
+    /// It is not for this, or not by this node's staff.
+    #[error(transparent)]
+    Act(BadAct),
+    /// The same person again.
+    #[error("the one who decided first cannot decide a second time")]
+    SamePerson,
+    /// Our own store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Our own writer.
+    #[error("the node has stopped writing")]
+    Stopped,
+}
+
+impl From<CommitError<Refused>> for Refused {
+    fn from(error: CommitError<Refused>) -> Self {
+        match error {
+            CommitError::Refused(refused) => refused,
+            CommitError::Stopped => Self::Stopped,
+        }
+    }
+}
+
+/// One person's word that a frozen log is to be dealt with again. The second person's word does it; returns whether it is done.
+pub async fn unfreeze(node: &Node, log: &Origin, act: Option<Envelope>) -> Result<bool, Refused> {
+    let standing = standing(&node.ledger, log)?.filter(|standing| standing.frozen).ok_or(Refused::NotFrozen)?;
+    let about = act::about_unfreeze(log, standing.evidence);
+    let act::Signed { who, act } =
+        drafts::check_act(node, Verb::Unfreeze, &Signed { about, act }).map_err(Refused::Act)?;
+    let (log, staff) = (log.clone(), drafts::credentials(node));
+    let landed = node.ledger.commit(move |desk| {
+        let standing = at(desk, &log)?.filter(|now| now.frozen && now.evidence == standing.evidence);
+        let standing = standing.ok_or(Refused::NotFrozen)?;
+        let row = verdict_row(&log, standing.evidence);
+        let first = desk.open(&row)?.and_then(|bytes| Envelope::decode(bytes.as_slice()).ok());
+        // Whoever cannot be named today cannot be told apart from the second person: theirs is replaced.
+        let Some((first, one)) = first.and_then(|first| act::signer(&first, &staff).map(|one| (first, one))) else {
+            desk.seal(row, &act.encode_to_vec())?;
+            return Ok(false);
+        };
+        if one == who {
+            return Err(Refused::SamePerson);
+        }
+        desk.erase(row)?;
+        thaw(desk, &log, standing, [&first, &act])?;
+        Ok(true)
+    });
+    let done = landed.await?.into_value();
+    if done {
+        node.gossip.wake();
+    }
+    Ok(done)
+}
+
+/// Logs the decision, with a commitment to who made it, and thaws the log. Proofs of what it had shown by now are decided about.
+fn thaw(desk: &mut Desk<'_>, log: &Origin, standing: Standing, acts: [&Envelope; 2]) -> Result<(), StoreError> {
+    let Standing { evidence, through, .. } = standing;
+    let claim = desk.get(&evidence_row(log, evidence))?.as_deref().and_then(Claim::read);
+    let decided = claim.map_or(0, |claim| claim.size().0).max(desk.head_of(log).size).max(through);
+    let acts: Vec<u8> = acts.iter().flat_map(|act| act.encode_length_delimited_to_vec()).collect();
+    let key = desk.random::<32>();
+    let restricted = leaf::restricted(&key, &acts);
+    let (index, _) = desk.append(Event {
+        peer: Some(log.clone()),
+        object: evidence,
+        restricted,
+        ..Event::local(Kind::UNFREEZE, Timestamp::default())
+    })?;
+    desk.seal(rows::numbered(rows::ACT, index.0), &[&key[..], &acts].concat())?;
+    desk.set_fact(&fact(log), Standing { evidence, through: decided, frozen: false }.encode())
+}

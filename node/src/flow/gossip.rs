@@ -1,0 +1,273 @@
+//! What peers tell each other of other logs. Each head is signed by its own log, so nobody can be slandered: what contradicts a
+//! head that we hold proves a fork, and what we cannot connect with ours is asked of that log's own node. What stays unconnected
+//! for long is an alarm (docs/protocol.md, "Gossip").
+//!
+//! In: weighing what came, and what is to be told. Out: when frames go ([`super::connection`]), what a fork does ([`super::fork`]).
+
+use super::Node;
+use super::deliver::{Broken, consistency};
+use super::desk::head_row;
+use super::fork;
+use super::ledger::{Changes, Ledger};
+use crate::port::{Peer, StoreError};
+use crate::state::hearsay::{Hearsay, Open};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::broadcast;
+use varde_proto::exchange::{BadProof, Gossip, Joined, KnownHead, LogHead, check_signature};
+use varde_proto::id::{Digest, NodeId, Origin, TreeSize};
+use varde_proto::identity::{History, Role};
+use varde_proto::limits;
+use varde_proto::log::fork::{Claim, Fork, Unproven};
+use varde_proto::log::head::{BadHead, Head};
+use varde_proto::log::merkle;
+use varde_proto::log::note::BadNote;
+use varde_proto::time::Timestamp;
+use varde_proto::wire::peer::Checkpoint;
+
+/// What this node was told of other logs since it started; peers tell it again on every connection.
+#[derive(Debug)]
+pub struct Memory {
+    hearsay: Mutex<Hearsay>,
+    changes: broadcast::Sender<()>,
+    /// How long a head may stay unconnected before it is an alarm.
+    after: Duration,
+}
+
+impl Memory {
+    /// Nothing was told yet.
+    pub fn new(after: Duration) -> Self {
+        Self { hearsay: Mutex::default(), changes: broadcast::Sender::new(1), after }
+    }
+
+    fn hearsay(&self) -> MutexGuard<'_, Hearsay> {
+        self.hearsay.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells whenever a log is frozen or dealt with again.
+    pub(super) fn changes(&self) -> Changes {
+        Changes::of(Some(&self.changes))
+    }
+
+    pub(super) fn wake(&self) {
+        // Nobody is connected, perhaps.
+        let _ = self.changes.send(());
+    }
+
+    /// A log is proven to be forked: nothing that was told of it is open any more.
+    pub(super) fn forked(&self, log: &Origin) {
+        self.hearsay().forget(log);
+        self.wake();
+    }
+}
+
+/// A head that was not connected in time: nobody has shown that it and what we verified are of one log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Divergence {
+    /// Who told of it; the log's own node, if it showed it itself.
+    pub teller: NodeId,
+    /// The head.
+    pub head: Head,
+    /// When we were told.
+    pub since: Timestamp,
+}
+
+/// Every head that has been unconnected for too long.
+pub fn divergences(node: &Node) -> Vec<Divergence> {
+    let (hearsay, now) = (node.gossip.hearsay(), node.clock.now());
+    let divergence =
+        |(teller, open): (NodeId, &Open)| Divergence { teller, head: open.head.clone(), since: open.since };
+    hearsay.overdue(now, node.gossip.after).into_iter().map(divergence).collect()
+}
+
+/// What a frame's gossip leads to.
+#[derive(Debug, Default)]
+pub(super) struct Heard {
+    /// Proofs that are new here.
+    pub(super) forks: Vec<Fork>,
+    /// Sizes of heads of ours that the peer wants to see connected.
+    pub(super) asked: Vec<u64>,
+}
+
+/// Weighs what a peer says of other logs; `head` is its own, verified and connected with what we knew. What is forged ends the
+/// connection; what is signed by a key that we do not know is passed over, for keys change at different times in different places.
+pub(super) fn weigh(node: &Node, peer: &Peer, gossip: Gossip, head: &Head) -> Result<Heard, Broken> {
+    let Gossip { your_log: _, others, asked, joined, forks } = gossip;
+    let mut heard = Heard::default();
+    connect(node, peer, head, &joined);
+    for LogHead { origin, checkpoint } in others {
+        let Some(keys) = history(node, &origin).filter(|_| origin != node.me.origin) else { continue };
+        if fork::is_frozen(&node.ledger, &origin)? {
+            continue;
+        }
+        let Some(told) = signed(&checkpoint, &keys)? else { continue };
+        match judge(&node.ledger, &told, &keys)? {
+            Verdict::Known => {}
+            Verdict::Forked(fork) => heard.forks.push(*fork),
+            Verdict::Open => node.gossip.hearsay().hear(peer.origin.node(), told, node.clock.now()),
+        }
+    }
+    for checkpoint in asked {
+        answer(node, peer, &checkpoint, &mut heard)?;
+    }
+    for claim in forks {
+        let Some(keys) = history(node, claim.origin()) else { continue };
+        let valid = keys.at(Role::Log, claim.size());
+        match claim.prove(&valid) {
+            Ok(fork) => heard.forks.push(fork),
+            Err(Unproven::Forged) => return Err(Broken::Leaf("evidence-forged")),
+            Err(Unproven::UnknownKey) => {}
+        }
+    }
+    Ok(heard)
+}
+
+/// A peer showed a head of its own that does not extend the one before. Two heads of one size prove a fork; anything else is to
+/// be explained by its node, and the connection ends either way.
+pub(super) fn contradicted(node: &Node, keys: &History, checkpoint: &Checkpoint, bad: BadProof) -> Broken {
+    let valid = keys.at(Role::Log, TreeSize(checkpoint.size));
+    let Ok(head) = check_signature(checkpoint, keys.origin(), &valid) else { return Broken::Proof(bad) };
+    match judge(&node.ledger, &head, keys) {
+        Ok(Verdict::Forked(fork)) => Broken::Forked(fork),
+        Ok(Verdict::Open) => {
+            node.gossip.hearsay().hear(keys.origin().node(), head, node.clock.now());
+            Broken::Proof(bad)
+        }
+        Ok(Verdict::Known) => Broken::Proof(bad),
+        Err(failure) => Broken::Store(failure),
+    }
+}
+
+/// Takes off what a verified head, and the proofs that came with it, connect.
+fn connect(node: &Node, peer: &Peer, head: &Head, joined: &[Joined]) {
+    let mut hearsay = node.gossip.hearsay();
+    let (size, root) = (head.size(), head.root());
+    hearsay.settle(&peer.origin, size.0, root);
+    let open: Vec<(TreeSize, Digest)> =
+        hearsay.open(&peer.origin).iter().map(|o| (o.head.size(), o.head.root())).collect();
+    for (old, told) in open {
+        let proofs = joined.iter().filter(|joined| joined.size == old.0);
+        let holds = |joined: &Joined| merkle::verify_consistency(old, size, &told, &root, &joined.consistency).is_ok();
+        if proofs.into_iter().any(holds) {
+            hearsay.settle(&peer.origin, old.0, told);
+        }
+    }
+}
+
+/// A peer was told of a head of ours. We show that it is one; or it is not, and the key that signs our heads signed it all the
+/// same.
+fn answer(node: &Node, peer: &Peer, checkpoint: &Checkpoint, heard: &mut Heard) -> Result<(), Broken> {
+    let keys = node.keys.history();
+    let Some(told) = signed(checkpoint, &keys)? else { return Ok(()) };
+    let size = told.size();
+    let ours = if size <= node.ledger.head().size() { node.ledger.book().tree.root_at(size) } else { None };
+    match ours {
+        Some(root) if root == told.root() => heard.asked.push(size.0),
+        Some(_) => heard.forks.extend(Fork::of(&node.ledger.head_at(size.0)?, &told, &keys.at(Role::Log, size))),
+        // Signed by our key, and beyond what this log holds: the store went back, or the key is used elsewhere.
+        None => node.gossip.hearsay().hear(peer.origin.node(), told, node.clock.now()),
+    }
+    Ok(())
+}
+
+/// The keys of a log: of a pinned peer, or ours.
+fn history(node: &Node, log: &Origin) -> Option<Arc<History>> {
+    if *log == node.me.origin {
+        return Some(node.keys.history());
+    }
+    let peers = node.peers.borrow();
+    peers.get(&log.node()).filter(|peer| peer.origin == *log).map(|peer| peer.keys.clone())
+}
+
+/// A head, if it is signed by a key of the log that we know to be valid at its size.
+fn signed(checkpoint: &Checkpoint, keys: &History) -> Result<Option<Head>, Broken> {
+    let valid = keys.at(Role::Log, TreeSize(checkpoint.size));
+    match Head::from_wire(checkpoint, keys.origin(), &valid) {
+        Ok(head) => Ok(Some(head)),
+        Err(BadHead::Note(BadNote::Unsigned)) => Ok(None),
+        Err(_) => Err(Broken::Leaf("gossip-forged")),
+    }
+}
+
+enum Verdict {
+    Known,
+    Forked(Box<Fork>),
+    Open,
+}
+
+/// Compares a signed head with the one of its size that we hold.
+fn judge(ledger: &Ledger, told: &Head, keys: &History) -> Result<Verdict, StoreError> {
+    Ok(match held(ledger, told.size().0, keys)? {
+        Some(held) if held.root() == told.root() => Verdict::Known,
+        Some(held) => Fork::of(&held, told, &keys.at(Role::Log, told.size()))
+            .map_or(Verdict::Open, |fork| Verdict::Forked(Box::new(fork))),
+        None => Verdict::Open,
+    })
+}
+
+/// A head of a log that we verified, as its log signed it; nothing where it was signed by a key that is not known any more.
+fn held(ledger: &Ledger, size: u64, keys: &History) -> Result<Option<Head>, StoreError> {
+    let (value, valid) = (ledger.get(&head_row(keys.origin(), size))?, keys.at(Role::Log, TreeSize(size)));
+    Ok(value.and_then(|value| Head::from_note(value.get(32..)?, keys.origin(), &valid).ok()))
+}
+
+/// What one peer was told on this connection.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    heads: BTreeMap<Origin, u64>,
+    forks: BTreeSet<Digest>,
+}
+
+impl Told {
+    /// What is new for this peer of other logs, and what we ask it; from now on it was told. Frozen logs are told of by their proof
+    /// alone.
+    pub(super) fn news(&mut self, node: &Node, peer: &Peer) -> Result<Gossip, StoreError> {
+        let known = node.ledger.book().head_of(&peer.origin);
+        let mut news = Gossip::none(KnownHead { size: known.size, root: known.root });
+        let others = node.peers.borrow().clone();
+        for other in others.values().filter(|other| other.origin != peer.origin) {
+            let size = node.ledger.book().head_of(&other.origin).size;
+            let new = size > self.heads.get(&other.origin).copied().unwrap_or_default();
+            if !new || news.others.len() == limits::PEERS || fork::is_frozen(&node.ledger, &other.origin)? {
+                continue;
+            }
+            self.heads.insert(other.origin.clone(), size);
+            if let Some(head) = held(&node.ledger, size, &other.keys)? {
+                news.others.push(LogHead { origin: other.origin.clone(), checkpoint: bare(&head) });
+            }
+        }
+        let hearsay = node.gossip.hearsay();
+        news.asked = hearsay.open(&peer.origin).into_iter().take(limits::GOSSIP).map(|open| bare(&open.head)).collect();
+        drop(hearsay);
+        news.forks = self.forks(node, peer)?;
+        Ok(news)
+    }
+
+    /// Proofs that this peer was not told.
+    fn forks(&mut self, node: &Node, peer: &Peer) -> Result<Vec<Claim>, StoreError> {
+        let mut news = Vec::new();
+        for (log, standing, claim) in fork::all(&node.ledger)? {
+            let new = standing.frozen && log != peer.origin && !self.forks.contains(&standing.evidence);
+            if new && news.len() < limits::GOSSIP {
+                self.forks.insert(standing.evidence);
+                news.push(claim);
+            }
+        }
+        Ok(news)
+    }
+}
+
+/// A head with its log's own lines alone: who else cosigned it is not ours to tell.
+fn bare(head: &Head) -> Checkpoint {
+    let mut wire = head.to_wire();
+    wire.signatures.retain(|line| line.name == head.origin().as_str());
+    wire
+}
+
+/// What connects the heads that a peer asked about with ours of `size`.
+pub(super) fn joined(ledger: &Ledger, asked: &BTreeSet<u64>, size: u64) -> Vec<Joined> {
+    let book = ledger.book();
+    let asked = asked.iter().filter(|asked| (1..=size).contains(*asked)).take(limits::GOSSIP);
+    asked.map(|asked| Joined { size: *asked, consistency: consistency(&book, *asked, size) }).collect()
+}

@@ -1,0 +1,125 @@
+//! What peers said of other logs and what those logs have not yet shown to be of one piece with what we verified ourselves.
+//!
+//! In: for each log and each peer that told of it, the oldest head that is still open, since when, and the newest told after it.
+//! Out: checking that a head is signed, and asking ([`crate::flow::gossip`]).
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+use varde_proto::id::{Digest, NodeId, Origin};
+use varde_proto::log::head::Head;
+use varde_proto::time::Timestamp;
+
+/// A signed head of a log, told by a peer, that is not connected with what we verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Open {
+    /// The head.
+    pub head: Head,
+    /// When we were told.
+    pub since: Timestamp,
+}
+
+#[derive(Debug)]
+struct Pending {
+    open: Open,
+    next: Option<Open>,
+}
+
+/// Open heads by log and by who told of them: nobody can crowd out what another one told.
+#[derive(Debug, Default)]
+pub struct Hearsay(BTreeMap<Origin, BTreeMap<NodeId, Pending>>);
+
+impl Hearsay {
+    /// A peer told of a head that cannot be connected yet.
+    pub fn hear(&mut self, teller: NodeId, head: Head, since: Timestamp) {
+        let told = self.0.entry(head.origin().clone()).or_default();
+        let new = Open { head, since };
+        match told.get_mut(&teller) {
+            None => drop(told.insert(teller, Pending { open: new, next: None })),
+            Some(pending) if pending.open.head == new.head => {}
+            Some(pending) => match &mut pending.next {
+                Some(next) => next.head = new.head,
+                none => *none = Some(new),
+            },
+        }
+    }
+
+    /// A head is of one piece with what we verified: whoever told of it told the truth.
+    pub fn settle(&mut self, origin: &Origin, size: u64, root: Digest) {
+        let is_it = |open: &Open| open.head.size().0 == size && open.head.root() == root;
+        let Some(told) = self.0.get_mut(origin) else { return };
+        told.retain(|_, pending| {
+            pending.next.take_if(|next| is_it(next));
+            if !is_it(&pending.open) {
+                return true;
+            }
+            let next = pending.next.take();
+            next.map(|next| pending.open = next).is_some()
+        });
+    }
+
+    /// Forgets what was told of a log: it is decided otherwise.
+    pub fn forget(&mut self, origin: &Origin) {
+        self.0.remove(origin);
+    }
+
+    /// The heads of a log that are open, each once, the longest open first.
+    pub fn open(&self, origin: &Origin) -> Vec<&Open> {
+        let told = self.0.get(origin).into_iter().flat_map(BTreeMap::values);
+        let mut open: Vec<&Open> = told.map(|pending| &pending.open).collect();
+        open.sort_by_key(|open| (open.head.size(), open.head.root(), open.since));
+        open.dedup_by_key(|open| (open.head.size(), open.head.root()));
+        open.sort_by_key(|open| open.since);
+        open
+    }
+
+    /// What has been open for at least so long, and who told of it, in order of logs.
+    pub fn overdue(&self, now: Timestamp, after: Duration) -> Vec<(NodeId, &Open)> {
+        let all = self.0.values().flat_map(BTreeMap::iter).map(|(teller, pending)| (*teller, &pending.open));
+        all.filter(|(_, open)| now.since(open.since) >= after).collect()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use varde_proto::id::TreeSize;
+    use varde_proto::identity::SecretKey;
+    use zeroize::Zeroizing;
+
+    fn no() -> Origin {
+        Origin::parse("varde.example/no/1").unwrap()
+    }
+
+    fn head(size: u64) -> Head {
+        let key = SecretKey::from_seed(&Zeroizing::new([1; 32]));
+        Head::sign(&no(), TreeSize(size), Digest([size as u8; 32]), &key).unwrap()
+    }
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_ms(seconds * 1000).unwrap()
+    }
+
+    fn peer(code: &str) -> NodeId {
+        NodeId::parse(code).unwrap()
+    }
+
+    #[test]
+    fn what_was_told_stays_open_until_it_is_shown_and_newer_tales_do_not_hide_it() {
+        let mut hearsay = Hearsay::default();
+        let sizes = |hearsay: &Hearsay| hearsay.open(&no()).iter().map(|open| open.head.size().0).collect::<Vec<_>>();
+        for (seconds, size) in [(0, 5), (60, 7), (120, 9)] {
+            hearsay.hear(peer("EE"), head(size), at(seconds));
+        }
+        hearsay.hear(peer("LT"), head(5), at(90));
+        assert_eq!(sizes(&hearsay), [5]);
+        assert_eq!(hearsay.overdue(at(600), Duration::from_secs(600)).len(), 1, "one was told later");
+        hearsay.settle(&no(), 5, Digest([6; 32]));
+        assert_eq!(sizes(&hearsay), [5], "another root of that size settles nothing");
+        hearsay.settle(&no(), 5, Digest([5; 32]));
+        assert_eq!(sizes(&hearsay), [9]);
+        assert!(hearsay.overdue(at(600), Duration::from_secs(600)).is_empty());
+        hearsay.settle(&no(), 9, Digest([9; 32]));
+        assert!(sizes(&hearsay).is_empty() && hearsay.overdue(at(9_999), Duration::ZERO).is_empty());
+    }
+}

@@ -1,0 +1,186 @@
+//! A log that shows two faces, and those who say so of one that does not.
+
+use super::*;
+use varde_node::flow::bundle;
+use varde_proto::audit::{MemoryBundle, Scope, Severity};
+use varde_proto::draft::act;
+use varde_proto::exchange::LogHead;
+use varde_proto::log::fork::{Claim, Fork};
+use zeroize::Zeroizing;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_logs_under_one_key_shown_to_two_peers_are_frozen_by_both() {
+    let dir = tempfile::tempdir().unwrap();
+    let long = Duration::from_secs(600);
+    let (ee, lt, no) = (
+        country("EE", dir.path(), long).await,
+        country("LT", dir.path(), long).await,
+        country("NO", dir.path(), long).await,
+    );
+    let mut to_ee = show(&ee, &no, &[b"one"]).await;
+    let to_lt = show(&lt, &no, &[b"other"]).await;
+    connect(&ee, &lt).await;
+    until("both freeze", || is_frozen(&ee, "NO") && is_frozen(&lt, "NO")).await;
+
+    // The connections end, the proof is a leaf of both logs, and it is the same.
+    for shown in [to_ee.ended, to_lt.ended] {
+        assert_eq!(tokio::time::timeout(SOON, shown).await.unwrap().unwrap().to_string(), "frozen");
+    }
+    for country in [&ee, &lt] {
+        assert_eq!(leaves_of(country, Kind::MISBEHAVIOUR), 1);
+        let [(log, standing, claim)] = fork::all(&country.node.ledger).unwrap().try_into().unwrap();
+        assert_eq!((&log, claim.size(), standing.frozen), (&origin("NO"), TreeSize(2), true));
+        assert!(claim.prove(&[no.keys[1].public()]).is_ok());
+    }
+    // It lies in the bundle, and an auditor finds it.
+    let (bundle, _) = bundle::write(&ee.node, Scope::National, MemoryBundle::new()).unwrap();
+    let findings = varde_proto::audit::verify(&bundle, &varde_proto::audit::Given::default()).unwrap().findings;
+    let found: Vec<_> = findings.iter().filter(|finding| finding.code.severity == Severity::Finding).collect();
+    assert_eq!(
+        found.iter().map(|finding| (finding.code.name, &finding.origin)).collect::<Vec<_>>(),
+        [("split-view", &Some(origin("NO")))]
+    );
+    // Nothing of that log is taken again, nor sent to its node.
+    release(&ee, route(*Digest::of(b"an alert").0.first_chunk().unwrap()), &["NO"]).await;
+    let size = ee.node.ledger.head().size();
+    let (mut again, ended) = admit(&ee, &to_ee.pinned);
+    to_ee.rogue.append(Event::local(Kind::PAD, Timestamp::default()));
+    assert_eq!(again.ask(to_ee.rogue.heads()).await, Answer::Closed("frozen".into()));
+    assert_eq!(ended.await.unwrap().to_string(), "frozen");
+    assert_eq!((head_of(&ee, "NO"), ee.node.ledger.head().size()), (2, size));
+    drop((to_ee.wire, to_lt.wire));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frozen_log_is_dealt_with_again_when_two_people_have_decided() {
+    let dir = tempfile::tempdir().unwrap();
+    let long = Duration::from_secs(600);
+    let (ee, no) = (country("EE", dir.path(), long).await, country("NO", dir.path(), long).await);
+    let log = origin("NO");
+    let proof = |size| {
+        let head = |root| Head::sign(&log, TreeSize(size), Digest([root; 32]), &no.keys[1]).unwrap();
+        Fork::of(&head(1), &head(2), &[no.keys[1].public()]).unwrap()
+    };
+    fork::keep(&ee.node, proof(2)).await.unwrap();
+    assert!(is_frozen(&ee, "NO"));
+    let evidence = fork::standing(&ee.node.ledger, &log).unwrap().unwrap().evidence;
+    let act = |name: &str| {
+        let now = varde_node::port::Clock::now(&varde_node::edge::clock::SystemClock);
+        let about = act::about_unfreeze(&log, evidence);
+        Some(act::sign(act::Verb::Unfreeze, about, ee.origin(), now, &pair::staff("EE", name)))
+    };
+    assert!(!fork::unfreeze(&ee.node, &log, act("a")).await.unwrap());
+    assert!(matches!(fork::unfreeze(&ee.node, &log, act("a")).await, Err(fork::Refused::SamePerson)));
+    assert!(matches!(fork::unfreeze(&ee.node, &log, act("nobody")).await, Err(fork::Refused::Act(_))));
+    assert!(is_frozen(&ee, "NO"));
+    assert!(fork::unfreeze(&ee.node, &log, act("b")).await.unwrap());
+    assert!(!is_frozen(&ee, "NO"));
+    assert_eq!(leaves_of(&ee, Kind::UNFREEZE), 1);
+    // What was decided about does not freeze it anew; another fork does.
+    fork::keep(&ee.node, proof(2)).await.unwrap();
+    assert!(!is_frozen(&ee, "NO"));
+    fork::keep(&ee.node, proof(3)).await.unwrap();
+    assert!(is_frozen(&ee, "NO"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_log_shown_to_two_peers_freezes_nobody() {
+    let dir = tempfile::tempdir().unwrap();
+    let at_once = Duration::ZERO;
+    let (ee, lt, no) = (
+        country("EE", dir.path(), at_once).await,
+        country("LT", dir.path(), at_once).await,
+        country("NO", dir.path(), at_once).await,
+    );
+    let _to = (show(&ee, &no, &[b"one"]).await, show(&lt, &no, &[b"one"]).await);
+    let mut heard = listen(&ee, &lt).await;
+    let gossip = tokio::time::timeout(SOON, heard.recv()).await.unwrap().unwrap();
+    assert_eq!(gossip.others.len(), 1);
+    let kept = release(&ee, route(*Digest::of(b"an alert").0.first_chunk().unwrap()), &["LT"]).await;
+    varde_node::flow::delivery::wait(&ee.node.ledger, kept, SOON).await.unwrap();
+    for country in [&ee, &lt] {
+        assert!(!is_frozen(country, "NO") && gossip::divergences(&country.node).is_empty());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_asked_about_a_head_that_its_key_signed_and_its_log_does_not_have_tells_everybody() {
+    let dir = tempfile::tempdir().unwrap();
+    let long = Duration::from_secs(600);
+    let (ee, lt, no) = (
+        country("EE", dir.path(), long).await,
+        country("LT", dir.path(), long).await,
+        country("NO", dir.path(), long).await,
+    );
+    connect(&no, &lt).await;
+    // Somebody has stolen Norway's key and shown Estonia a log that is not Norway's; Estonia asks.
+    let pinned = no.pin(&ee).await;
+    let mut asking = Rogue::new(origin("EE"), origin("NO"), Mode::Test, keys(&ee));
+    let (mut wire, _ended) = admit(&no, &pinned);
+    wire.greet(&mut asking).await;
+    let stolen = Head::sign(&origin("NO"), TreeSize(2), Digest([9; 32]), &no.keys[1]).unwrap();
+    let mut question = Gossip::none(KnownHead { size: 0, root: Digest::of(b"") });
+    question.asked.push(stolen.to_wire());
+    let frame = asking.gossip(question);
+    wire.to.send(frame).await.unwrap();
+    until("Norway knows, and Lithuania freezes it", || {
+        let ours = fork::all(&no.node.ledger).unwrap();
+        ours.len() == 1 && ours[0].0 == origin("NO") && is_frozen(&lt, "NO")
+    })
+    .await;
+    assert_eq!(leaves_of(&no, Kind::MISBEHAVIOUR), 1);
+    let told = varde_node::flow::journal::newest(&no.node.ledger, 10).unwrap();
+    assert!(told.iter().any(|entry| entry.code == "forked-ourselves"), "{told:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forged_evidence_ends_the_connection_and_freezes_nobody() {
+    let dir = tempfile::tempdir().unwrap();
+    let long = Duration::from_secs(600);
+    let (ee, lt, no) = (
+        country("EE", dir.path(), long).await,
+        country("LT", dir.path(), long).await,
+        country("NO", dir.path(), long).await,
+    );
+    ee.pin(&no).await;
+    let head = |root: u8, key: &SecretKey| Head::sign(&origin("NO"), TreeSize(7), Digest([root; 32]), key).unwrap();
+    let another = SecretKey::from_seed(&Zeroizing::new([77; 32]));
+    let genuine = Fork::of(&head(1, &no.keys[1]), &head(2, &no.keys[1]), &[no.keys[1].public()]).unwrap();
+    let invented = Fork::of(&head(1, &another), &head(2, &another), &[another.public()]).unwrap();
+    // Genuine signatures under a text that was changed afterwards.
+    let forged: Vec<u8> = genuine
+        .claim()
+        .notes()
+        .iter()
+        .flat_map(|note| {
+            let note = note.write().replace("\n7\n", "\n8\n");
+            [&u16::try_from(note.len()).unwrap().to_be_bytes()[..], note.as_bytes()].concat()
+        })
+        .collect();
+    let forged = Claim::read(&forged).unwrap();
+    let fake = LogHead { origin: origin("NO"), checkpoint: Checkpoint { size: 8, ..head(1, &no.keys[1]).to_wire() } };
+    for (code, forks, others) in [
+        ("evidence-forged", vec![forged], vec![]),
+        ("gossip-forged", vec![], vec![fake]),
+        // By a key that nobody knows: perhaps Norway has a new one.
+        ("", vec![invented.claim().clone()], vec![]),
+    ] {
+        let pinned = ee.pin(&lt).await;
+        let mut slanderer = Rogue::new(origin("LT"), origin("EE"), Mode::Test, keys(&lt));
+        face(&mut slanderer, &[code.as_bytes()]);
+        let (mut wire, ended) = admit(&ee, &pinned);
+        wire.greet(&mut slanderer).await;
+        let gossip = Gossip { forks, others, ..Gossip::none(KnownHead { size: 0, root: Digest::of(b"") }) };
+        let frame = slanderer.gossip(gossip);
+        wire.to.send(frame).await.unwrap();
+        if code.is_empty() {
+            until("the slanderer's own head", || head_of(&ee, "LT") == 2).await;
+        } else {
+            assert_eq!(wire.answer().await, Answer::Closed(code.into()));
+            let ended = ended.await.unwrap();
+            assert!(ended.is_suspicious() && ended.to_string() == code);
+        }
+        assert!(!is_frozen(&ee, "NO"), "{code}");
+    }
+    assert_eq!(leaves_of(&ee, Kind::MISBEHAVIOUR), 0);
+}
