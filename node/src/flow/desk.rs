@@ -10,7 +10,7 @@ use crate::vault::{self, Vault};
 use staged::Undo;
 pub(super) use staged::{Leaf, Staged};
 use std::collections::{BTreeMap, BTreeSet};
-use varde_proto::id::{Digest, LogIndex, Origin};
+use varde_proto::id::{LogIndex, Origin};
 use varde_proto::limits;
 use varde_proto::log::body::Entangled;
 use varde_proto::log::event::Event;

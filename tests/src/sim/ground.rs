@@ -40,6 +40,11 @@ impl SimGuard {
         held(&self.0).map_or(0, |shown| shown.size)
     }
 
+    /// One that says so.
+    pub fn of(shown: Option<KnownHead>) -> Self {
+        Self(shown.into())
+    }
+
     /// Removes it.
     pub fn lose(&self) {
         *held(&self.0) = None;

@@ -68,6 +68,26 @@ impl Member {
         }
     }
 
+    /// Another node under the same keys, from a copy of this one's store; not started.
+    pub fn twin(&self) -> Self {
+        let store = Arc::new(SimStore::default());
+        store.restore(self.store.snapshot());
+        let chance = Arc::new(SimChance::new(self.store.commits()));
+        let guard = Arc::new(SimGuard::of(self.ground.guard.shown()));
+        let ground = Ground { store: store.clone(), entropy: chance, guard: guard.clone(), ..self.ground.clone() };
+        Self {
+            code: self.code.clone(),
+            store,
+            clock: self.clock.clone(),
+            guard,
+            backups: Mutex::default(),
+            ground,
+            peers: self.peers.clone(),
+            life: Shown::new(None),
+            starting: Default::default(),
+        }
+    }
+
     /// The process that runs now.
     pub fn life(&self) -> Option<Arc<Life>> {
         self.life.get()

@@ -5,6 +5,7 @@
 //! clocks are wrong and whose network fails. At the end all runs again, everything owed is delivered, and the audit of every log finds nothing. Out: sockets, TLS
 //! and disks, which are the business of `crash` and `powercut`.
 
+pub mod attack;
 pub mod check;
 pub mod ground;
 pub mod member;
@@ -32,6 +33,9 @@ const CODES: [&str; 20] = [
 const WRONG_CLOCK_MS: u64 = 50_000;
 /// After the last disturbance, everything owed is delivered within this.
 const SETTLED: Duration = Duration::from_secs(600);
+
+/// In so many of 1,000 seeds a country is not honest at the end.
+const ATTACKED: u64 = 200;
 
 /// What came of a seed.
 #[derive(Debug)]
@@ -74,6 +78,7 @@ pub struct World {
     /// Acknowledged releases.
     pub released: Vec<Released>,
     restored: usize,
+    heartbeat: Duration,
     chance: SimChance,
     /// What was begun and ends by itself: restarts, links beside the first one.
     errands: JoinSet<()>,
@@ -104,7 +109,8 @@ impl World {
                 between.push(Arc::new(Between::new(ends, chance.below(u64::MAX), watch.clone())));
             }
         }
-        Self { members, between, watch, released: Vec::new(), restored: 0, chance, errands: JoinSet::new() }
+        let (released, errands) = (Vec::new(), JoinSet::new());
+        Self { members, between, watch, released, restored: 0, heartbeat, chance, errands }
     }
 
     async fn live(mut self) -> Outcome {
@@ -124,8 +130,11 @@ impl World {
         }
         self.calm().await;
         check::settled(&self).await;
-        network.shutdown().await;
         check::audited(&self);
+        if self.chance.permille(ATTACKED) {
+            attack::two_faces(&mut self).await;
+        }
+        network.shutdown().await;
         self.outcome()
     }
 
@@ -163,28 +172,34 @@ impl World {
     }
 
     async fn release(&mut self, from: usize) {
-        let Some(life) = self.members[from].life() else { return };
-        let node = &life.country.node;
-        let mut to: Vec<NodeId> = node.peers.borrow().keys().copied().collect();
-        to.retain(|_| self.chance.permille(500));
+        let member = self.members[from].clone();
+        let others = self.members.iter().filter(|other| other.code != member.code).map(|other| country(&other.code));
+        let mut to: Vec<NodeId> = others.filter(|_| self.chance.permille(500)).collect();
         to.truncate(5);
-        if to.is_empty() {
-            return;
+        if let Some(kept) = self.release_from(&member, &to).await {
+            self.released.push(Released { from, kept, to: to.len() });
         }
+    }
+
+    /// Releases an alert; returns the index under which it is kept, once that is acknowledged.
+    async fn release_from(&self, member: &Member, to: &[NodeId]) -> Option<u64> {
+        let life = member.life().filter(|_| !to.is_empty())?;
+        let node = &life.country.node;
         let mut id = [0; 16];
         self.chance.fill(&mut id);
         let content = pair::route_at(id, node.clock.now());
         let decision = Digest::of(&id);
-        let signed = match release::issue(node, content.clone(), decision, &to) {
+        let signed = match release::issue(node, content.clone(), decision, to) {
             Ok(signed) => signed,
-            Err(refused) => return self.watch.fail(format!("an alert cannot be issued: {refused}")),
+            Err(refused) => {
+                self.watch.fail(format!("an alert cannot be issued: {refused}"));
+                return None;
+            }
         };
         let owe = move |desk: &mut varde_node::flow::desk::Desk<'_>| release::owe(desk, &signed, &content, decision);
         // A node that is killed meanwhile never answers, and what it never said need not be.
         let landed = tokio::time::timeout(Duration::from_secs(30), node.ledger.commit(owe)).await;
-        if let Ok(Ok(committed)) = landed {
-            self.released.push(Released { from, kept: committed.into_value(), to: to.len() });
-        }
+        landed.ok()?.ok().map(varde_node::flow::ledger::Committed::into_value)
     }
 
     fn kill(&mut self, place: usize) {
@@ -258,7 +273,7 @@ impl World {
         let one = self.chance.below(self.between.len() as u64) as usize;
         let place = |member: &Arc<Member>| self.members.iter().position(|other| Arc::ptr_eq(member, other));
         let is_apart = |between: &Between| {
-            let [a, b] = between.ends.each_ref().map(|end| place(end).is_some_and(|place| here[place]));
+            let [a, b] = between.ends().each_ref().map(|end| place(end).is_some_and(|place| here[place]));
             a != b
         };
         let meant = |(n, between): &(usize, &Arc<Between>)| if halves { is_apart(between) } else { *n == one };
@@ -279,7 +294,7 @@ impl World {
     fn link_again(&mut self) {
         let between = self.between[self.chance.below(self.between.len() as u64) as usize].clone();
         self.errands.spawn(async move {
-            if let [Some(a), Some(b)] = between.ends.each_ref().map(|end| end.life()) {
+            if let [Some(a), Some(b)] = between.ends().each_ref().map(|end| end.life()) {
                 between.link(&a, &b).await;
             }
         });

@@ -5,7 +5,7 @@ use super::ground::{Shown, SimChance};
 use super::member::{Life, Member};
 use super::watch::Watch;
 use prost::Message;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use varde_node::flow::connection::{self, Ended};
@@ -26,8 +26,7 @@ pub enum Weather {
 
 /// Two countries and what lies between them.
 pub struct Between {
-    /// The countries.
-    pub ends: [Arc<Member>; 2],
+    ends: Mutex<[Arc<Member>; 2]>,
     /// The weather.
     pub weather: Shown<Weather>,
     chance: Arc<SimChance>,
@@ -37,7 +36,21 @@ pub struct Between {
 impl Between {
     /// Nothing runs yet.
     pub fn new(ends: [Arc<Member>; 2], seed: u64, watch: Arc<Watch>) -> Self {
-        Self { ends, weather: Shown::new(Weather::Fair), chance: Arc::new(SimChance::new(seed)), watch }
+        Self { ends: ends.into(), weather: Shown::new(Weather::Fair), chance: Arc::new(SimChance::new(seed)), watch }
+    }
+
+    /// The countries.
+    pub fn ends(&self) -> [Arc<Member>; 2] {
+        self.ends.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Leads to `twin` from now on where it led to `member`.
+    pub fn lead_to_twin(&self, member: &Arc<Member>, twin: &Arc<Member>) {
+        for end in self.ends.lock().unwrap_or_else(PoisonError::into_inner).iter_mut() {
+            if Arc::ptr_eq(end, member) {
+                *end = twin.clone();
+            }
+        }
     }
 
     /// Keeps a link up whenever both run and the network lets them.
@@ -45,15 +58,13 @@ impl Between {
         loop {
             tokio::time::sleep(self.chance.pause(2_000)).await;
             self.weather.wait_for(|weather| *weather != Weather::Cut).await;
-            let (a, b) = (&self.ends[0].running().await, &self.ends[1].running().await);
-            if self.is_current(a, 0) && self.is_current(b, 1) {
-                self.link(a, b).await;
+            let ends = self.ends();
+            let lives = [ends[0].running().await, ends[1].running().await];
+            let is_current = |end: usize| self.ends()[end].life().is_some_and(|now| Arc::ptr_eq(&now, &lives[end]));
+            if is_current(0) && is_current(1) {
+                self.link(&lives[0], &lives[1]).await;
             }
         }
-    }
-
-    fn is_current(&self, life: &Arc<Life>, end: usize) -> bool {
-        self.ends[end].life().is_some_and(|now| Arc::ptr_eq(&now, life))
     }
 
     /// One link, from its beginning to its end.
