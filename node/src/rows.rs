@@ -5,6 +5,9 @@
 
 /// Leaf of the exchange log, by index: the 33 bytes the tree contains. Plain.
 pub const LEAF: u8 = b'l';
+/// Hashes of 256 leaves of the exchange log that stand side by side, by the index of the first: from them the tree is read when
+/// the node starts. Plain.
+pub const HASHES: u8 = b'L';
 /// Opening (r and event) of a leaf, by index. Sealed.
 pub const OPENING: u8 = b'o';
 /// Envelope, by the index of the first leaf that concerns it. Sealed.

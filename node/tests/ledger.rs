@@ -10,7 +10,7 @@ use varde_node::edge::keys::BadHome;
 use varde_node::edge::store::memory::MemoryStore;
 use varde_node::flow::keys::Keys;
 use varde_node::flow::ledger::{CommitError, Ledger, Parts};
-use varde_node::port::{Store, StoreError};
+use varde_node::port::{Batch, Store, StoreError};
 use varde_node::rows;
 use varde_node::state::{ChannelKey, Direction};
 use varde_proto::id::{NodeId, Origin};
@@ -134,14 +134,75 @@ async fn what_waits_lands_in_order_and_survives_reopening() {
     assert_eq!((again.head().size().0, again.head().root()), (600, root));
 }
 
+impl Bench {
+    /// A log that grew to these sizes, a commit each.
+    async fn grow(&self, sizes: &[u64]) -> Ledger {
+        let ledger = self.open().unwrap();
+        for size in sizes {
+            let missing = size - ledger.book().tree.size().0;
+            let landed = ledger.commit(move |desk| (0..missing).try_for_each(|_| desk.append(leaf()).map(drop)));
+            landed.await.unwrap();
+        }
+        ledger
+    }
+
+    /// Changes a row as no node does; an empty value deletes it.
+    fn damage(&self, row: &[u8], change: impl FnOnce(&mut Vec<u8>)) {
+        let mut value = self.store.get(row).unwrap().unwrap();
+        change(&mut value);
+        let mut batch = Batch::default();
+        if value.is_empty() {
+            batch.delete(row)
+        } else {
+            batch.put(row, value)
+        }
+        self.store.commit(batch).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_log_is_read_back_at_every_size_around_a_whole_row_of_hashes() {
+    let bench = Bench::new();
+    for sizes in [&[200, 255][..], &[256], &[257], &[300, 511], &[700], &[768]] {
+        let root = bench.grow(sizes).await.book().tree.root();
+        let again = bench.open().unwrap();
+        assert_eq!((again.head().size().0, again.head().root()), (*sizes.last().unwrap(), root));
+    }
+}
+
 #[tokio::test]
 async fn a_store_whose_leaves_do_not_make_its_head_is_not_opened() {
+    type Change = fn(&mut Vec<u8>);
+    let (gone, cut, changed): (Change, Change, Change) = (Vec::clear, |row| row.truncate(32), |row| row[7] ^= 1);
+    let cases = [
+        (rows::HASHES, 0, gone, "leaves 0 to 255 is missing or cut"),
+        (rows::HASHES, 256, gone, "leaves 256 to 511 is missing or cut"),
+        (rows::HASHES, 256, cut, "leaves 256 to 511 is missing or cut"),
+        (rows::HASHES, 0, changed, "the 600 leaves of the log do not make the head"),
+        (rows::LEAF, 512, gone, "leaf 512 of the log is missing"),
+        (rows::LEAF, 599, gone, "the 599 leaves of the log do not make the head"),
+        (rows::LEAF, 599, changed, "the 600 leaves of the log do not make the head"),
+        (rows::LEAF, 599, cut, "a leaf of the log is not an entry"),
+        (rows::HEAD, 600, changed, "the 600 leaves of the log do not make the head"),
+    ];
+    for (prefix, number, change, said) in cases {
+        let bench = Bench::new();
+        drop(bench.grow(&[300, 600]).await);
+        bench.damage(&rows::numbered(prefix, number), change);
+        let Err(StoreError::Damaged(why)) = bench.open().map(drop) else { panic!("opened, without: {said}") };
+        assert!(why.contains(said), "{why}");
+    }
+}
+
+#[tokio::test]
+async fn an_entry_that_is_not_the_one_of_the_tree_is_refused_where_it_is_read() {
     let bench = Bench::new();
-    bench.open().unwrap().commit(|desk| desk.append(leaf()).map(drop)).await.unwrap();
-    let mut entry = bench.store.get(&rows::numbered(rows::LEAF, 0)).unwrap().unwrap();
-    entry[7] ^= 1;
-    let mut batch = varde_node::port::Batch::default();
-    batch.put(rows::numbered(rows::LEAF, 0), entry);
-    bench.store.commit(batch).unwrap();
-    assert!(matches!(bench.open(), Err(StoreError::Damaged(_))));
+    drop(bench.grow(&[300]).await);
+    bench.damage(&rows::numbered(rows::LEAF, 7), |row| row[7] ^= 1);
+    bench.damage(&rows::numbered(rows::LEAF, 9), Vec::clear);
+    let ledger = bench.open().unwrap();
+    for index in [7, 9, 300] {
+        assert!(matches!(ledger.entry(index), Err(StoreError::Damaged(_))), "entry {index}");
+    }
+    assert!(ledger.opening(8).unwrap().opens(&ledger.entry(8).unwrap()));
 }

@@ -18,7 +18,6 @@ use varde_proto::id::{Origin, TreeSize};
 use varde_proto::identity::agreement::DEFAULT_TEXT;
 use varde_proto::log::event::{Direction, Event, Kind};
 use varde_proto::log::fork::Claim;
-use varde_proto::log::leaf::Entry;
 
 /// Why there is no bundle.
 #[derive(Debug, thiserror::Error)]
@@ -107,8 +106,7 @@ fn leaf<S: BundleSink>(
     writer: &mut Writer<S>,
 ) -> Result<u64, NotExported<S::Error>> {
     let ledger = &node.ledger;
-    let entry = ledger.get(&rows::numbered(rows::LEAF, index))?.as_deref().and_then(Entry::parse);
-    let entry = entry.ok_or_else(|| damaged(&format!("leaf {index}")))?;
+    let entry = ledger.entry(index)?;
     let opening = ledger.opening_if_kept(index)?;
     let envelope = match ledger.read(&rows::numbered(rows::ENVELOPE, index))? {
         Some(bytes) => Some(Envelope::decode(bytes.as_slice()).map_err(|_| damaged("an envelope"))?),

@@ -103,12 +103,15 @@ impl<'a> Desk<'a> {
 
     /// Writes a sealed row.
     pub fn seal(&mut self, row: Vec<u8>, plaintext: &[u8]) -> Result<(), StoreError> {
-        let mut batch = Batch::default();
         let current = self.get(&row)?;
-        self.vault.seal(&mut batch, row, current.as_deref(), plaintext)?;
-        for (row, value) in batch.writes {
-            self.write(row, value);
-        }
+        self.seal_over(row, current.as_deref(), plaintext)
+    }
+
+    /// Writes a sealed row that holds `current` now.
+    fn seal_over(&mut self, row: Vec<u8>, current: Option<&[u8]>, plaintext: &[u8]) -> Result<(), StoreError> {
+        let mut batch = Batch::default();
+        self.vault.seal(&mut batch, row, current, plaintext)?;
+        batch.writes.into_iter().for_each(|(row, value)| self.write(row, value));
         Ok(())
     }
 
@@ -216,7 +219,8 @@ impl<'a> Desk<'a> {
             .map_err(|bad| StoreError::Damaged(format!("a leaf could not be written: {bad}")))?;
         let entry = opening.entry();
         self.put(rows::numbered(rows::LEAF, index.0), entry.bytes().to_vec())?;
-        self.seal(rows::numbered(rows::OPENING, index.0), opening.bytes())?;
+        // There never was a leaf of this index; looking for its opening would cost as much as writing it.
+        self.seal_over(rows::numbered(rows::OPENING, index.0), None, opening.bytes())?;
         let loud = !opening.event().kind.is_quiet();
         self.staged.leaves.push(Leaf { hash: entry.leaf_hash(), time, loud });
         Ok((index, opening))
@@ -306,11 +310,7 @@ impl FactName {
 
 /// Reads a counter's row.
 pub(crate) fn read_number(value: Option<&[u8]>, name: &str) -> Result<u64, StoreError> {
-    match value {
-        None => Ok(0),
-        Some(bytes) => match bytes.try_into() {
-            Ok(bytes) => Ok(u64::from_be_bytes(bytes)),
-            Err(_) => Err(StoreError::Damaged(format!("the counter {name} has {} bytes, not 8", bytes.len()))),
-        },
-    }
+    let Some(bytes) = value else { return Ok(0) };
+    let damaged = |_| StoreError::Damaged(format!("the counter {name} has {} bytes, not 8", bytes.len()));
+    bytes.try_into().map(u64::from_be_bytes).map_err(damaged)
 }

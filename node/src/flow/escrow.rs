@@ -18,9 +18,7 @@ const ROW: usize = 256;
 
 /// The entries `from..to` of our own log.
 pub fn own(ledger: &Ledger, from: u64, to: u64) -> Result<Vec<Entry>, StoreError> {
-    let rows = ledger.scan(&rows::numbered(rows::LEAF, from), &rows::numbered(rows::LEAF, to), false);
-    let entries = rows.map(|row| Entry::parse(&row?.1).ok_or_else(damaged)).collect::<Result<Vec<_>, _>>()?;
-    if entries.len() as u64 == to.saturating_sub(from) { Ok(entries) } else { Err(damaged()) }
+    (from..to).map(|index| ledger.entry(index)).collect()
 }
 
 /// The entries `from..to` of our own log with the head that ends with them.

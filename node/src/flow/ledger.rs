@@ -10,16 +10,17 @@ mod shown;
 use super::desk::{Desk, Staged, read_number};
 use super::keys::Keys;
 use super::recover::Recovering;
+use super::reopen;
 use crate::port::{Clock, Entropy, Guard, Keyring, Row, Store, StoreError};
 use crate::rows;
 use crate::state::Book;
 use crate::vault::{Unsealer, Vault};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
-use varde_proto::id::Origin;
+use varde_proto::id::{LogIndex, Origin};
 use varde_proto::limits;
 use varde_proto::log::head::Head;
-use varde_proto::log::leaf::Opening;
+use varde_proto::log::leaf::{Entry, Opening};
 use zeroize::Zeroizing;
 
 /// Decisions that wait at most; further ones wait to be queued, which is the back-pressure on whoever asks.
@@ -129,7 +130,7 @@ impl Ledger {
     pub fn prepare(parts: Parts) -> Result<(Self, Writer), StoreError> {
         let vault = Vault::new(parts.keyring.clone(), parts.entropy.clone(), &*parts.store)?;
         let unsealer = vault.unsealer();
-        let book = super::reopen::book(&*parts.store, &unsealer, &parts.origin)?;
+        let book = reopen::book(&*parts.store, &unsealer, &parts.origin)?;
         let first = sign(&parts, &book)?;
         let recovering = Recovering::at_start(&*parts.store, &*parts.guard, &book)?;
         let (lock_sender, locked) = watch::channel(recovering.is_some());
@@ -212,6 +213,14 @@ impl Ledger {
     /// A durable sealed row, unsealed.
     pub fn read(&self, row: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
         self.shared.unsealer.open(row, |name| self.shared.store.get(name))
+    }
+
+    /// An entry of our own log, which is the one that its tree has.
+    pub fn entry(&self, index: u64) -> Result<Entry, StoreError> {
+        let entry = self.get(&rows::numbered(rows::LEAF, index))?.as_deref().and_then(Entry::parse);
+        let leaf = self.book().tree.leaf(LogIndex(index));
+        let logged = entry.filter(|entry| leaf == Some(entry.leaf_hash()));
+        logged.ok_or_else(|| StoreError::Damaged(format!("leaf {index} of the log is not the entry that was logged")))
     }
 
     /// The opening of one of our leaves.
@@ -337,6 +346,7 @@ impl Writer {
         let (heads, kept) = (std::mem::take(&mut staged.heads), std::mem::take(&mut staged.kept));
         if !leaves.is_empty() {
             let mut book = self.shared.book.write().unwrap_or_else(PoisonError::into_inner);
+            let before = book.tree.size().0;
             for leaf in &leaves {
                 book.tree.push(leaf.hash);
                 book.last_time = leaf.time;
@@ -344,6 +354,7 @@ impl Writer {
                     book.loud = book.tree.size().0;
                 }
             }
+            reopen::blocks(&book.tree, before).for_each(|(row, hashes)| staged.put(row, Some(hashes)));
             let (size, root) = (book.tree.size(), book.tree.root());
             staged.put(rows::numbered(rows::HEAD, size.0), Some(root.0.to_vec()));
         }

@@ -1,12 +1,19 @@
 //! Reading the book back from the store when the node starts, and checking it against the head that was written with it.
+//!
+//! The tree is read from rows of 256 leaf hashes, not from as many rows as there are leaves. What an entry's own row holds is
+//! checked against the tree whenever it is read ([`super::ledger::Ledger::entry`]).
 
 use crate::port::{Store, StoreError};
 use crate::rows;
 use crate::state::{Book, ChannelKey, ChannelState, Direction, PeerHead};
 use crate::vault::Unsealer;
-use varde_proto::id::{Digest, NodeId, Origin};
+use varde_proto::id::{Digest, LogIndex, NodeId, Origin};
 use varde_proto::log::frontier::Frontier;
 use varde_proto::log::leaf::{Entry, Opening};
+use varde_proto::log::tree::Tree;
+
+/// Leaf hashes in one row: 8 KiB, half of what a value may have.
+const BLOCK: u64 = 256;
 
 /// The book as it was when the last commit landed.
 pub(super) fn book(store: &dyn Store, unsealer: &Unsealer, origin: &Origin) -> Result<Book, StoreError> {
@@ -23,9 +30,35 @@ fn damaged(text: impl Into<String>) -> StoreError {
     StoreError::Damaged(text.into())
 }
 
+/// The rows of leaf hashes that became whole since the tree had `before` leaves.
+pub(super) fn blocks(tree: &Tree, before: u64) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
+    (before / BLOCK..tree.size().0 / BLOCK).map(|block| {
+        let first = block * BLOCK;
+        let hashes = (first..first + BLOCK).filter_map(|index| tree.leaf(LogIndex(index)));
+        (rows::numbered(rows::HASHES, first), hashes.flat_map(|hash| hash.0).collect())
+    })
+}
+
 fn read_tree(store: &dyn Store, book: &mut Book) -> Result<(), StoreError> {
-    for row in store.scan(&[rows::LEAF], &[rows::LEAF + 1], false) {
+    let unread = |first: u64| {
+        damaged(format!("the row with the hashes of the leaves {first} to {} is missing or cut", first + BLOCK - 1))
+    };
+    for row in store.scan(&[rows::HASHES], &[rows::HASHES + 1], false) {
+        let ((name, value), first) = (row?, book.tree.size().0);
+        let (hashes, rest) = value.as_chunks::<32>();
+        if name != rows::numbered(rows::HASHES, first) || hashes.len() as u64 != BLOCK || !rest.is_empty() {
+            return Err(unread(first));
+        }
+        for hash in hashes {
+            book.tree.push(Digest(*hash));
+        }
+    }
+    let whole = book.tree.size().0;
+    for row in store.scan(&rows::numbered(rows::LEAF, whole), &[rows::LEAF + 1], false) {
         let (name, entry) = row?;
+        if book.tree.size().0 - whole == BLOCK {
+            return Err(unread(whole));
+        }
         if name != rows::numbered(rows::LEAF, book.tree.size().0) {
             return Err(damaged(format!("leaf {} of the log is missing", book.tree.size().0)));
         }

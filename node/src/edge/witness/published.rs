@@ -6,7 +6,6 @@
 
 use crate::flow::Node;
 use crate::port::StoreError;
-use crate::rows;
 use std::sync::Arc;
 use varde_proto::id::TreeSize;
 use varde_proto::limits::TILE_WIDTH;
@@ -64,10 +63,8 @@ pub(super) fn tile(node: &Arc<Node>, size: u64, tile: Tile) -> Result<Option<Vec
             Ok(hashes.collect::<Option<Vec<_>>>().map(|hashes| hashes.concat()))
         }
         TileKind::Entries => {
-            let (from, to) = (rows::numbered(rows::LEAF, positions.start), rows::numbered(rows::LEAF, positions.end));
-            let entries = node.ledger.scan(&from, &to, false).map(|row| row.map(|(_, entry)| entry));
-            let entries = entries.collect::<Result<Vec<_>, _>>()?;
-            Ok(tiles::write_bundle(entries.iter().map(Vec::as_slice)))
+            let entries = positions.map(|index| node.ledger.entry(index)).collect::<Result<Vec<_>, _>>()?;
+            Ok(tiles::write_bundle(entries.iter().map(|entry| &entry.bytes()[..])))
         }
     }
 }
