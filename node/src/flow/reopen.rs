@@ -76,8 +76,10 @@ fn read_tree(store: &dyn Store, book: &mut Book) -> Result<(), StoreError> {
 
 /// Of the newest leaf whose opening is there: those that came back from peers after a backup was restored may have none.
 fn read_last_time(store: &dyn Store, unsealer: &Unsealer, book: &mut Book) -> Result<(), StoreError> {
+    let mut read = book.tree.size().0 == 0;
     for row in store.scan(&[rows::OPENING], &[rows::OPENING + 1], true) {
         let (row, value) = row?;
+        read = true;
         let bytes = unsealer.open_value(&row, &value, |name| store.get(name))?;
         let unreadable = || damaged("the opening of one of the newest leaves cannot be read");
         let opening = Opening::parse(&bytes).map_err(|_| unreadable())?;
@@ -88,7 +90,7 @@ fn read_last_time(store: &dyn Store, unsealer: &Unsealer, book: &mut Book) -> Re
             return Ok(());
         }
     }
-    if book.tree.size().0 == 0 { Ok(()) } else { Err(damaged("the openings of the log are missing")) }
+    if read { Ok(()) } else { Err(damaged("the openings of the log are missing")) }
 }
 
 /// The peer's origin from a row's country and generation, and what follows them.
