@@ -15,7 +15,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Weaves the newest head of another log in.
-fn weave(no: &mut Country, other: &Country, root: Digest) -> usize {
+pub(super) fn weave(no: &mut Country, other: &Country, root: Digest) -> usize {
     let head = Entangled { origin: other.origin(), size: other.events.len() as u64, root };
     let body = Entangled::write(&[head]).unwrap();
     let index = no.log(Event { body, ..Event::local(Kind::ENTANGLE, no.clock) });

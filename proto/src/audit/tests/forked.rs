@@ -1,5 +1,8 @@
 //! A log that holds the proof that another one was forked.
 
+use super::dated::weave;
+use super::pairs::compare;
+use super::witnessed::{cosign, later, watched};
 use super::world::{Country, exchange, two};
 use super::{found, names};
 use crate::audit::Scope;
@@ -7,6 +10,7 @@ use crate::id::{Digest, NodeId};
 use crate::log::event::{Event, Kind};
 use crate::log::fork::{Claim, Fork};
 use crate::time::Timestamp;
+use std::time::Duration;
 
 /// The proof that a country signed two heads of seven leaves.
 fn proof(country: &Country) -> Fork {
@@ -69,4 +73,26 @@ fn taking_from_a_frozen_log_is_found_unless_two_people_ended_that() {
         let expected: &[&str] = if decided { &["split-view"] } else { &["split-view", "frozen-ignored"] };
         assert_eq!(names(&found(&ee, &ee.national())), expected);
     }
+}
+
+#[test]
+fn what_a_log_and_all_its_witnesses_forged_contradicts_what_an_honest_log_had_woven_in() {
+    let (_, mut ee) = two();
+    let mut no = watched();
+    later(&mut no, Duration::from_secs(1));
+    cosign(&mut no, 3);
+    weave(&mut ee, &no, no.newest().root());
+    assert_eq!(names(&compare(&no, &ee)), Vec::<&str>::new());
+    // The last leaf becomes another one, and more than the one witness that may be faulty signs it: alone, the log is whole.
+    let mut forged = no.clone();
+    forged.events.last_mut().unwrap().object = Digest([8; 32]);
+    cosign(&mut forged, 4);
+    assert_eq!(names(&found(&forged, &forged.national())), Vec::<&str>::new());
+    let findings = compare(&forged, &ee);
+    assert_eq!(names(&findings), ["entangled-otherwise"]);
+    // Estonia kept the head as Norway had signed it: that decides who of the two lies.
+    ee.witnessed.insert(no.origin(), no.newest());
+    let findings = compare(&forged, &ee);
+    assert_eq!(names(&findings), ["forked"]);
+    assert_eq!(findings[0].origin, Some(no.origin()));
 }
