@@ -6,6 +6,7 @@
 //! signature over leaves that are gone.
 
 mod shown;
+mod twice;
 
 use super::desk::{Desk, Staged, read_number};
 use super::keys::Keys;
@@ -17,6 +18,7 @@ use crate::state::Book;
 use crate::vault::{Unsealer, Vault};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use twice::Twice;
 use varde_proto::id::{LogIndex, Origin};
 use varde_proto::limits;
 use varde_proto::log::head::Head;
@@ -131,7 +133,7 @@ impl Ledger {
         let vault = Vault::new(parts.keyring.clone(), parts.entropy.clone(), &*parts.store)?;
         let unsealer = vault.unsealer();
         let book = reopen::book(&*parts.store, &unsealer, &parts.origin)?;
-        let first = sign(&parts, &book)?;
+        let (first, twice) = (sign(&parts, &book)?, Twice::of(&book.tree));
         let recovering = Recovering::at_start(&*parts.store, &*parts.guard, &book)?;
         let (lock_sender, locked) = watch::channel(recovering.is_some());
         let (store, keyring, keys) = (parts.store.clone(), parts.keyring.clone(), parts.keys.clone());
@@ -145,6 +147,7 @@ impl Ledger {
         let writer = Writer {
             parts,
             vault,
+            twice,
             queue,
             shared: shared.clone(),
             head: head_sender,
@@ -272,6 +275,7 @@ fn sign(parts: &Parts, book: &Book) -> Result<Head, StoreError> {
 pub struct Writer {
     parts: Parts,
     vault: Vault,
+    twice: Twice,
     queue: mpsc::Receiver<Job>,
     shared: Arc<Shared>,
     head: watch::Sender<Arc<Head>>,
@@ -335,7 +339,7 @@ impl Writer {
         (staged, answers)
     }
 
-    /// Makes what was decided durable, then moves the book on and signs the new head.
+    /// Makes what was decided durable, then moves the book on and signs the new head, whose root was computed twice.
     fn land(&mut self, mut staged: Staged) -> Result<Arc<Head>, StoreError> {
         if staged.is_empty() {
             return Ok(self.head.borrow().clone());
@@ -356,6 +360,7 @@ impl Writer {
             }
             reopen::blocks(&book.tree, before).for_each(|(row, hashes)| staged.put(row, Some(hashes)));
             let (size, root) = (book.tree.size(), book.tree.root());
+            self.twice.check(&staged, leaves.len(), root)?;
             staged.put(rows::numbered(rows::HEAD, size.0), Some(root.0.to_vec()));
         }
         self.parts.store.commit(staged.into_batch())?;

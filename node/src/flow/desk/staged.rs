@@ -41,6 +41,11 @@ impl Staged {
         self.rows.insert(row, value);
     }
 
+    /// What will be written in a row.
+    pub(in crate::flow) fn value(&self, row: &[u8]) -> Option<&[u8]> {
+        self.rows.get(row)?.as_deref()
+    }
+
     pub(super) fn get(&self, store: &dyn Store, row: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         match self.rows.get(row) {
             Some(value) => Ok(value.clone()),
