@@ -5,7 +5,7 @@ use crate::rogue::Wire;
 use prost::Message;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -102,8 +102,24 @@ pub fn secrets(country: &str) -> [SecretKey; 3] {
     [1, 2, 3].map(|role| key(country, role))
 }
 
+/// What was made once, by name: making keys and their proofs again costs more than most tests.
+fn once<T: Clone>(made: &Mutex<BTreeMap<String, T>>, name: String, make: impl FnOnce() -> T) -> T {
+    let made = || made.lock().expect("no test panics while it holds this");
+    if let Some(known) = made().get(&name) {
+        return known.clone();
+    }
+    let new = make();
+    made().insert(name, new.clone());
+    new
+}
+
 /// The genesis of a country's log; always the same.
 fn genesis(country: &str) -> Genesis {
+    static MADE: Mutex<BTreeMap<String, Genesis>> = Mutex::new(BTreeMap::new());
+    once(&MADE, country.into(), || found_genesis(country))
+}
+
+fn found_genesis(country: &str) -> Genesis {
     let roles = [Role::Id, Role::Log, Role::Wit, Role::Msg, Role::Tls, Role::Staff];
     let keys = [1, 2, 4, 3, 5, 6].map(|role| key(country, role));
     let held: Vec<_> = roles.into_iter().zip(&keys).collect();
@@ -236,6 +252,11 @@ impl Country {
 
 /// Another country as a country pins it, under the default agreement.
 pub fn peer(country: &str, other: &str) -> Peer {
+    static MADE: Mutex<BTreeMap<String, Peer>> = Mutex::new(BTreeMap::new());
+    once(&MADE, format!("{country} {other}"), || pinned(country, other))
+}
+
+fn pinned(country: &str, other: &str) -> Peer {
     let ours = Acceptance {
         from: origin(country),
         with: origin(other),

@@ -11,6 +11,7 @@ use super::fork;
 use super::ledger::{Changes, Ledger};
 use crate::port::{Peer, StoreError};
 use crate::state::hearsay::{Hearsay, Open};
+use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -22,7 +23,7 @@ use varde_proto::limits;
 use varde_proto::log::fork::{Claim, Fork, Unproven};
 use varde_proto::log::head::{BadHead, Head};
 use varde_proto::log::merkle;
-use varde_proto::log::note::BadNote;
+use varde_proto::log::note::{BadNote, Note, SignatureLine};
 use varde_proto::time::Timestamp;
 use varde_proto::wire::peer::Checkpoint;
 
@@ -98,7 +99,8 @@ pub(super) fn weigh(node: &Node, peer: &Peer, gossip: Gossip, head: &Head) -> Re
     connect(node, peer, head, &joined);
     for LogHead { origin, checkpoint } in others {
         let Some(keys) = history(node, &origin).filter(|_| origin != node.me.origin) else { continue };
-        if fork::is_frozen(&node.ledger, &origin)? {
+        // What we hold already needs no second check of its signature, and that is most of what is told.
+        if is_held(&node.ledger, &origin, &checkpoint)? || fork::is_frozen(&node.ledger, &origin)? {
             continue;
         }
         let Some(told) = signed(&checkpoint, &keys)? else { continue };
@@ -212,6 +214,22 @@ fn held(ledger: &Ledger, size: u64, keys: &History) -> Result<Option<Head>, Stor
     Ok(value.and_then(|value| Head::from_note(value.get(32..)?, keys.origin(), &valid).ok()))
 }
 
+/// Whether we hold this very head: the row begins with its root.
+fn is_held(ledger: &Ledger, log: &Origin, told: &Checkpoint) -> Result<bool, StoreError> {
+    let value = ledger.get(&head_row(log, told.size))?;
+    Ok(value.is_some_and(|value| value.get(..32) == Some(&told.root[..])))
+}
+
+/// A head that we verified when it was kept, as it is told to others.
+fn kept(ledger: &Ledger, log: &Origin, size: u64) -> Result<Option<Checkpoint>, StoreError> {
+    let Some(value) = ledger.get(&head_row(log, size))? else { return Ok(None) };
+    let unreadable = || StoreError::Damaged(format!("the row of the head of {log} with {size} leaves cannot be read"));
+    let (root, note) = value.split_at_checked(32).ok_or_else(unreadable)?;
+    let note = Note::parse(note).map_err(|_| unreadable())?;
+    let signatures = note.signatures().iter().map(SignatureLine::to_wire).collect();
+    Ok(Some(bare(log, Checkpoint { size, root: Bytes::copy_from_slice(root), signatures })))
+}
+
 /// What one peer was told on this connection.
 #[derive(Debug, Default)]
 pub(super) struct Told {
@@ -233,12 +251,13 @@ impl Told {
                 continue;
             }
             self.heads.insert(other.origin.clone(), size);
-            if let Some(head) = held(&node.ledger, size, &other.keys)? {
-                news.others.push(LogHead { origin: other.origin.clone(), checkpoint: bare(&head) });
+            if let Some(checkpoint) = kept(&node.ledger, &other.origin, size)? {
+                news.others.push(LogHead { origin: other.origin.clone(), checkpoint });
             }
         }
         let hearsay = node.gossip.hearsay();
-        news.asked = hearsay.open(&peer.origin).into_iter().take(limits::GOSSIP).map(|open| bare(&open.head)).collect();
+        let open = hearsay.open(&peer.origin).into_iter().take(limits::GOSSIP);
+        news.asked = open.map(|open| bare(&peer.origin, open.head.to_wire())).collect();
         drop(hearsay);
         news.forks = self.forks(node, peer)?;
         Ok(news)
@@ -259,10 +278,9 @@ impl Told {
 }
 
 /// A head with its log's own lines alone: who else cosigned it is not ours to tell.
-fn bare(head: &Head) -> Checkpoint {
-    let mut wire = head.to_wire();
-    wire.signatures.retain(|line| line.name == head.origin().as_str());
-    wire
+fn bare(log: &Origin, mut head: Checkpoint) -> Checkpoint {
+    head.signatures.retain(|line| line.name == log.as_str());
+    head
 }
 
 /// What connects the heads that a peer asked about with ours of `size`.

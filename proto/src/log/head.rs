@@ -95,12 +95,7 @@ impl Head {
 
     /// As it travels.
     pub fn to_wire(&self) -> peer::Checkpoint {
-        let line = |line: &SignatureLine| peer::NoteSignature {
-            name: line.name().to_owned(),
-            key_id: line.id(),
-            signature: Bytes::copy_from_slice(line.signature()),
-        };
-        let signatures = self.note.signatures().iter().map(line).collect();
+        let signatures = self.note.signatures().iter().map(SignatureLine::to_wire).collect();
         peer::Checkpoint { size: self.size.0, root: Bytes::copy_from_slice(&self.root.0), signatures }
     }
 

@@ -8,6 +8,8 @@ use super::cosignature;
 use super::vkey::{KeyMaterial, Vkey, is_key_name, key_id};
 use crate::identity::SecretKey;
 use crate::limits;
+use crate::wire::peer;
+use bytes::Bytes;
 
 /// A signature line: whose it claims to be, and the signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +39,12 @@ impl SignatureLine {
     /// The signature, without the key id.
     pub fn signature(&self) -> &[u8] {
         &self.signature
+    }
+
+    /// As it travels.
+    pub fn to_wire(&self) -> peer::NoteSignature {
+        let signature = Bytes::copy_from_slice(&self.signature);
+        peer::NoteSignature { name: self.name.clone(), key_id: self.id, signature }
     }
 
     /// The line, without its newline.
