@@ -6,7 +6,7 @@
 //! DIR/identity.key               K_id; the node never opens it            DIR/tls.crt             the node re-issues it
 //! DIR/keys/{log,wit,msg,tls,staff}.key    the node's keys                 DIR/store/  DIR/keyring/  what the node keeps
 //! DIR/operators/{a,b}.key        credentials of staff                     DIR/run/operator.sock   the door for staff
-//! DIR/guard                      which head was last shown: in no backup
+//! DIR/guard                      which head was last shown: in no backup       DIR/store.rows          a backup to be taken up
 //! DIR/peers/CC.descriptor        a pin: taken up within a second          DIR/peers/CC.acceptance our yes to the agreement
 //! DIR/peers/CC.keys              how a peer's keys changed; the node's    DIR/keys/ROLE.N.key     the key of statement N
 //! DIR/keys/statements/N.*        key statements and their approvals: taken up within a second
@@ -41,6 +41,12 @@ pub const KEYRING: &str = "keyring";
 pub const STORE: &str = "store";
 /// Which head was last shown; not part of any backup.
 pub const GUARD: &str = "guard";
+/// The rows of a restored backup, until the node has made its store of them.
+pub const RESTORED_ROWS: &str = "store.rows";
+/// The rows of the store in a backup; beside it lie [`KEYRING`] and `MANIFEST`.
+pub const BACKUP_ROWS: &str = "rows";
+/// How the manifest of a backup begins: then origin, number of leaves, and the time of the newest.
+pub const BACKUP_FIRST_LINE: &str = "varde/backup/v1";
 /// Folder of what lives only while the node runs.
 pub const RUN: &str = "run";
 /// The door for staff: a Unix socket.

@@ -16,8 +16,8 @@ use tokio_stream::wrappers::{ReceiverStream, UnixListenerStream};
 use tonic::{Request, Response, Status};
 use varde_proto::wire::operator::log_server::{Log, LogServer};
 use varde_proto::wire::operator::{
-    LogExportRequest, LogFilePart, LogForksReply, LogForksRequest, LogShowReply, LogShowRequest, LogStandingReply,
-    LogStandingRequest, LogUnfreezeReply, LogUnfreezeRequest, OutstandingReply, OutstandingRequest,
+    LogBackupRequest, LogExportRequest, LogFilePart, LogForksReply, LogForksRequest, LogShowReply, LogShowRequest,
+    LogStandingReply, LogStandingRequest, LogUnfreezeReply, LogUnfreezeRequest, OutstandingReply, OutstandingRequest,
 };
 use varde_tests::harness::{Country, Outcome, binaries, pin_all, run, until};
 
@@ -88,12 +88,17 @@ struct Mute(Mutex<Vec<mpsc::Sender<Result<LogFilePart, Status>>>>);
 #[tonic::async_trait]
 impl Log for Mute {
     type ExportStream = ReceiverStream<Result<LogFilePart, Status>>;
+    type BackupStream = ReceiverStream<Result<LogFilePart, Status>>;
 
     async fn standing(&self, _: Request<LogStandingRequest>) -> Result<Response<LogStandingReply>, Status> {
         std::future::pending().await
     }
 
     async fn show(&self, _: Request<LogShowRequest>) -> Result<Response<LogShowReply>, Status> {
+        std::future::pending().await
+    }
+
+    async fn backup(&self, _: Request<LogBackupRequest>) -> Result<Response<Self::BackupStream>, Status> {
         std::future::pending().await
     }
 

@@ -56,7 +56,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
         folder.write(part)?;
     }
     bar.finish_and_clear();
-    let (files, bytes) = folder.finish()?;
+    let (files, bytes) = folder.finish("bundle")?;
     if context.render.is_json() {
         context.render.document(&Written { out: out.display().to_string(), files, bytes })?;
     } else {
@@ -67,7 +67,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
 }
 
 /// The folder being written.
-struct Folder {
+pub(super) struct Folder {
     root: PathBuf,
     open: Option<(String, File)>,
     files: u64,
@@ -76,20 +76,22 @@ struct Folder {
 }
 
 impl Folder {
-    fn make(root: &Path) -> Result<Self, Failure> {
+    /// Makes it.
+    pub(super) fn make(root: &Path) -> Result<Self, Failure> {
         files::make_dir(root).map_err(|error| match error.kind() {
             ErrorKind::AlreadyExists => Failure::usage(format!("{} exists already", root.display()))
-                .means("a bundle is written into a new folder, so that nothing old is taken for part of it")
-                .next("give another name with --out")
+                .means("it is written into a new folder, so that nothing old is taken for part of it")
+                .next("give another name")
                 .reason("exists"),
             _ => Failure::usage(format!("cannot make {}: {error}", root.display()))
-                .next("look at the path given with --out")
+                .next("look at the path that was given")
                 .reason("unwritten"),
         })?;
         Ok(Self { root: root.to_owned(), open: None, files: 0, bytes: 0, whole: false })
     }
 
-    fn write(&mut self, part: LogFilePart) -> Result<(), Failure> {
+    /// Writes a piece of a file.
+    pub(super) fn write(&mut self, part: LogFilePart) -> Result<(), Failure> {
         let LogFilePart { path, bytes, last } = part;
         let plain = |name: &str| !name.is_empty() && !name.starts_with('.');
         if !path.split('/').all(plain) {
@@ -114,13 +116,13 @@ impl Folder {
         Ok(())
     }
 
-    /// How many files and bytes; the manifest is the last file of a whole bundle.
-    fn finish(self) -> Result<(u64, u64), Failure> {
+    /// How many files and bytes; the manifest is the last file of a whole bundle or backup.
+    pub(super) fn finish(self, thing: &str) -> Result<(u64, u64), Failure> {
         if self.whole {
             return Ok((self.files, self.bytes));
         }
-        Err(Failure::not_ready("the node broke off before the bundle was whole")
-            .means(format!("what lies in {} is no bundle", self.root.display()))
+        Err(Failure::not_ready(format!("the node broke off before the {thing} was whole"))
+            .means(format!("what lies in {} is no {thing}", self.root.display()))
             .next("remove it, see whether the node still runs (`varde status`), then try again"))
     }
 }

@@ -1,7 +1,9 @@
 //! `varde log`: the own node's exchange log. What an auditor does with its bundle is `varde audit`.
 
+mod backup;
 mod export;
 mod outstanding;
+mod restore;
 mod show;
 mod status;
 
@@ -26,6 +28,10 @@ enum Verb {
     Status(status::Args),
     /// Writes a bundle for auditors into a new folder
     Export(export::Args),
+    /// Makes a backup of the running node: its store and keyring
+    Backup(backup::Args),
+    /// Lays a backup down in a stopped node's directory, which takes it up at its next start
+    Restore(restore::Args),
     /// Lists which peer still owes the erasure of which alert of ours
     Outstanding(outstanding::Args),
 }
@@ -36,6 +42,8 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
         Verb::Show(args) => show::run(args, context).await,
         Verb::Status(args) => status::run(args, context).await,
         Verb::Export(args) => export::run(args, context).await,
+        Verb::Backup(args) => backup::run(args, context).await,
+        Verb::Restore(args) => restore::run(args, context),
         Verb::Outstanding(args) => outstanding::run(args, context).await,
     }
 }

@@ -1,5 +1,6 @@
 //! What the node touches: sockets, files, keys, the clock and the wire.
 
+pub mod backup;
 pub mod border;
 pub mod ceremony;
 pub mod clock;

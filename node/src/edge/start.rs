@@ -1,5 +1,6 @@
 //! A node, put together and taken apart: directory, keys, store, log, border, operator door; and what runs between them.
 
+use super::backup;
 use super::border::{Arrivals, Border, BorderError, Setup};
 use super::ceremony;
 use super::clock::SystemClock;
@@ -194,7 +195,7 @@ async fn serve(
         DoorError::InUse(_) => Stopped::Held { dir: dir.to_owned(), by: None },
         other => Stopped::Door(other),
     })?;
-    let services = services(node.clone(), summarise, contacts, local.to_string());
+    let services = services(dir, node.clone(), summarise, contacts, local.to_string());
     let (close, mut closed) = watch::channel(false);
     let door = tokio::spawn(door.serve(services, async move {
         let _ = closed.wait_for(|closed| *closed).await;
@@ -215,11 +216,17 @@ async fn serve(
 }
 
 /// What the operator door serves, one line a service.
-fn services(node: Arc<Node>, summarise: Arc<Summarise>, contacts: Arc<Contacts>, listening: String) -> Routes {
+fn services(
+    dir: &Path,
+    node: Arc<Node>,
+    summarise: Arc<Summarise>,
+    contacts: Arc<Contacts>,
+    listening: String,
+) -> Routes {
     let records = operator::records_service(node.ledger.clone());
     let alerts = operator::alerts_service(node.clone());
     let trends = operator::trends_service(node.clone(), summarise);
-    let log = operator::log_service(node.clone());
+    let log = operator::log_service(node.clone(), dir.to_owned());
     let look = operator::node_service(move || vitals(&node, &contacts, &listening));
     Routes::new(look).add_service(records).add_service(alerts).add_service(trends).add_service(log)
 }
@@ -277,6 +284,9 @@ fn open_ledger(
     entropy: Arc<dyn Entropy>,
 ) -> Result<(Ledger, Arc<Keys>), Stopped> {
     let store = dir.join(home::STORE);
+    if backup::take_up(dir)? {
+        tracing::warn!("a backup was restored");
+    }
     let new_store = !store.exists();
     let keyring = FileKeyring::open(&dir.join(home::KEYRING), new_store, entropy.clone())?;
     let store = SledStore::open(&store).map_err(|error| match error {

@@ -1,15 +1,17 @@
 //! `varde.operator.v1.Log`: how the log stands, what it says, and the bundle for auditors as a stream of files.
 
-use super::erasures;
-use super::stories;
+use super::{backups, erasures, stories};
+use crate::edge::backup;
 use crate::edge::status::{Class, Trouble};
 use crate::flow::bundle::{self, NotExported};
+use crate::flow::ledger::CommitError;
 use crate::flow::logbook::{self, Line};
 use crate::flow::witness::{self, Witnessed};
 use crate::flow::{Node, fork, gossip, journal, recover};
 use crate::port::StoreError;
 use crate::state::{ChannelKey, ChannelState, Direction};
 use bytes::Bytes;
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -19,26 +21,27 @@ use varde_proto::id::{Digest, NodeId, Origin};
 use varde_proto::log::event::Event;
 use varde_proto::wire::operator::log_server::{Log, LogServer};
 use varde_proto::wire::operator::{
-    LogAlarm, LogChannel, LogExportRequest, LogFilePart, LogFork, LogForksReply, LogForksRequest, LogLine, LogPeer,
-    LogShowReply, LogShowRequest, LogStandingReply, LogStandingRequest, LogUnfreezeReply, LogUnfreezeRequest,
-    OutstandingReply, OutstandingRequest,
+    LogAlarm, LogBackupRequest, LogChannel, LogExportRequest, LogFilePart, LogFork, LogForksReply, LogForksRequest,
+    LogLine, LogPeer, LogShowReply, LogShowRequest, LogStandingReply, LogStandingRequest, LogUnfreezeReply,
+    LogUnfreezeRequest, OutstandingReply, OutstandingRequest,
 };
 
 /// Bytes of one piece of a file.
-const PART_BYTES: usize = 64 * 1024;
+pub(super) const PART_BYTES: usize = 64 * 1024;
 /// Pieces that may wait for a reader.
 const WAITING: usize = 16;
 /// Lines shown when nobody says how many.
 const LINES: usize = 50;
 
-/// The service over a node.
-pub fn log_service(node: Arc<Node>) -> LogServer<Service> {
-    LogServer::new(Service { node })
+/// The service over the node of a directory.
+pub fn log_service(node: Arc<Node>, dir: PathBuf) -> LogServer<Service> {
+    LogServer::new(Service { node, dir })
 }
 
 /// The service; see [`log_service`].
 pub struct Service {
     node: Arc<Node>,
+    dir: PathBuf,
 }
 
 fn failed(error: StoreError) -> Status {
@@ -48,6 +51,7 @@ fn failed(error: StoreError) -> Status {
 #[tonic::async_trait]
 impl Log for Service {
     type ExportStream = ReceiverStream<Result<LogFilePart, Status>>;
+    type BackupStream = ReceiverStream<Result<LogFilePart, Status>>;
 
     async fn standing(&self, _request: Request<LogStandingRequest>) -> Result<Response<LogStandingReply>, Status> {
         standing(&self.node).map(Response::new).map_err(failed)
@@ -94,6 +98,19 @@ impl Log for Service {
                 }
                 Err(error) => drop(parts.blocking_send(Err(Trouble::incident(&error).for_staff()))),
             }
+        });
+        Ok(Response::new(ReceiverStream::new(reader)))
+    }
+
+    async fn backup(&self, _request: Request<LogBackupRequest>) -> Result<Response<Self::BackupStream>, Status> {
+        let made = backup::make(&self.node, &self.dir).await.map_err(|error| match error {
+            CommitError::Refused(error) => failed(error),
+            CommitError::Stopped => Trouble::incident(&error).for_staff(),
+        })?;
+        let (parts, reader) = mpsc::channel(WAITING);
+        tokio::task::spawn_blocking(move || match backups::send(made, &mut Parts(parts.clone())) {
+            Ok(()) => tracing::info!("a backup was handed out"),
+            Err(error) => drop(parts.blocking_send(Err(failed(error)))),
         });
         Ok(Response::new(ReceiverStream::new(reader)))
     }
@@ -248,13 +265,20 @@ fn line(line: Line) -> LogLine {
     }
 }
 
-/// A bundle that goes out in pieces.
-struct Parts(mpsc::Sender<Result<LogFilePart, Status>>);
+/// Files that go out in pieces.
+pub(super) struct Parts(mpsc::Sender<Result<LogFilePart, Status>>);
 
-/// Whoever asked for the bundle is gone.
+/// Whoever asked for them is gone.
 #[derive(Debug, thiserror::Error)]
 #[error("the reader went away")]
-struct Gone;
+pub(super) struct Gone;
+
+impl Parts {
+    /// Sends a piece of a file.
+    pub(super) fn send(&mut self, part: LogFilePart) -> Result<(), Gone> {
+        self.0.blocking_send(Ok(part)).map_err(|_| Gone)
+    }
+}
 
 impl BundleSink for Parts {
     type Error = Gone;
@@ -265,7 +289,7 @@ impl BundleSink for Parts {
             let piece = pieces.next().unwrap_or_default();
             let last = pieces.peek().is_none();
             let part = LogFilePart { path: path.to_owned(), bytes: Bytes::copy_from_slice(piece), last };
-            self.0.blocking_send(Ok(part)).map_err(|_| Gone)?;
+            self.send(part)?;
             if last {
                 return Ok(());
             }

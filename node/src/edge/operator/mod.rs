@@ -5,6 +5,7 @@
 //! A service is one line where the node starts: `Routes::new(node_service(vitals)).add_service(...)`.
 
 mod alerts;
+mod backups;
 mod drawing;
 mod erasures;
 mod log;

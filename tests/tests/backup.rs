@@ -1,0 +1,150 @@
+//! A running node is backed up, loses what came after, and comes back: with real processes, through the command line.
+#![allow(missing_docs, reason = "tests")]
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use varde_tests::harness::{Country, Trouble, pin_all, until};
+
+const LIMIT: Duration = Duration::from_secs(90);
+
+fn connected(here: &Country, there: &str) -> Result<(), Trouble> {
+    let is = || -> Result<bool, Trouble> {
+        let status = here.varde(&["status", "--json"])?.json(0)?;
+        let peers = status["peers"].as_array().cloned().unwrap_or_default();
+        Ok(peers.iter().any(|p| p["country"] == there && p["connected"] == true))
+    };
+    until("a connection", LIMIT, || is().unwrap_or(false).then_some(()))
+}
+
+/// Drafts an alert from the template and releases it; returns when the receipt is there.
+fn exchange(from: &Country, to: &str) -> Result<String, Trouble> {
+    let file = from.dir().with_extension("json").to_string_lossy().into_owned();
+    let template = from.varde(&["alert", "draft", "--kind", "ROUTE_CORRIDOR", "--template"])?.ok()?;
+    std::fs::write(&file, template)?;
+    let id = from.varde(&["alert", "draft", "--kind", "ROUTE_CORRIDOR", "--from", &file])?.ok()?.trim().to_owned();
+    from.varde(&["alert", "release", &id, "--to", to, "--wait", "90s"])?.ok()?;
+    Ok(id)
+}
+
+fn recovering(country: &Country) -> Result<Option<String>, Trouble> {
+    let status = country.varde(&["log", "status", "--json"])?.json(0)?;
+    Ok(status["recovering"].as_str().map(str::to_owned))
+}
+
+fn exported(country: &Country) -> Result<String, Trouble> {
+    let out = country.dir().with_extension("bundle").to_string_lossy().into_owned();
+    country.varde(&["log", "export", "--out", &out])?.ok()?;
+    Ok(out)
+}
+
+fn codes(document: &serde_json::Value) -> Vec<String> {
+    let findings = document.as_array().cloned().unwrap_or_default();
+    findings.iter().filter_map(|finding| finding["code"].as_str().map(str::to_owned)).collect()
+}
+
+/// Two countries that exchanged something, with a backup of NO from the middle of it.
+fn world(home: &Path) -> Result<(Country, Country, PathBuf), Trouble> {
+    let (mut no, mut ee) = (Country::init(home, "NO")?, Country::init(home, "EE")?);
+    no.start()?;
+    ee.start()?;
+    pin_all(&[&no, &ee])?;
+    connected(&no, "EE")?;
+    exchange(&no, "EE")?;
+    exchange(&ee, "NO")?;
+    let backup = home.join("no.backup");
+    no.varde(&["log", "backup", &backup.to_string_lossy()])?.ok()?;
+    exchange(&no, "EE")?;
+    exchange(&ee, "NO")?;
+    Ok((no, ee, backup))
+}
+
+fn restore(no: &Country, backup: &Path) -> Result<(), Trouble> {
+    for part in ["store", "keyring"] {
+        std::fs::rename(no.dir().join(part), no.dir().join(format!("{part}.lost")))?;
+    }
+    let said = no.varde(&["log", "restore", &backup.to_string_lossy(), "--json"])?.json(0)?;
+    assert_eq!(said["origin"], "varde.example/no/1");
+    Ok(())
+}
+
+#[test]
+fn a_node_that_is_restored_asks_its_peer_is_made_whole_and_goes_on_and_its_auditor_is_told() -> Result<(), Trouble> {
+    let home = tempfile::tempdir()?;
+    let (mut no, mut ee, backup) = world(home.path())?;
+    let again = no.varde(&["log", "restore", &backup.to_string_lossy(), "--json"])?;
+    assert_eq!(again.code, Some(75), "{}", again.stderr);
+    assert!(again.stderr.contains("node-runs"), "{}", again.stderr);
+    no.stop()?;
+    let again = no.varde(&["log", "restore", &backup.to_string_lossy(), "--json"])?;
+    assert_eq!(again.code, Some(2), "{}", again.stderr);
+    assert!(again.stderr.contains("not-empty"), "{}", again.stderr);
+    ee.stop()?;
+    restore(&no, &backup)?;
+
+    // Alone it knows that it was restored, signs nothing and says for whom it waits.
+    no.start()?;
+    let waits = recovering(&no)?.unwrap_or_default();
+    assert!(waits.contains("waiting for EE"), "{waits}");
+    let status = no.varde(&["log", "status"])?.ok()?;
+    assert!(status.contains("RESTORED"), "{status}");
+    let refused = no.varde(&["log", "export", "--out", &home.path().join("x").to_string_lossy(), "--json"])?;
+    assert_eq!(refused.code, Some(75), "{}", refused.stderr);
+    assert!(refused.stderr.contains("recovering"), "{}", refused.stderr);
+
+    ee.start()?;
+    until("the recovery", LIMIT, || recovering(&no).ok().filter(Option::is_none).map(drop))?;
+    connected(&no, "EE")?;
+    exchange(&no, "EE")?;
+    exchange(&ee, "NO")?;
+    let inbox = no.varde(&["alert", "inbox", "--json"])?.json(0)?;
+    assert_eq!(inbox.as_array().map(Vec::len), Some(3), "what came after the backup is there again: {inbox:#}");
+    let (here, there) = (exported(&no)?, exported(&ee)?);
+    let verdict = no.varde(&["audit", "verify", &here, "--json"])?.json(0)?;
+    let found: Vec<String> = codes(&verdict).into_iter().filter(|code| code != "unpinned-identity").collect();
+    assert_eq!(found, ["restored"], "{verdict:#}");
+    let compared = no.varde(&["audit", "reconcile", &here, &there, "--json"])?.json(0)?;
+    let found = codes(&compared);
+    let known = ["unpinned-identity", "restored", "in-flight"];
+    assert!(found.iter().all(|code| known.contains(&code.as_str())), "{compared:#}");
+
+    no.stop()?;
+    no.start()?;
+    assert_eq!(recovering(&no)?, None, "an ordinary start is no restore");
+    Ok(())
+}
+
+#[test]
+fn a_backup_that_is_not_whole_or_of_another_node_is_not_taken_up() -> Result<(), Trouble> {
+    let home = tempfile::tempdir()?;
+    let mut no = Country::init(home.path(), "NO")?;
+    no.start()?;
+    let backup = home.path().join("no.backup");
+    let shown = backup.to_string_lossy().into_owned();
+    no.varde(&["log", "backup", &shown])?.ok()?;
+    let twice = no.varde(&["log", "backup", &shown])?;
+    assert_eq!(twice.code, Some(2), "{}", twice.stderr);
+    assert!(!backup.join("guard").exists());
+    no.stop()?;
+    let ee = Country::init(home.path(), "EE")?;
+    let other = ee.varde(&["log", "restore", &shown])?;
+    assert!(other.code == Some(2) && other.stderr.contains("is of varde.example/no/1"), "{}", other.stderr);
+
+    let rows = std::fs::read(backup.join("rows"))?;
+    let mut altered = rows.clone();
+    altered[rows.len() / 2] ^= 1;
+    for bad in [&rows[..rows.len() - 1], &altered] {
+        std::fs::write(backup.join("rows"), bad)?;
+        for part in ["store", "keyring"] {
+            let _ = std::fs::remove_dir_all(no.dir().join(part));
+        }
+        no.varde(&["log", "restore", &shown])?.ok()?;
+        let refused = no.start().expect_err("half a backup").to_string();
+        assert!(refused.contains("the backup is not whole"), "{refused}");
+        assert!(!no.dir().join("store").exists());
+        std::fs::remove_file(no.dir().join("store.rows"))?;
+    }
+    std::fs::write(backup.join("rows"), rows)?;
+    std::fs::remove_dir_all(no.dir().join("keyring"))?;
+    no.varde(&["log", "restore", &shown])?.ok()?;
+    no.start()
+}
