@@ -103,14 +103,9 @@ impl<'a> Desk<'a> {
 
     /// Writes a sealed row.
     pub fn seal(&mut self, row: Vec<u8>, plaintext: &[u8]) -> Result<(), StoreError> {
-        let current = self.get(&row)?;
-        self.seal_over(row, current.as_deref(), plaintext)
-    }
-
-    /// Writes a sealed row that holds `current` now.
-    fn seal_over(&mut self, row: Vec<u8>, current: Option<&[u8]>, plaintext: &[u8]) -> Result<(), StoreError> {
         let mut batch = Batch::default();
-        self.vault.seal(&mut batch, row, current, plaintext)?;
+        let current = self.get(&row)?;
+        self.vault.seal(&mut batch, row, current.as_deref(), plaintext)?;
         batch.writes.into_iter().for_each(|(row, value)| self.write(row, value));
         Ok(())
     }
@@ -219,8 +214,7 @@ impl<'a> Desk<'a> {
             .map_err(|bad| StoreError::Damaged(format!("a leaf could not be written: {bad}")))?;
         let entry = opening.entry();
         self.put(rows::numbered(rows::LEAF, index.0), entry.bytes().to_vec())?;
-        // There never was a leaf of this index; looking for its opening would cost as much as writing it.
-        self.seal_over(rows::numbered(rows::OPENING, index.0), None, opening.bytes())?;
+        self.seal(rows::numbered(rows::OPENING, index.0), opening.bytes())?;
         let loud = !opening.event().kind.is_quiet();
         self.staged.leaves.push(Leaf { hash: entry.leaf_hash(), time, loud });
         Ok((index, opening))
