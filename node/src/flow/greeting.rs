@@ -182,7 +182,9 @@ fn resume(ledger: &Ledger, peer: &Peer, theirs: &Hello) -> Result<Outgoing, Ende
         let claimed = theirs.received.iter().find(|p| p.class == class);
         let claimed_seq = claimed.map_or(0, |p| p.seq);
         if claimed_seq < state.settled {
-            return Err(Ended::Greeting("peer-lost-items"));
+            // A hello may be older than what another connection with this peer has brought meanwhile.
+            let old = theirs.head.size < book.head_of(&peer.origin).size;
+            return Err(if old { Broken::Leaf("superseded").into() } else { Ended::Greeting("peer-lost-items") });
         }
         if claimed_seq > state.seq || claimed.is_some_and(|p| p.seq == state.seq && p.chain != state.chain) {
             return Err(Ended::Greeting("peer-holds-what-we-did-not-send"));

@@ -93,6 +93,10 @@ impl Taker<'_, '_> {
         };
         let key = ChannelKey { direction, peer: self.peer.origin.clone(), class: event.class };
         let mut state = self.desk.channel(&key);
+        // A second connection with this peer asked for the same, and was first.
+        if event.seq <= state.seq {
+            return Err(Broken::Leaf("superseded"));
+        }
         if event.seq != state.seq + 1 || event.chain != chain::next(&state.chain, event.seq, &event.object) {
             return Err(Broken::Leaf("sequence-gap"));
         }
