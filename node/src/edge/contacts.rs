@@ -187,7 +187,8 @@ async fn run_link(node: Arc<Node>, contacts: Arc<Contacts>, link: Link) {
         }
     });
     tracing::info!(peer = country.as_str(), why = %ended, "connection ended");
-    if ended.is_suspicious() || matches!(ended, Ended::Refused(_)) {
+    let refused = matches!(&ended, Ended::Refused(code) if code != "superseded");
+    if ended.is_suspicious() || refused {
         node.journal.note(&node.ledger, node.clock.now(), &ended.to_string(), country.as_str(), true).await;
     }
 }

@@ -12,11 +12,7 @@ use zeroize::Zeroizing;
 async fn two_logs_under_one_key_shown_to_two_peers_are_frozen_by_both() {
     let dir = tempfile::tempdir().unwrap();
     let long = Duration::from_secs(600);
-    let (ee, lt, no) = (
-        country("EE", dir.path(), long).await,
-        country("LT", dir.path(), long).await,
-        country("NO", dir.path(), long).await,
-    );
+    let (ee, lt, no) = three(dir.path(), long).await;
     let mut to_ee = show(&ee, &no, &[b"one"]).await;
     let to_lt = show(&lt, &no, &[b"other"]).await;
     connect(&ee, &lt).await;
@@ -87,11 +83,7 @@ async fn a_frozen_log_is_dealt_with_again_when_two_people_have_decided() {
 async fn one_log_shown_to_two_peers_freezes_nobody() {
     let dir = tempfile::tempdir().unwrap();
     let at_once = Duration::ZERO;
-    let (ee, lt, no) = (
-        country("EE", dir.path(), at_once).await,
-        country("LT", dir.path(), at_once).await,
-        country("NO", dir.path(), at_once).await,
-    );
+    let (ee, lt, no) = three(dir.path(), at_once).await;
     let _to = (show(&ee, &no, &[b"one"]).await, show(&lt, &no, &[b"one"]).await);
     let mut heard = listen(&ee, &lt).await;
     let gossip = tokio::time::timeout(SOON, heard.recv()).await.unwrap().unwrap();
@@ -107,11 +99,7 @@ async fn one_log_shown_to_two_peers_freezes_nobody() {
 async fn whoever_is_asked_about_a_head_that_its_key_signed_and_its_log_does_not_have_tells_everybody() {
     let dir = tempfile::tempdir().unwrap();
     let long = Duration::from_secs(600);
-    let (ee, lt, no) = (
-        country("EE", dir.path(), long).await,
-        country("LT", dir.path(), long).await,
-        country("NO", dir.path(), long).await,
-    );
+    let (ee, lt, no) = three(dir.path(), long).await;
     connect(&no, &lt).await;
     // Somebody has stolen Norway's key and shown Estonia a log that is not Norway's; Estonia asks.
     let pinned = no.pin(&ee).await;
@@ -137,11 +125,7 @@ async fn whoever_is_asked_about_a_head_that_its_key_signed_and_its_log_does_not_
 async fn forged_evidence_ends_the_connection_and_freezes_nobody() {
     let dir = tempfile::tempdir().unwrap();
     let long = Duration::from_secs(600);
-    let (ee, lt, no) = (
-        country("EE", dir.path(), long).await,
-        country("LT", dir.path(), long).await,
-        country("NO", dir.path(), long).await,
-    );
+    let (ee, lt, no) = three(dir.path(), long).await;
     ee.pin(&no).await;
     let head = |root: u8, key: &SecretKey| Head::sign(&origin("NO"), TreeSize(7), Digest([root; 32]), key).unwrap();
     let another = SecretKey::from_seed(&Zeroizing::new([77; 32]));

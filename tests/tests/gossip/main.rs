@@ -30,6 +30,11 @@ async fn country(code: &str, dir: &std::path::Path, divergence: Duration) -> Cou
     Country::open_with(code, Arc::new(MemoryStore::default()), &dir.join(code), &[], divergence).await
 }
 
+/// Estonia, Lithuania and Norway.
+async fn three(dir: &std::path::Path, divergence: Duration) -> (Country, Country, Country) {
+    (country("EE", dir, divergence).await, country("LT", dir, divergence).await, country("NO", dir, divergence).await)
+}
+
 /// Waits for what must become true.
 async fn until(what: &str, holds: impl Fn() -> bool) {
     let reached = async {
@@ -112,11 +117,7 @@ async fn a_head_that_its_log_does_not_connect_is_an_alarm_and_one_that_it_connec
     for lies in [false, true] {
         let dir = dir.path().join(lies.to_string());
         std::fs::create_dir(&dir).unwrap();
-        let (ee, lt, no) = (
-            country("EE", &dir, at_once).await,
-            country("LT", &dir, at_once).await,
-            country("NO", &dir, at_once).await,
-        );
+        let (ee, lt, no) = three(&dir, at_once).await;
         let to_lt = show(&lt, &no, if lies { &[b"other", b"more"] } else { &[b"one", b"more"] }).await;
         let mut to_ee = show(&ee, &no, &[b"one"]).await;
         connect(&lt, &ee).await;
@@ -161,11 +162,7 @@ async fn next_asked(wire: &mut Wire) -> Checkpoint {
 async fn honest_nodes_connect_what_their_peers_were_told_of_them() {
     let dir = tempfile::tempdir().unwrap();
     let at_once = Duration::ZERO;
-    let (ee, lt, no) = (
-        country("EE", dir.path(), at_once).await,
-        country("LT", dir.path(), at_once).await,
-        country("NO", dir.path(), at_once).await,
-    );
+    let (ee, lt, no) = three(dir.path(), at_once).await;
     connect(&no, &lt).await;
     let mut heard = listen(&no, &ee).await;
     connect(&ee, &lt).await;

@@ -72,7 +72,8 @@ impl Ended {
     /// Whether the peer's own bytes were the reason, so that people must be told.
     pub fn is_suspicious(&self) -> bool {
         match self {
-            Self::Broken(Broken::Store(_)) => false,
+            // Our own disk; or another connection of the same two was first.
+            Self::Broken(Broken::Store(_) | Broken::Leaf("superseded")) => false,
             Self::Broken(_) | Self::Frame(_) | Self::Greeting(_) => true,
             Self::Closed | Self::Refused(_) | Self::Goodbye(_) => false,
             Self::KeysChanged | Self::Frozen | Self::Stopped => false,
