@@ -47,13 +47,14 @@ pub const BUCKET: u8 = b'U';
 /// Item under which an earlier version of a sealed row was stored: row name and item number. Kept for the rows whose every
 /// version an erasure must find ([`keeps_trail`]). Plain.
 pub const EARLIER: u8 = b'Y';
-/// What remains of an erased item, or of one whose erasure is under way, by E (`flow::erase`). Plain.
+/// What remains of an erased item, or of one whose erasure is under way, by its issuer's country and E
+/// (`flow::erase`). Plain.
 pub const REMAINS: u8 = b'G';
 /// Hold on an item, by E: the leaf with which it began. Plain.
 pub const HOLD: u8 = b'H';
 /// What a recipient of an alert of ours has to erase, by E and the recipient's country and generation. Plain.
 pub const OUTSTANDING: u8 = b'O';
-/// Erasure that is not finished, by E. Plain.
+/// Erasure that is not finished, by the issuer's country and E. Plain.
 pub const ERASING: u8 = b'Z';
 /// When an item that came from a peer expires, and E: the index under which its envelope is kept. Plain.
 pub const EXPIRY: u8 = b'X';

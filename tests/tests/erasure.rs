@@ -70,7 +70,8 @@ async fn an_erasure_that_was_broken_off_is_finished_at_the_next_start_and_no_ear
     assert!(erase::look(&lt.node, doomed().expires_at).await.is_err());
     std::fs::rename(&away, keyring("LT", dir.path())).unwrap();
     assert_eq!(kinds(&lt, &ERASURE), [ERASURE[0], ERASURE[1], ERASURE[0]]);
-    let stage = |country: &Country| erase::find(&country.node.ledger, &object).unwrap().unwrap().stage;
+    let stage =
+        |country: &Country| erase::find(&country.node.ledger, no.origin().node(), &object).unwrap().unwrap().stage;
     assert!(matches!(stage(&lt), Stage::Destroying(_)));
     let copy = steal("LT", dir.path());
     assert!(!copy.showing(&copy.named_keys(), &SECRET).is_empty(), "without the second step a copy can be read");
@@ -182,7 +183,7 @@ async fn what_a_restored_store_has_again_is_erased_again_as_its_log_says() {
     assert_eq!(erase::replay(&lt.node, 0).await.unwrap(), Replayed::default(), "nothing is back");
 
     // The rows as a backup of before has them, under a log whose tail came back.
-    let remains = rows::row(rows::REMAINS, &[&object.0]);
+    let remains = rows::row(rows::REMAINS, &[b"NO", &object.0]);
     let again = |row: Vec<u8>, remains: Vec<u8>| {
         let envelope = envelope.clone();
         lt.node.ledger.commit(move |desk| {
@@ -201,7 +202,10 @@ async fn what_a_restored_store_has_again_is_erased_again_as_its_log_says() {
     assert_eq!(erase::replay(&lt.node, 0).await.unwrap(), Replayed { erased: 1, noted: 0 });
     assert_gone(&steal("LT", dir.path()), &before);
     assert_eq!((lt.node.ledger.head().size(), kinds(&lt, &ERASURE).len()), (size, 2), "nothing is logged twice");
-    assert!(matches!(erase::find(&lt.node.ledger, &object).unwrap().unwrap().stage, Stage::Done(_)));
+    assert!(matches!(
+        erase::find(&lt.node.ledger, no.origin().node(), &object).unwrap().unwrap().stage,
+        Stage::Done(_)
+    ));
 
     let forget = lt.node.ledger.commit(move |desk| {
         desk.delete(remains);

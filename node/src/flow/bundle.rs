@@ -125,7 +125,8 @@ fn leaf<S: BundleSink>(
 
 /// How many leaves say that an item was erased; none where it was not.
 fn explained<E>(node: &Node, item: &Event) -> Result<u64, NotExported<E>> {
-    match erase::find(&node.ledger, &item.object)?.map(|remains| remains.stage) {
+    let issuer = erase::issuer(&node.me.origin, item);
+    match erase::find(&node.ledger, issuer, &item.object)?.map(|remains| remains.stage) {
         None | Some(Stage::Held) => Ok(0),
         Some(Stage::Done(leaf)) if leaf < node.ledger.head().size().0 => Ok(leaf + 1),
         Some(Stage::Done(_) | Stage::Destroying(_)) => Err(NotExported::Erasing),

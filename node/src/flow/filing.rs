@@ -65,7 +65,7 @@ fn file(desk: &mut Desk<'_>, row: Vec<u8>, index: u64, digest: Digest, code: &'s
 /// can what was withdrawn before it came.
 pub fn file_alert(desk: &mut Desk<'_>, issuer: NodeId, alert: &Verified<Alert>, index: u64) -> Filed {
     let (content, object) = (alert.payload().content(), alert.digest());
-    if let Some(remains) = erase::remains_at(desk, &object)?
+    if let Some(remains) = erase::remains_at(desk, issuer, &object)?
         && remains.reason != ErasureReason::EXPIRED
     {
         return Ok(Err(Rejection::Content("withdrawn")));

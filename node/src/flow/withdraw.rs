@@ -57,7 +57,7 @@ pub async fn take_back(node: &Node, id: AlertId, what: Withdrawal) -> Result<Dig
     let (asked, due) = (node.clock.now(), erase::due(&content, node.clock.now()));
     let requests = requests(node, (object, reason, due), &content, &targets)?;
     let landed = node.ledger.commit(move |desk| {
-        if erase::remains_at(desk, &object)?.is_some() {
+        if erase::remains_at(desk, desk.origin().node(), &object)?.is_some() {
             return Err(Refused::Withdrawn);
         }
         let wanted = leaf::Requested { request: Digest::NONE, reason, basis: basis(reason, &content), due };

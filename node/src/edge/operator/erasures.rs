@@ -80,7 +80,9 @@ pub(super) fn withdrawn(node: &Node) -> Result<Vec<OwnAlert>, Status> {
 /// An alert of ours that was withdrawn, if there is one of this id.
 pub(super) fn show_withdrawn(node: &Node, id: AlertId) -> Result<Option<ShowReply>, Status> {
     let Some(object) = own_object(node, id)? else { return Ok(None) };
-    let Some(remains) = erase::find(&node.ledger, &object).map_err(ours)? else { return Ok(None) };
+    let Some(remains) = erase::find(&node.ledger, node.me.origin.node(), &object).map_err(ours)? else {
+        return Ok(None);
+    };
     Ok(Some(ShowReply {
         json: "null".to_owned(),
         own: Some(mute(node, &object, &remains)?),

@@ -67,7 +67,7 @@ fn received(ledger: &Ledger, from: NodeId, index: u64) -> Result<Received, Store
     let what = match kept::if_kept::<Alert>(ledger, index)? {
         Some((_, alert)) => What::Alert(Box::new(alert)),
         None => What::Remains(
-            erase::find(ledger, &object)?
+            erase::find(ledger, from, &object)?
                 .ok_or_else(|| StoreError::Damaged(format!("the alert kept under {index} is gone")))?,
         ),
     };

@@ -18,8 +18,8 @@ pub(super) async fn answer(node: &Node, object: Digest, remains: Remains) -> Res
     }
     let landed = node.ledger.commit(move |desk| {
         // Asked again meanwhile: that is another answer. Answered meanwhile: once is enough.
-        let waits =
-            remains::is_unfinished(desk, &object)? && remains::at_desk(desk, &object)?.as_ref() == Some(&remains);
+        let waits = remains::is_unfinished(desk, remains.issuer, &object)?
+            && remains::at_desk(desk, remains.issuer, &object)?.as_ref() == Some(&remains);
         if waits {
             if let Some(signed) = &signed {
                 outbox::owe(desk, signed, Digest::NONE)?;

@@ -1,7 +1,7 @@
 //! A hold: an item must not be erased for now, because a court or an inquiry needs it. It is logged when it begins and when it
 //! ends; what was asked or due meanwhile is done when it ends.
 
-use super::{about, begin_held, event, remains};
+use super::{about, begin_held, event, issuer, remains};
 use crate::flow::alert::drafts::{self, Refused, Signed};
 use crate::flow::desk::Desk;
 use crate::flow::ledger::{CommitError, Committed, Ledger};
@@ -49,8 +49,9 @@ pub async fn hold(node: &Node, id: AlertId, begins: bool, act: Option<Envelope>)
 
 /// Begins or ends a hold on what is kept under an index. Doing it twice changes nothing; `false` where it is erased already.
 pub fn set(desk: &mut Desk<'_>, index: u64, object: Digest, begins: bool) -> Result<bool, StoreError> {
+    let whose = issuer(desk.origin(), &event(desk, index)?);
     match (at_desk(desk, &object)?.is_some(), begins) {
-        (false, true) if remains::at_desk(desk, &object)?.is_some() => return Ok(false),
+        (false, true) if remains::of_kept(desk, whose, &object, index)?.is_some() => return Ok(false),
         (false, true) => {
             let leaf = log(desk, index, true)?;
             desk.put(row(&object), leaf.to_be_bytes().to_vec())?;
@@ -58,7 +59,7 @@ pub fn set(desk: &mut Desk<'_>, index: u64, object: Digest, begins: bool) -> Res
         (true, false) => {
             log(desk, index, false)?;
             desk.delete(row(&object));
-            begin_held(desk, object)?;
+            begin_held(desk, whose, object)?;
         }
         _ => {}
     }

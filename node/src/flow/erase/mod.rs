@@ -29,7 +29,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use varde_proto::alert::{Alert, AlertContent};
 use varde_proto::control::{self, Act, Erasure, leaf};
 use varde_proto::envelope::Rejection;
-use varde_proto::id::{Digest, Origin};
+use varde_proto::id::{Digest, NodeId, Origin};
 use varde_proto::log::event::{Direction, Event, Kind};
 use varde_proto::log::leaf::Opening;
 use varde_proto::time::Timestamp;
@@ -94,8 +94,8 @@ pub async fn look(node: &Node, now: Timestamp) -> Result<(), NotErased> {
     }
     // One that cannot go on holds up no other.
     let mut looked = Ok(());
-    for object in remains::unfinished(&node.ledger)? {
-        looked = looked.and(finish(node, object).await);
+    for item in remains::unfinished(&node.ledger)? {
+        looked = looked.and(finish(node, item).await);
     }
     looked
 }
@@ -123,10 +123,10 @@ fn expired(ledger: &Ledger, now: Timestamp) -> Result<Vec<(Vec<u8>, u64)>, Store
 
 /// Begins to erase an item of a peer whose time is over.
 fn expire(desk: &mut Desk<'_>, row: Vec<u8>, index: u64) -> Result<(), StoreError> {
-    let object = event(desk, index)?.object;
-    if remains::at_desk(desk, &object)?.is_some() {
+    let item = event(desk, index)?;
+    if remains::of_kept(desk, issuer(desk.origin(), &item), &item.object, index)?.is_some() {
         desk.delete(row);
-    } else if hold::at_desk(desk, &object)?.is_none() {
+    } else if hold::at_desk(desk, &item.object)?.is_none() {
         begin(desk, index, Digest::NONE, (ErasureReason::EXPIRED, ErasureBasis::AGREEMENT), None)?;
     }
     Ok(())
@@ -155,7 +155,7 @@ pub(super) fn asked(
     let Some((index, _)) = filed.map(|value| filing::read_filed(&value)).transpose()? else {
         return never_seen(desk, (peer, agreement), message, asked);
     };
-    let Some(mut remains) = remains::at_desk(desk, object)? else {
+    let Some(mut remains) = remains::of_kept(desk, peer.node(), object, index)? else {
         return begin(desk, index, asked.request, (asked.reason, asked.basis), Some(asked.due));
     };
     // Erased before, or being erased, or on hold: this request is answered too.
@@ -227,7 +227,7 @@ pub(super) fn take_out(
 }
 
 /// Who issued the item of a leaf.
-fn issuer(own: &Origin, item: &Event) -> varde_proto::id::NodeId {
+pub(super) fn issuer(own: &Origin, item: &Event) -> NodeId {
     let from = item.peer.as_ref().filter(|_| item.direction == Direction::In);
     from.unwrap_or(own).node()
 }
@@ -241,8 +241,8 @@ fn destroy(desk: &mut Desk<'_>, remains: &Remains) -> Result<Stage, StoreError> 
 }
 
 /// Does what a hold put off.
-fn begin_held(desk: &mut Desk<'_>, object: Digest) -> Result<(), StoreError> {
-    let Some(mut remains) = remains::at_desk(desk, &object)? else { return Ok(()) };
+fn begin_held(desk: &mut Desk<'_>, issuer: NodeId, object: Digest) -> Result<(), StoreError> {
+    let Some(mut remains) = remains::at_desk(desk, issuer, &object)? else { return Ok(()) };
     if remains.stage == Stage::Held {
         remains.stage = destroy(desk, &remains)?;
         remains::put(desk, &object, &remains, true)?;
@@ -264,13 +264,13 @@ fn event(desk: &Desk<'_>, index: u64) -> Result<Event, StoreError> {
 }
 
 /// Goes on with an erasure from wherever it stands.
-async fn finish(node: &Node, object: Digest) -> Result<(), NotErased> {
-    if let Some(Remains { stage: Stage::Destroying(keys), .. }) = find(&node.ledger, &object)? {
+async fn finish(node: &Node, (issuer, object): (NodeId, Digest)) -> Result<(), NotErased> {
+    if let Some(Remains { stage: Stage::Destroying(keys), .. }) = find(&node.ledger, issuer, &object)? {
         destroy_keys(node, keys).await?;
-        let done = node.ledger.commit(move |desk| done(desk, object));
+        let done = node.ledger.commit(move |desk| done(desk, issuer, object));
         done.await.map(Committed::into_value)?;
     }
-    match find(&node.ledger, &object)? {
+    match find(&node.ledger, issuer, &object)? {
         Some(remains) => answer::answer(node, object, remains).await,
         None => Ok(()),
     }
@@ -288,8 +288,8 @@ async fn destroy_keys(node: &Node, keys: Vec<u64>) -> Result<(), StoreError> {
 }
 
 /// Logs that nothing of an item can be read any more: once for each peer to which it was sent, or from which it came.
-fn done(desk: &mut Desk<'_>, object: Digest) -> Result<(), StoreError> {
-    let Some(mut remains) = remains::at_desk(desk, &object)? else { return Ok(()) };
+fn done(desk: &mut Desk<'_>, issuer: NodeId, object: Digest) -> Result<(), StoreError> {
+    let Some(mut remains) = remains::at_desk(desk, issuer, &object)? else { return Ok(()) };
     let Stage::Destroying(_) = remains.stage else { return Ok(()) };
     let body = leaf::Done { request: remains.request, reason: remains.reason }.encode();
     remains.stage = Stage::Done(desk.next_index().0);

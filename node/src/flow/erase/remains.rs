@@ -98,8 +98,14 @@ impl Remains {
     }
 }
 
-fn row(object: &Digest) -> Vec<u8> {
-    rows::row(rows::REMAINS, &[&object.0])
+/// The row of an item: whose it is, and its E. A peer names any E it likes and touches nobody else's item with it.
+fn row(prefix: u8, issuer: NodeId, object: &Digest) -> Vec<u8> {
+    rows::row(prefix, &[issuer.as_str().as_bytes(), &object.0])
+}
+
+fn named(row: &[u8]) -> Option<(NodeId, Digest)> {
+    let (issuer, object) = row.get(1..)?.split_first_chunk::<2>()?;
+    Some((NodeId::parse(std::str::from_utf8(issuer).ok()?).ok()?, Digest::from_bytes(object)?))
 }
 
 fn read(value: Option<Vec<u8>>) -> Result<Option<Remains>, StoreError> {
@@ -108,8 +114,8 @@ fn read(value: Option<Vec<u8>>) -> Result<Option<Remains>, StoreError> {
 }
 
 /// What remains of an item.
-pub fn find(ledger: &Ledger, object: &Digest) -> Result<Option<Remains>, StoreError> {
-    read(ledger.get(&row(object))?)
+pub fn find(ledger: &Ledger, issuer: NodeId, object: &Digest) -> Result<Option<Remains>, StoreError> {
+    read(ledger.get(&row(rows::REMAINS, issuer, object))?)
 }
 
 /// What remains of every item that was erased or is to be.
@@ -118,40 +124,54 @@ pub fn all(ledger: &Ledger) -> Result<Vec<(Digest, Remains)>, StoreError> {
     let rows = ledger.scan(&[rows::REMAINS], &[rows::REMAINS + 1], false);
     rows.map(|row| {
         let (name, value) = row?;
-        let object = name.get(1..).and_then(Digest::from_bytes);
+        let object = named(&name).map(|(_, object)| object);
         object.zip(Remains::decode(&value)).ok_or_else(unreadable)
     })
     .collect()
 }
 
 /// Whether an item's erasure still has steps to go, as the commit under way will leave it.
-pub(super) fn is_unfinished(desk: &Desk<'_>, object: &Digest) -> Result<bool, StoreError> {
-    Ok(desk.get(&rows::row(rows::ERASING, &[&object.0]))?.is_some())
+pub(super) fn is_unfinished(desk: &Desk<'_>, issuer: NodeId, object: &Digest) -> Result<bool, StoreError> {
+    Ok(desk.get(&row(rows::ERASING, issuer, object))?.is_some())
 }
 
 /// What remains of an item, as the commit under way will leave it.
-pub(in crate::flow) fn at_desk(desk: &Desk<'_>, object: &Digest) -> Result<Option<Remains>, StoreError> {
-    read(desk.get(&row(object))?)
+pub(in crate::flow) fn at_desk(
+    desk: &Desk<'_>,
+    issuer: NodeId,
+    object: &Digest,
+) -> Result<Option<Remains>, StoreError> {
+    read(desk.get(&row(rows::REMAINS, issuer, object))?)
+}
+
+/// The same, if it speaks of what is kept under an index: whoever asks to erase an item under an id that it did not give it
+/// leaves a note that says nothing of what lies here.
+pub(super) fn of_kept(
+    desk: &Desk<'_>,
+    issuer: NodeId,
+    object: &Digest,
+    index: u64,
+) -> Result<Option<Remains>, StoreError> {
+    let here = desk.get(&rows::numbered(rows::ENVELOPE, index))?.is_some();
+    Ok(at_desk(desk, issuer, object)?.filter(|remains| remains.kept == index || !here))
 }
 
 /// Writes what remains of an item; `unfinished` says whether its erasure still has steps to go.
 pub(super) fn put(desk: &mut Desk<'_>, object: &Digest, remains: &Remains, unfinished: bool) -> Result<(), StoreError> {
-    let erasing = rows::row(rows::ERASING, &[&object.0]);
+    let erasing = row(rows::ERASING, remains.issuer, object);
     if unfinished {
         desk.put(erasing, Vec::new())?;
     } else {
         desk.delete(erasing);
     }
-    desk.put(row(object), remains.encode())
+    desk.put(row(rows::REMAINS, remains.issuer, object), remains.encode())
 }
 
 /// The items whose erasure still has steps to go.
-pub(super) fn unfinished(ledger: &Ledger) -> Result<Vec<Digest>, StoreError> {
+pub(super) fn unfinished(ledger: &Ledger) -> Result<Vec<(NodeId, Digest)>, StoreError> {
     let rows = ledger.scan(&[rows::ERASING], &[rows::ERASING + 1], false);
-    let object = |name: &[u8]| Digest::from_bytes(name.get(1..)?);
-    let named =
-        |name: Vec<u8>| object(&name).ok_or_else(|| StoreError::Damaged("a row of an erasure has no name".into()));
-    rows.map(|row| row.and_then(|(name, _)| named(name))).collect()
+    let unnamed = || StoreError::Damaged("a row of an erasure has no name".into());
+    rows.map(|row| row.and_then(|(name, _)| named(&name).ok_or_else(unnamed))).collect()
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::{rows, vault};
 use std::collections::BTreeMap;
 use varde_proto::alert::Alert;
 use varde_proto::control::leaf;
-use varde_proto::id::{AlertId, Digest};
+use varde_proto::id::{AlertId, Digest, NodeId};
 use varde_proto::log::event::{Event, Kind};
 use varde_proto::vocabulary::ErasureReason;
 
@@ -51,7 +51,7 @@ pub async fn replay(node: &Node, from: u64) -> Result<Replayed, super::NotErased
         destroy_keys(node, landed.await?.into_value()).await?;
         replayed.erased += 1;
     }
-    for (object, erased) in done {
+    for ((_, object), erased) in done {
         let landed = node.ledger.commit(move |desk| note(desk, object, &erased));
         replayed.noted += u64::from(landed.await?.into_value());
     }
@@ -64,25 +64,30 @@ struct Erased {
     event: Event,
 }
 
-fn erased(ledger: &Ledger, from: u64) -> Result<BTreeMap<Digest, Erased>, StoreError> {
+/// Items by their issuer and E.
+type Done = BTreeMap<(NodeId, Digest), Erased>;
+
+fn erased(ledger: &Ledger, from: u64) -> Result<Done, StoreError> {
+    let own = ledger.book().origin.clone();
     let mut done = BTreeMap::new();
     for index in from..ledger.book().tree.size().0 {
         let event = ledger.opening_if_kept(index)?.map(|opening| opening.event().clone());
         if let Some(event) = event.filter(|event| event.kind == Kind::ERASE_DONE) {
-            done.insert(event.object, Erased { index, event });
+            done.insert((issuer(&own, &event), event.object), Erased { index, event });
         }
     }
     Ok(done)
 }
 
 /// Those of these items that the store has, with where they are kept; the others are left.
-fn back(ledger: &Ledger, done: &mut BTreeMap<Digest, Erased>) -> Result<Vec<(u64, Erased)>, StoreError> {
-    let mut back = Vec::new();
+fn back(ledger: &Ledger, done: &mut Done) -> Result<Vec<(u64, Erased)>, StoreError> {
+    let (mut back, own) = (Vec::new(), ledger.book().origin.clone());
     for row in ledger.scan(&[rows::ENVELOPE], &[rows::ENVELOPE + 1], false) {
         let index = row?.0.get(1..).and_then(|number| number.try_into().ok()).map(u64::from_be_bytes);
         let index = index.ok_or_else(|| StoreError::Damaged("the row of an envelope has no number".into()))?;
         let opening = ledger.opening_if_kept(index)?;
-        let erased = opening.and_then(|opening| done.remove(&opening.event().object));
+        let item = opening.map(|opening| (issuer(&own, opening.event()), opening.event().object));
+        let erased = item.and_then(|item| done.remove(&item));
         back.extend(erased.map(|erased| (index, erased)));
     }
     Ok(back)
@@ -108,11 +113,12 @@ fn again(desk: &mut Desk<'_>, kept: u64, erased: &Erased) -> Result<Vec<u64>, St
 
 /// Notes that an item is erased which the restored store never had; whether that was not known.
 fn note(desk: &mut Desk<'_>, object: Digest, erased: &Erased) -> Result<bool, StoreError> {
-    if remains::at_desk(desk, &object)?.is_some() {
+    let whose = issuer(desk.origin(), &erased.event);
+    if remains::at_desk(desk, whose, &object)?.is_some() {
         return Ok(false);
     }
     let leaf::Done { request, reason } = said(erased);
-    let (issuer, due) = (issuer(desk.origin(), &erased.event), erased.event.time);
+    let (issuer, due) = (whose, erased.event.time);
     // Its id is not in the log; the item is known again by E.
     let id = AlertId([0; 16]);
     let stage = Stage::Done(erased.index);

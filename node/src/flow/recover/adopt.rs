@@ -146,7 +146,7 @@ impl Taker<'_, '_> {
                 {
                     return Ok(kept);
                 }
-                if erase::remains_at(self.desk, &event.object)?.is_some() {
+                if erase::remains_at(self.desk, own, &event.object)?.is_some() {
                     return Ok(index);
                 }
                 self.desk.put(row, filing::filed(index, event.object))?;
