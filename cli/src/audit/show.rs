@@ -145,9 +145,15 @@ pub(super) fn between(a: &Audit, b: &Audit, findings: &[Finding]) -> Option<Stri
     let verdict = match &wrong[..] {
         [] => "agree",
         [one] if one.code == codes::NOT_COMPARABLE => "were not compared",
+        some if some.iter().all(|one| one.code == codes::PARTLY_COMPARED) => "were compared IN PART",
         _ => "DO NOT AGREE",
     };
     let (there, back) = (items(a, b), items(b, a));
+    let unread = |log: &Log| match log.unread() {
+        0 => String::new(),
+        leaves => format!("; {leaves} leaves of {} cannot be read", log.origin.node()),
+    };
+    let unread = unread(a) + &unread(b);
     let (a, b) = (a.origin.node(), b.origin.node());
-    Some(format!("{a} and {b} {verdict}: {there} items from {a} to {b}, {back} from {b} to {a}"))
+    Some(format!("{a} and {b} {verdict}: {there} items from {a} to {b}, {back} from {b} to {a}{unread}"))
 }

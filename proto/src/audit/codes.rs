@@ -177,6 +177,10 @@ codes! {
     /// The items of the two bundles cannot be compared.
     NOT_COMPARABLE = Finding "not-comparable" ""
         "nothing was compared item by item: put right what else is found, and give bundles that belong together";
+    /// One side proves items of the other at leaves that the other's bundle does not show: what is in them was not compared.
+    PARTLY_COMPARED = Finding "partly-compared" "L2"
+        "take what is missing from the bundle that is named, and give it to the operator of the other log; if that one says that a \
+         backup was restored, ask when and why, and ask every peer what it gave back then";
     /// One side holds a head of the other that its bundle does not reach.
     BUNDLE_BEHIND = Finding "bundle-behind" "L1" "ask for a newer bundle of that log; if it does not reach that size, leaves are withheld";
     /// A head that one side holds is not in the other's log.

@@ -173,6 +173,7 @@ const GROUPS: &[(Proof, Who, &[Code])] = &[
         Proof::OthersSignature,
         Who::Coordinators,
         &[
+            codes::PARTLY_COMPARED,
             codes::RECEIPT_DIFFERS,
             codes::SENT_PROOF_DIFFERS,
             codes::ABANDONED_BY_RECEIVER,

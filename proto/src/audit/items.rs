@@ -243,9 +243,7 @@ impl Leaves<'_> {
         let kept = everywhere.filter(|item| item.kept && wanted.contains(&item.object)).map(|item| item.object);
         items.found.extend(kept);
         for Wanted { object, index, seq, kind, class, peer } in std::mem::take(&mut items.wanted) {
-            // After a restored backup only what peers still have comes back.
-            let regained = own.recoveries.iter().any(|back| (back.backup_size..back.size).contains(&index.0));
-            if items.found.contains(&object) || items.erased.contains(&object) || regained {
+            if items.found.contains(&object) || items.erased.contains(&object) || own.is_lost(index) {
                 continue;
             }
             let text = format!("the envelope of leaf {} (`{}`) is not in the bundle", index.0, kind.name());

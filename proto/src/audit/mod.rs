@@ -22,6 +22,7 @@ mod layout;
 mod leaves;
 mod overdue;
 mod own;
+mod partly;
 mod payload;
 mod peers;
 mod queries;
@@ -46,7 +47,7 @@ pub use reconcile::reconcile;
 pub use source::{BundleSink, BundleSource, MemoryBundle, Unreadable};
 pub use writer::{NotWritten, Writer};
 
-use crate::id::{Digest, Origin, TreeSize};
+use crate::id::{Digest, LogIndex, Origin, TreeSize};
 use crate::identity::{Genesis, History};
 use crate::log::tree::Tree;
 use crate::time::Timestamp;
@@ -131,8 +132,8 @@ pub struct Log {
     pub(super) channels: BTreeMap<Channel, Vec<Item>>,
     peers: Peers,
     pub(super) heads: BTreeMap<Origin, Vec<(u64, Digest)>>,
-    /// Whether some leaf that should be readable is not.
-    pub(super) unknown: bool,
+    /// Leaves that should be readable and are not, in order.
+    unread: Vec<LogIndex>,
     /// By channel, the newest number whose receipt the log says is held.
     pub(super) held: BTreeMap<Channel, u64>,
     own: Own,
@@ -216,8 +217,7 @@ fn read(
         until: leaves.last_time(),
     };
     let Leaves { out, scope, peers, channels, held, policy, own, erasures, unknown, .. } = leaves;
-    let unknown = !unknown.is_empty();
-    views::policy(&mut files, policy.as_deref(), &head, unknown, out)?;
+    views::policy(&mut files, policy.as_deref(), &head, !unknown.is_empty(), out)?;
     views::agreements(&mut files, out)?;
     files.rest(out)?;
     out.bracket(genesis.origin(), |index| brackets.of(index));
@@ -229,7 +229,7 @@ fn read(
         channels: channels.into_inner(),
         peers,
         heads: receipts.heads,
-        unknown,
+        unread: unknown,
         held: held.into_iter().map(|(channel, held)| (channel, newest(held))).collect(),
         own,
         brackets,

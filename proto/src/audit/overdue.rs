@@ -6,6 +6,7 @@ use super::codes;
 use super::dating::backdated;
 use super::finding::{Finding, Findings};
 use super::witnesses::SKEW;
+use crate::control::leaf::Requested;
 use crate::id::{Digest, LogIndex, Origin, TreeSize};
 use crate::log::event::{Direction, Event, Kind};
 use crate::time::Timestamp;
@@ -40,6 +41,8 @@ struct Asked {
     time: Timestamp,
     class: u8,
     seq: u64,
+    /// E of the request.
+    request: Option<Digest>,
 }
 
 impl Erasures {
@@ -49,7 +52,8 @@ impl Erasures {
         let answer = match (event.kind, event.direction) {
             (Kind::ERASE_REQUEST, Direction::Out) => {
                 let Event { time, class, seq, object, .. } = event;
-                let asked = Asked { index, time: *time, class: *class, seq: *seq };
+                let request = Requested::decode(&event.body).map(|said| said.request);
+                let asked = Asked { index, time: *time, class: *class, seq: *seq, request };
                 self.asked.entry(peer.clone()).or_default().entry(*object).or_insert(asked);
                 return;
             }
@@ -68,12 +72,14 @@ pub(super) fn shown_until(a: &Log, b: &Log) -> Option<Timestamp> {
 
 /// What `own` asked `other` to erase, and `other` neither erased nor holds.
 pub(super) fn erasures(own: &Log, other: &Log, out: &mut Findings) {
-    let Some(until) = shown_until(own, other).filter(|_| !other.unknown) else { return };
+    let Some(until) = shown_until(own, other) else { return };
     let answered = other.erasures.answered.get(&own.origin);
     for (object, asked) in own.erasures.asked.get(&other.origin).into_iter().flatten() {
-        let Asked { index, time, class, seq } = *asked;
+        let Asked { index, time, class, seq, request } = *asked;
         let answered = answered.is_some_and(|answered| answered.get(object) == Some(&true));
-        if answered || until <= time.after(erasure(class)) {
+        // A request that did not come back after a restored backup is said of that leaf.
+        let lost = request.is_some_and(|request| own.is_lost_at(other, request));
+        if answered || lost || until <= time.after(erasure(class)) {
             continue;
         }
         let text = format!(

@@ -99,10 +99,15 @@ impl Own {
         self.missing.push(Missing { index, not_before, not_after: None });
     }
 
+    /// Whether the log says that this leaf's opening did not come back after a restored backup.
+    pub(super) fn is_lost(&self, index: LogIndex) -> bool {
+        self.recoveries.iter().any(|recovery| recovery.misses(index.0))
+    }
+
     /// Each leaf without opening is a finding, unless a restored backup explains it.
     pub(super) fn say_missing(&mut self, out: &mut Findings) {
         for Missing { index, not_before, not_after } in std::mem::take(&mut self.missing) {
-            if self.recoveries.iter().any(|recovery| recovery.misses(index.0)) {
+            if self.is_lost(index) {
                 continue;
             }
             let text = format!("leaf {} has no opening and nothing says why", index.0);

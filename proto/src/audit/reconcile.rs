@@ -8,6 +8,7 @@ use super::codes;
 use super::comparable::{self, Incomparable};
 use super::finding::{Finding, Findings};
 use super::overdue;
+use super::partly::Unread;
 use super::witnesses::SKEW;
 use super::{Audit, Log};
 use crate::id::{LogIndex, TreeSize};
@@ -117,15 +118,31 @@ impl Side<'_> {
         let taken_in = Channel { direction: Direction::In, peer: self.own.origin.clone(), class };
         let sent = self.own.channels.get(&sent_in).map_or(&[][..], Vec::as_slice);
         let taken = self.other.channels.get(&taken_in).map_or(&[][..], Vec::as_slice);
+        let (mut there, mut here) = (self.unread(self.other, self.own), self.unread(self.own, self.other));
         for item in sent {
-            match find(taken, item.seq) {
-                Some(theirs) => self.pair(&sent_in, &taken_in, (item, theirs), out),
-                None => self.not_taken(&sent_in, item, out),
+            match (find(taken, item.seq), self.receipt(item).filter(|leaf| self.other.is_unread(*leaf))) {
+                (Some(theirs), _) => self.pair(&sent_in, &taken_in, (item, theirs), out),
+                (None, Some(leaf)) => there.items.push((item, leaf)),
+                (None, None) => self.not_taken(&sent_in, item, out),
             }
         }
         for item in taken.iter().filter(|item| find(sent, item.seq).is_none()) {
-            self.not_sent(&taken_in, item, out);
+            match self.proof(item).filter(|leaf| self.own.is_unread(*leaf)) {
+                Some(leaf) => here.items.push((item, leaf)),
+                None => self.not_sent(&taken_in, item, out),
+            }
         }
+        there.say(class, out);
+        here.say(class, out);
+    }
+
+    fn unread<'s>(&self, log: &'s Log, holder: &'s Log) -> Unread<'s> {
+        Unread { log, holder, items: Vec::new() }
+    }
+
+    /// The other's receipt for what we sent, as we show it.
+    fn receipt(&self, sent: &Item) -> Option<LogIndex> {
+        sent.proof().filter(|_| !self.of_other.misread)
     }
 
     /// Our proof that we sent what the other took under a number, as the other shows it.
@@ -139,6 +156,15 @@ impl Side<'_> {
             let text =
                 format!("{} sent one item under this number, and {} took another", self.own.origin, channel.peer);
             let finding = match self.proof(taken) {
+                // What it had sent before it was restored was not given back, so it could not know that the number was used.
+                Some(proof) if self.own.is_lost(proof) => {
+                    let text = format!(
+                        "{text}; the proof shows leaf {} of {}, whose opening did not come back after a restored backup, it says: the \
+                         first is in the bundle of {} alone",
+                        proof.0, self.own.origin, self.other.origin
+                    );
+                    about(codes::PARTLY_COMPARED, text, channel, sent.seq).of(&self.own.origin)
+                }
                 Some(proof) => {
                     let text = format!("{text}; it shows the proof (leaf {} of {})", proof.0, self.own.origin);
                     about(codes::EQUIVOCATED, text, channel, sent.seq).of(&self.own.origin)
@@ -158,10 +184,10 @@ impl Side<'_> {
 
     /// Sent here, and the other side has nothing: in flight, unless we hold its receipt.
     fn not_taken(&self, channel: &Channel, item: &Item, out: &mut Findings) {
-        if self.other.unknown || item.kind == Kind::ABANDONED {
+        if item.kind == Kind::ABANDONED {
             return;
         }
-        let finding = match item.proof().filter(|_| !self.of_other.misread) {
+        let finding = match self.receipt(item) {
             // Its leaf lies beyond what the other's bundle shows, which is already said.
             Some(receipt) if receipt.0 >= self.other.tree.size().0 => return,
             Some(receipt) => {
@@ -188,9 +214,6 @@ impl Side<'_> {
 
     /// Taken there, and not sent here: the proof with which it came decides.
     fn not_sent(&self, channel: &Channel, item: &Item, out: &mut Findings) {
-        if self.own.unknown {
-            return;
-        }
         let finding = match self.proof(item) {
             // Its leaf lies beyond what our bundle shows, which is already said.
             Some(proof) if proof.0 >= self.own.tree.size().0 => return,

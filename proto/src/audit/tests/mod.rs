@@ -7,6 +7,7 @@ mod dated;
 mod dishonest;
 mod forked;
 mod keys;
+mod lost;
 mod pairs;
 mod proofs;
 mod trends;

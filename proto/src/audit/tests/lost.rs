@@ -1,0 +1,133 @@
+//! A leaf that says that a backup was restored, written by a node that was, and by an operator who would like it to explain more.
+
+use super::pairs::without;
+use super::world::{Country, content, exchange, send, take, two};
+use super::{found, names};
+use crate::audit::{Finding, MemoryBundle, reconcile, verify};
+use crate::log::body::Recovery;
+use crate::log::event::{Direction, Event, Kind};
+use crate::log::tiles::{read_bundle, write_bundle};
+
+/// Says that a backup of two leaves was restored, and that these leaves did not come back.
+fn say_restored(country: &mut Country, missing: &[usize]) {
+    let missing = missing.iter().map(|leaf| (*leaf as u64, *leaf as u64 + 1)).collect();
+    let size = country.events.len() as u64;
+    let recovery = Recovery { backup: country.events[1].time, backup_size: 2, size, missing };
+    country.write(Event { body: recovery.write().unwrap(), ..Event::local(Kind::RECOVERY, country.clock) });
+    country.commit();
+}
+
+/// The country's bundle without these openings, signed by its operator.
+fn hiding(country: &Country, leaves: &[usize]) -> MemoryBundle {
+    country.with("openings/000", |bytes| {
+        let mut openings: Vec<Vec<u8>> = read_bundle(bytes).unwrap().into_iter().map(<[u8]>::to_vec).collect();
+        leaves.iter().for_each(|leaf| openings[*leaf].clear());
+        *bytes = write_bundle(openings.iter().map(Vec::as_slice)).unwrap();
+    })
+}
+
+fn against(no: &Country, ee: &Country, of_ee: &MemoryBundle) -> Vec<Finding> {
+    let (a, b) = (verify(&no.national(), &no.given()).unwrap(), verify(of_ee, &ee.given()).unwrap());
+    let findings = reconcile(&a, &b);
+    let (mut codes, mut swapped) = (names(&findings), names(&reconcile(&b, &a)));
+    codes.sort_unstable();
+    swapped.sort_unstable();
+    assert_eq!(codes, swapped, "the order of the bundles changes the result");
+    findings
+}
+
+fn place(country: &Country, is: impl Fn(&Event) -> bool) -> usize {
+    country.events.iter().position(is).unwrap()
+}
+
+#[test]
+fn a_recovery_excuses_the_leaves_that_it_lists_and_what_the_other_side_proves_of_them_is_said() {
+    let (no, mut ee) = two();
+    let taken = place(&ee, |event| event.kind == Kind::RECEIVED && event.seq == 2);
+    let sent = place(&ee, |event| event.kind == Kind::SENT);
+    let held = place(&ee, |event| event.kind == Kind::RECEIPT_HELD);
+    let honest = ee.clone();
+    say_restored(&mut ee, &[sent, held, taken]);
+    // Nobody proves what a `receipt-held` leaf said, so nothing is missing with it alone.
+    let mut restored = honest;
+    say_restored(&mut restored, &[held]);
+    let bundle = hiding(&restored, &[held]);
+    assert_eq!(names(&found(&restored, &bundle)), ["restored"]);
+    assert_eq!(names(&against(&no, &restored, &bundle)), Vec::<&str>::new());
+
+    let bundle = hiding(&ee, &[sent, held, taken]);
+    assert_eq!(names(&found(&ee, &bundle)), ["restored"]);
+    let told = against(&no, &ee, &bundle);
+    assert_eq!(names(&told), ["partly-compared", "partly-compared"], "{told:?}");
+    assert_eq!(
+        (told[0].origin.clone(), told[0].peer.clone(), told[0].seq),
+        (Some(ee.origin()), Some(no.origin()), Some(2))
+    );
+    assert!(told[0].text.contains(&format!("leaves {taken} to {taken}")), "{}", told[0].text);
+    // One that is not listed is gone, whatever the log says of others.
+    let more = place(&ee, |event| event.kind == Kind::RECEIVED && event.seq == 1);
+    let bundle = hiding(&ee, &[sent, held, taken, more]);
+    assert_eq!(names(&found(&ee, &bundle)), ["restored", "opening-missing"]);
+    // So is an envelope whose leaf is open.
+    ee.envelopes.remove(&more);
+    assert_eq!(names(&found(&ee, &hiding(&ee, &[sent, held, taken]))), ["restored", "envelope-missing"]);
+}
+
+#[test]
+fn a_recovery_that_was_only_said_silences_nothing_beside_the_leaves_that_it_lists() {
+    let (mut no, mut ee) = two();
+    exchange(&mut no, &mut ee, 9);
+    let denied = |event: &Event| event.kind == Kind::RECEIVED && event.seq == 4;
+    let mut amnesty = without(&ee, denied);
+    assert_eq!(names(&against(&no, &ee, &ee.national())), Vec::<&str>::new());
+    let hidden = place(&amnesty, |event| event.kind == Kind::RECEIPT_HELD);
+    say_restored(&mut amnesty, &[hidden]);
+    while amnesty.events.len() < ee.events.len() + 2 {
+        amnesty.write(Event::local(Kind::ANCHOR, amnesty.clock));
+    }
+    amnesty.commit();
+    let bundle = hiding(&amnesty, &[hidden]);
+    assert_eq!(names(&found(&amnesty, &bundle)), ["restored"]);
+    assert_eq!(names(&against(&no, &amnesty, &bundle)), ["forked", "receipt-denied"]);
+    // Nor does it silence what its own side only says.
+    let mut inventor = ee.clone();
+    take(&mut inventor, &no, &no.alert(content(10), &[&ee]), None);
+    let hidden = place(&no, |event| event.kind == Kind::RECEIPT_HELD);
+    say_restored(&mut no, &[hidden]);
+    let (a, b) =
+        (verify(&hiding(&no, &[hidden]), &no.given()).unwrap(), verify(&inventor.national(), &ee.given()).unwrap());
+    assert_eq!(names(&reconcile(&a, &b)), ["never-sent"]);
+}
+
+#[test]
+fn a_number_that_a_restored_sender_used_before_does_not_make_it_an_equivocator() {
+    let (no, ee) = two();
+    let (mut once, mut at_ee) = (no.clone(), ee.clone());
+    let first = send(&mut once, &[&ee], 9);
+    let leaf = place(&once, |event| event.kind == Kind::SENT && event.seq == 4);
+    take(&mut at_ee, &once, &first, None);
+    // The item was lost with its number, and nobody gave it back.
+    let mut again = once;
+    say_restored(&mut again, &[leaf]);
+    let other = again.alert(content(10), &[&ee]);
+    let mut event = again.events[leaf].clone();
+    let chain = |before, object| crate::log::chain::next(&before, 4, &object);
+    event.object = crate::envelope::digest(&other);
+    let before = again.events.iter().rfind(|e| e.kind == Kind::SENT && e.seq == 3 && e.direction == Direction::Out);
+    event.chain = chain(before.unwrap().chain, event.object);
+    let index = again.log(event);
+    again.envelopes.remove(&leaf);
+    again.envelopes.insert(index, other);
+    again.commit();
+    let bundle = hiding(&again, &[leaf]);
+    assert_eq!(names(&found(&again, &bundle)), ["restored", "undelivered"]);
+    let told = against(&at_ee, &again, &bundle);
+    assert_eq!(names(&told), ["partly-compared"], "{told:?}");
+    assert_eq!((told[0].origin.clone(), told[0].seq), (Some(no.origin()), Some(4)));
+    // Without that leaf it used the number twice.
+    let mut twice = again.clone();
+    let said = place(&twice, |event| event.kind == Kind::RECOVERY);
+    twice.events[said].kind = Kind::ANCHOR;
+    let told = against(&at_ee, &twice, &hiding(&twice, &[leaf]));
+    assert_eq!(names(&told), ["equivocated"]);
+}
