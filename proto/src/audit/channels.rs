@@ -7,7 +7,7 @@ use crate::log::chain;
 use crate::log::event::{Direction, Event, Kind};
 use crate::time::Timestamp;
 use std::collections::BTreeMap;
-use std::num::NonZeroU64;
+use std::num::{NonZeroU32, NonZeroU64};
 
 /// One channel, seen from the log: which way, with whom, in which class.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,6 +18,14 @@ pub struct Channel {
     pub peer: Origin,
     /// Channel class.
     pub class: u8,
+}
+
+impl Channel {
+    /// The channel of the item that a leaf is about.
+    pub(super) fn of(event: &Event) -> Option<Self> {
+        let Event { direction, peer, class, .. } = event;
+        Some(Self { direction: *direction, peer: peer.clone()?, class: *class })
+    }
 }
 
 /// One item of a channel, as the log has it.
@@ -37,6 +45,8 @@ pub struct Item {
     pub(super) kept: bool,
     /// Whether it was taken with its content.
     pub(super) carried: bool,
+    /// The day on which its time is over, counted from 1970, where that is known.
+    expires: Option<NonZeroU32>,
     proof: Option<NonZeroU64>,
 }
 
@@ -45,7 +55,12 @@ impl Item {
     pub(super) fn new(index: LogIndex, event: &Event, kept: bool) -> Self {
         let Event { kind, time, seq, object, .. } = event;
         let (kind, time, seq, object) = (*kind, *time, *seq, *object);
-        Self { seq, index, kind, time, object, kept, carried: carries(kind), proof: None }
+        Self { seq, index, kind, time, object, kept, carried: carries(kind), expires: None, proof: None }
+    }
+
+    /// Whether its time is known not to be over on the day of another time.
+    pub(super) fn is_before_its_end(&self, time: Timestamp) -> bool {
+        self.expires.is_some_and(|day| time.ms() / DAY_MS < i64::from(day.get()))
     }
 
     /// The leaf of the other log by which that one's proof shows the item, if the bundle has a proof that verifies.
@@ -65,6 +80,7 @@ struct Sequence {
 }
 
 const EVERY: usize = 8;
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 impl Sequence {
     fn push(&mut self, item: Item, chain: Digest, follows: bool) {
@@ -183,6 +199,15 @@ impl Channels {
         let Some(sequence) = self.0.get_mut(channel) else { return };
         if let Some(item) = sequence.place(seq).and_then(|place| sequence.items.get_mut(place)) {
             item.proof = NonZeroU64::new(index.0.saturating_add(1));
+        }
+    }
+
+    /// The content of an item says when its time is over.
+    pub(super) fn expires(&mut self, event: &Event, time: Timestamp) {
+        let Some(channel) = Channel::of(event) else { return };
+        let Some(sequence) = self.0.get_mut(&channel) else { return };
+        if let Some(item) = sequence.place(event.seq).and_then(|place| sequence.items.get_mut(place)) {
+            item.expires = u32::try_from(time.ms() / DAY_MS).ok().and_then(NonZeroU32::new);
         }
     }
 

@@ -111,7 +111,7 @@ codes! {
     CHAIN_MISMATCH = Finding "chain-mismatch" "L2" "compare with the other end's bundle: `varde audit reconcile`";
     /// One item was admitted under two numbers.
     ADMITTED_TWICE = Finding "admitted-twice" "L3" "ask the operator why a repetition was not refused";
-    /// An erasure that nothing in the log asked for.
+    /// An erasure that the item's issuer did not ask for, and before its time was over.
     ERASURE_UNREQUESTED = Finding "erasure-unrequested" "L7" "ask the operator who asked for it; what is gone is not explained by it";
     /// A leaf is older than the one before it.
     TIME_DECREASING = Finding "time-decreasing" "L1" "ask the operator what happened to the clock";

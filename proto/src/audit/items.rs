@@ -21,8 +21,6 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug, Default)]
 pub(super) struct Items {
     found: BTreeSet<Digest>,
-    asked: BTreeSet<Digest>,
-    erased: BTreeSet<Digest>,
     /// E of the envelope at the leaf that is being read.
     here: Option<Digest>,
     wanted: Vec<Wanted>,
@@ -46,6 +44,7 @@ struct Wanted {
     index: LogIndex,
     seq: u64,
     kind: Kind,
+    direction: Direction,
     class: u8,
     /// Place in `whose`.
     peer: Option<u32>,
@@ -67,28 +66,15 @@ impl Items {
         if self.here == Some(event.object) || last == Some(event.object) {
             return;
         }
-        let Event { kind, class, seq, object, peer, .. } = event;
+        let Event { kind, direction, class, seq, object, peer, .. } = event;
         let peer = peer.as_ref().map(|peer| {
             self.whose.iter().position(|known| known == peer).unwrap_or_else(|| {
                 self.whose.push(peer.clone());
                 self.whose.len() - 1
             }) as u32
         });
-        self.wanted.push(Wanted { object: *object, index, seq: *seq, kind: *kind, class: *class, peer });
-    }
-
-    /// The log says that somebody asked to erase this.
-    pub(super) fn asked(&mut self, object: Digest) {
-        self.asked.insert(object);
-    }
-
-    /// The log says that this was erased. Whether anybody had asked, as far as it is `known`; without that it explains nothing.
-    pub(super) fn erased(&mut self, object: Digest, known: bool) -> bool {
-        let asked = !known || self.asked.contains(&object);
-        if asked {
-            self.erased.insert(object);
-        }
-        asked
+        let (kind, direction, class) = (*kind, *direction, *class);
+        self.wanted.push(Wanted { object: *object, index, seq: *seq, kind, direction, class, peer });
     }
 }
 
@@ -179,18 +165,18 @@ impl Leaves<'_> {
         };
         let Some(verdict) = verdict else { return };
         match verdict {
-            Ok(Checked::Alert(decision)) if out && decision != event.restricted => {
-                self.say(
-                    index,
-                    event,
-                    codes::DECISION_ALTERED,
-                    "the alert names another sharing decision than the leaf",
-                );
+            Ok(Checked::Alert(decision, expires)) => {
+                self.channels.expires(event, expires);
+                if out && decision != event.restricted {
+                    let text = "the alert names another sharing decision than the leaf";
+                    self.say(index, event, codes::DECISION_ALTERED, text);
+                }
             }
+            Ok(Checked::Request(object)) => self.pretexts.received(event, object),
             Ok(Checked::Summary(place, release)) if out && self.scope == Scope::National => {
                 self.items.published.push((place, release, index, Event { body: Vec::new(), ..event.clone() }));
             }
-            Ok(Checked::Alert(_) | Checked::Summary(..) | Checked::Known) => {}
+            Ok(Checked::Summary(..) | Checked::Known) => {}
             Ok(Checked::Unknown) => {
                 let kind: String = envelope.payload_type.chars().take(80).collect();
                 self.say(index, event, codes::UNKNOWN_PAYLOAD, format!("this version does not read {kind}"));
@@ -237,13 +223,13 @@ impl Leaves<'_> {
 
     /// Every envelope that a leaf names lies somewhere in the bundle, was erased, or did not come back after a restored backup.
     fn missing_envelopes(&mut self) {
-        let Self { items, channels, own, out, .. } = self;
+        let Self { items, channels, own, pretexts, out, .. } = self;
         let wanted: BTreeSet<Digest> = items.wanted.iter().map(|wanted| wanted.object).collect();
         let everywhere = channels.iter().filter(|_| !wanted.is_empty()).flat_map(|(_, items)| items);
         let kept = everywhere.filter(|item| item.kept && wanted.contains(&item.object)).map(|item| item.object);
         items.found.extend(kept);
-        for Wanted { object, index, seq, kind, class, peer } in std::mem::take(&mut items.wanted) {
-            if items.found.contains(&object) || items.erased.contains(&object) || own.is_lost(index) {
+        for Wanted { object, index, seq, kind, direction, class, peer } in std::mem::take(&mut items.wanted) {
+            if items.found.contains(&object) || pretexts.explains(direction, object) || own.is_lost(index) {
                 continue;
             }
             let text = format!("the envelope of leaf {} (`{}`) is not in the bundle", index.0, kind.name());
@@ -259,6 +245,7 @@ impl Leaves<'_> {
 
     /// What can be said only when all leaves are known.
     pub(super) fn finish(&mut self, files: &Files<'_>) {
+        self.erasures_without_request();
         if !files.lost(layout::ENVELOPES) {
             self.missing_envelopes();
         }

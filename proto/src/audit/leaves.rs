@@ -5,6 +5,7 @@ use super::block::{Block, Found, Leaf, Opened};
 use super::channels::{Channel, Channels, is_item};
 use super::codes;
 use super::crew::Line;
+use super::erased::Pretexts;
 use super::files::Files;
 use super::finding::{Code, Finding, Findings, Wrong};
 use super::forks::Forks;
@@ -57,6 +58,8 @@ pub(super) struct Leaves<'a> {
     pub(super) own: Own,
     /// What was asked to be erased, and what of it was.
     pub(super) erasures: Erasures,
+    /// On whose word something was erased.
+    pub(super) pretexts: Pretexts,
     /// Queries without answer.
     pub(super) queries: Queries,
     /// Logs that were forked.
@@ -97,6 +100,7 @@ impl<'a> Leaves<'a> {
             policy: None,
             own: Own::default(),
             erasures: Erasures::default(),
+            pretexts: Pretexts::default(),
             queries: Queries::default(),
             forks: Forks::default(),
             unknown: Vec::new(),
@@ -264,8 +268,7 @@ impl<'a> Leaves<'a> {
             Kind::POLICY => self.policy = Some(event.body.clone()),
             Kind::BUDGET => self.announce_budget(index, event),
             Kind::RECEIPT_HELD => self.receipt_held(index, event),
-            Kind::ERASE_REQUEST => self.items.asked(event.object),
-            Kind::ERASE_DONE => self.erased(index, event),
+            Kind::ERASE_REQUEST | Kind::ERASE_DONE => self.erasure(index, event),
             kind if is_item(kind) => self.item(index, event),
             kind if !kind.is_known() => {
                 let text = format!("leaf {} is of kind {}, which this version does not know", index.0, kind.0);
@@ -291,15 +294,6 @@ impl<'a> Leaves<'a> {
         if more > 0 && self.unknown.is_empty() {
             let text = format!("{} shows changes of keys, {more} of them, that no leaf says", layout::STATEMENTS);
             self.out.add(Finding::new(codes::KEYS_DIFFER, text));
-        }
-    }
-
-    fn erased(&mut self, index: LogIndex, event: &Event) {
-        // What asked for it may be among the leaves that a restored backup lost.
-        let known = self.unknown.is_empty() || self.scope != Scope::National;
-        if !self.items.erased(event.object, known) && self.scope == Scope::National {
-            let text = format!("leaf {} says that something was erased, and no leaf before it asks for that", index.0);
-            self.say(index, event, codes::ERASURE_UNREQUESTED, text);
         }
     }
 

@@ -12,6 +12,7 @@ pub mod codes;
 mod comparable;
 mod crew;
 mod dating;
+mod erased;
 mod explain;
 mod files;
 mod finding;

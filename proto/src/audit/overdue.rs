@@ -2,14 +2,16 @@
 //! too long, and which erasures were asked for and not answered.
 
 use super::Log;
+use super::channels::{Channel, about, find};
 use super::codes;
 use super::dating::backdated;
 use super::finding::{Finding, Findings};
 use super::witnesses::SKEW;
-use crate::control::leaf::Requested;
+use crate::control::leaf::{Done, Requested};
 use crate::id::{Digest, LogIndex, Origin, TreeSize};
 use crate::log::event::{Direction, Event, Kind};
 use crate::time::Timestamp;
+use crate::vocabulary::ErasureReason;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -32,6 +34,8 @@ pub(super) struct Erasures {
     asked: BTreeMap<Origin, BTreeMap<Digest, Asked>>,
     /// Whether it was done, or may not be done for now.
     answered: BTreeMap<Origin, BTreeMap<Digest, bool>>,
+    /// What was erased because its time was over, it says.
+    expired: BTreeMap<Origin, Vec<Expired>>,
 }
 
 /// Where and when it was asked.
@@ -43,6 +47,16 @@ struct Asked {
     seq: u64,
     /// E of the request.
     request: Option<Digest>,
+}
+
+/// Where and when something was erased because its time was over.
+#[derive(Debug, Clone, Copy)]
+struct Expired {
+    index: LogIndex,
+    time: Timestamp,
+    class: u8,
+    seq: u64,
+    object: Digest,
 }
 
 impl Erasures {
@@ -57,7 +71,14 @@ impl Erasures {
                 self.asked.entry(peer.clone()).or_default().entry(*object).or_insert(asked);
                 return;
             }
-            (Kind::ERASE_DONE, Direction::In) => true,
+            (Kind::ERASE_DONE, Direction::In) => {
+                let Event { time, class, seq, object, .. } = event;
+                if Done::decode(&event.body).is_some_and(|done| done.reason == ErasureReason::EXPIRED) {
+                    let expired = Expired { index, time: *time, class: *class, seq: *seq, object: *object };
+                    self.expired.entry(peer.clone()).or_default().push(expired);
+                }
+                true
+            }
             (Kind::HOLD, Direction::In) => event.body.first() != Some(&0),
             _ => return,
         };
@@ -89,6 +110,26 @@ pub(super) fn erasures(own: &Log, other: &Log, out: &mut Findings) {
         let mut finding = Finding::new(codes::ERASURE_OVERDUE, text).of(&other.origin).with(&own.origin);
         (finding.class, finding.seq) = (Some(class), Some(seq).filter(|seq| *seq > 0));
         out.add(finding.between(Some(time), Some(until)));
+    }
+}
+
+/// What `other` erased because its time was over, it says, while the content that `own` shows says that it was not.
+pub(super) fn expired(own: &Log, other: &Log, out: &mut Findings) {
+    for expired in other.erasures.expired.get(&own.origin).into_iter().flatten() {
+        let Expired { index, time, class, seq, object } = *expired;
+        let asked = own.erasures.asked.get(&other.origin).is_some_and(|asked| asked.contains_key(&object));
+        let channel = Channel { direction: Direction::Out, peer: other.origin.clone(), class };
+        let sent = find(own.channels.get(&channel).map_or(&[], Vec::as_slice), seq);
+        if asked || !sent.is_some_and(|item| item.object == object && item.is_before_its_end(time)) {
+            continue;
+        }
+        let text = format!(
+            "leaf {} of {} says that the time of this item was over, and it was not: its content is in the bundle of {}, which never \
+             asked to erase it",
+            index.0, other.origin, own.origin
+        );
+        let finding = about(codes::ERASURE_UNREQUESTED, text, &channel, seq).of(&other.origin).with(&own.origin);
+        out.add(finding.at(index).between(Some(time), Some(time)));
     }
 }
 

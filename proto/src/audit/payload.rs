@@ -2,19 +2,22 @@
 //! rules that need the clock of that moment are not among them.
 
 use crate::alert::Alert;
-use crate::control::Erasure;
+use crate::control::{Act, Erasure};
 use crate::envelope::{self, Envelope, Expected, Payload, Rejection};
 use crate::id::Digest;
 use crate::identity::{Genesis, PublicKey};
 use crate::log::event::{Direction, Event};
 use crate::summary::{LedgerEntry, Place, TrendSummary};
+use crate::time::Timestamp;
 
 /// How far a payload that passed could be checked.
 pub(super) enum Checked {
-    /// Whole; an alert names a sharing decision.
-    Alert(Digest),
+    /// Whole; an alert names a sharing decision, and when its time is over.
+    Alert(Digest, Timestamp),
     /// Whole; a trend summary is one release of a place in the budget.
     Summary(Place, Digest),
+    /// Whole; it asks to erase the item with this E.
+    Request(Digest),
     /// Whole.
     Known,
     /// Of a type that this version does not read; only its signature was checked.
@@ -45,7 +48,10 @@ pub(super) fn check_item(
 /// Checks an item's envelope as sender and receiver do.
 fn check(envelope: &Envelope, expected: &Expected<'_>) -> Result<Checked, Rejection> {
     if envelope.payload_type == Alert::TYPE {
-        envelope::verify::<Alert>(envelope, expected).map(|alert| Checked::Alert(alert.payload().decision()))
+        envelope::verify::<Alert>(envelope, expected).map(|alert| {
+            let alert = alert.payload();
+            Checked::Alert(alert.decision(), alert.content().expires_at)
+        })
     } else if envelope.payload_type == TrendSummary::TYPE {
         envelope::verify::<TrendSummary>(envelope, expected).map(|summary| {
             let release = summary.payload().release();
@@ -54,7 +60,10 @@ fn check(envelope: &Envelope, expected: &Expected<'_>) -> Result<Checked, Reject
     } else if envelope.payload_type == LedgerEntry::TYPE {
         envelope::verify::<LedgerEntry>(envelope, expected).map(|_| Checked::Known)
     } else if envelope.payload_type == Erasure::TYPE {
-        envelope::verify::<Erasure>(envelope, expected).map(|_| Checked::Known)
+        envelope::verify::<Erasure>(envelope, expected).map(|erasure| match erasure.payload() {
+            Erasure { act: Act::Request { .. }, object, .. } => Checked::Request(*object),
+            _ => Checked::Known,
+        })
     } else {
         let signed = envelope::pae(&envelope.payload_type, &envelope.payload);
         let good = |key: &PublicKey| envelope.signatures.iter().any(|s| key.verify(&signed, &s.signature).is_ok());

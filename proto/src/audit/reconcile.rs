@@ -36,6 +36,8 @@ pub fn reconcile(a: &Audit, b: &Audit) -> Vec<Finding> {
                 Side { own: b, other: a, of_own: of_b, of_other: of_a, misdated }.compare(&mut out);
                 overdue::erasures(a, b, &mut out);
                 overdue::erasures(b, a, &mut out);
+                overdue::expired(a, b, &mut out);
+                overdue::expired(b, a, &mut out);
                 if comparable::exchanged_nothing(a, b) {
                     let text = format!("{} and {} know each other, and neither log has an item", a.origin, b.origin);
                     out.add(Finding::new(codes::NOTHING_EXCHANGED, text));

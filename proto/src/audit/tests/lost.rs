@@ -17,13 +17,16 @@ fn say_restored(country: &mut Country, missing: &[usize]) {
     country.commit();
 }
 
+/// Takes these openings out of a file of them.
+pub(super) fn clear(bytes: &mut Vec<u8>, leaves: &[usize]) {
+    let mut openings: Vec<Vec<u8>> = read_bundle(bytes).unwrap().into_iter().map(<[u8]>::to_vec).collect();
+    leaves.iter().for_each(|leaf| openings[*leaf].clear());
+    *bytes = write_bundle(openings.iter().map(Vec::as_slice)).unwrap();
+}
+
 /// The country's bundle without these openings, signed by its operator.
 fn hiding(country: &Country, leaves: &[usize]) -> MemoryBundle {
-    country.with("openings/000", |bytes| {
-        let mut openings: Vec<Vec<u8>> = read_bundle(bytes).unwrap().into_iter().map(<[u8]>::to_vec).collect();
-        leaves.iter().for_each(|leaf| openings[*leaf].clear());
-        *bytes = write_bundle(openings.iter().map(Vec::as_slice)).unwrap();
-    })
+    country.with("openings/000", |bytes| clear(bytes, leaves))
 }
 
 fn against(no: &Country, ee: &Country, of_ee: &MemoryBundle) -> Vec<Finding> {

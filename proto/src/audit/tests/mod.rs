@@ -5,6 +5,7 @@ mod altered;
 mod apart;
 mod dated;
 mod dishonest;
+mod erased;
 mod forked;
 mod keys;
 mod lost;

@@ -106,23 +106,6 @@ fn an_item_that_is_admitted_under_two_numbers_is_found_unless_it_was_refused() {
 }
 
 #[test]
-fn an_erasure_that_nobody_asked_for_excuses_nothing() {
-    for asked in [false, true] {
-        let (mut no, _) = two();
-        let index = no.events.iter().position(|event| event.kind == Kind::RECEIVED).unwrap();
-        let object = no.events[index].object;
-        no.envelopes.remove(&index);
-        if asked {
-            no.write(Event { object, ..Event::local(Kind::ERASE_REQUEST, no.clock) });
-        }
-        no.write(Event { object, ..Event::local(Kind::ERASE_DONE, no.clock) });
-        no.commit();
-        let wanted = if asked { vec![] } else { vec!["erasure-unrequested", "envelope-missing"] };
-        assert_eq!(names(&found(&no, &no.national())), wanted);
-    }
-}
-
-#[test]
 fn an_answer_is_judged_as_an_alert_is() {
     let (mut no, mut ee) = two();
     let envelope = ee.alert(content(5), &[&Country::new("lt", 21)]);

@@ -1,0 +1,124 @@
+//! Erasures that a log says it did: on whose word. What is gone is explained by nothing else.
+//!
+//! Of what came from a peer: by the peer's own request, which the log received and shows, or by the end of its time. Of what
+//! the log's own country issued: by its own request.
+
+use super::channels::Channel;
+use super::codes;
+use super::finding::Finding;
+use super::leaves::Leaves;
+use crate::control::leaf::{Done, Requested};
+use crate::id::{Digest, LogIndex, Origin};
+use crate::log::event::{Direction, Event, Kind};
+use crate::vocabulary::ErasureReason;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a log says of erasures.
+#[derive(Debug, Default)]
+pub(super) struct Pretexts {
+    /// Requests that peers signed and the log received, by E: who asks, and to erase what.
+    received: BTreeMap<Digest, (Origin, Digest)>,
+    /// Items of either direction that the log says it was asked to erase, on a word that holds.
+    asked: BTreeSet<(Direction, Digest)>,
+    done: Vec<(LogIndex, Event)>,
+    /// Items whose erasure is explained.
+    erased: BTreeSet<(Direction, Digest)>,
+}
+
+impl Pretexts {
+    /// A peer's own request lies in the bundle, and its signature is good.
+    pub(super) fn received(&mut self, event: &Event, object: Digest) {
+        if let Some(peer) = event.peer.clone().filter(|_| event.direction == Direction::In) {
+            self.received.insert(event.object, (peer, object));
+        }
+    }
+
+    /// Whether the content of this item is gone for a reason.
+    pub(super) fn explains(&self, direction: Direction, object: Digest) -> bool {
+        self.erased.contains(&(direction, object))
+    }
+
+    fn is_authority(&self, event: &Event) -> bool {
+        let Some(Requested { request, reason, .. }) = Requested::decode(&event.body) else { return false };
+        match event.direction {
+            Direction::In => self.is_asked(event, request, reason),
+            // Whoever issued it may take it back; what only some recipients are to lose stays with its issuer.
+            Direction::Out => !matches!(reason, ErasureReason::EXPIRED | ErasureReason::NARROWED),
+            Direction::None => false,
+        }
+    }
+
+    /// Whether the peer of a leaf asked for it, or nobody needed to.
+    fn is_asked(&self, event: &Event, request: Digest, reason: ErasureReason) -> bool {
+        if request == Digest::NONE {
+            return reason == ErasureReason::EXPIRED;
+        }
+        self.received
+            .get(&request)
+            .is_some_and(|(peer, object)| event.peer.as_ref() == Some(peer) && event.object == *object)
+    }
+}
+
+impl Leaves<'_> {
+    /// Takes in an `erase-request` or `erase-done` leaf.
+    pub(super) fn erasure(&mut self, index: LogIndex, event: &Event) {
+        let item = (event.direction, event.object);
+        let early = event.kind == Kind::ERASE_REQUEST && self.is_early(event);
+        let Self { pretexts, .. } = self;
+        match event.kind {
+            Kind::ERASE_REQUEST if !early && pretexts.is_authority(event) => drop(pretexts.asked.insert(item)),
+            Kind::ERASE_REQUEST => {}
+            _ if pretexts.asked.contains(&item) => drop(pretexts.erased.insert(item)),
+            // What asked for it may be among the leaves that a restored backup lost, which only a later leaf says.
+            _ => pretexts.done.push((index, event.clone())),
+        }
+    }
+
+    /// Whether a leaf says that the time of an item is over, and the item, which is shown, says that it is not.
+    fn is_early(&self, event: &Event) -> bool {
+        let expired = Requested::decode(&event.body).is_some_and(|said| said.reason == ErasureReason::EXPIRED);
+        let item = Channel::of(event).filter(|_| expired).and_then(|channel| self.channels.item(&channel, event.seq));
+        item.is_some_and(|item| item.object == event.object && item.is_before_its_end(event.time))
+    }
+
+    /// Judges the erasures that no leaf before them explains.
+    pub(super) fn erasures_without_request(&mut self) {
+        for (index, event) in std::mem::take(&mut self.pretexts.done) {
+            let item = (event.direction, event.object);
+            if self.pretexts.erased.contains(&item) {
+                continue;
+            }
+            if self.is_withheld(&event) || self.lost_its_request(index, &event) {
+                self.pretexts.erased.insert(item);
+                continue;
+            }
+            let text = format!(
+                "leaf {} says that something was erased, and before it stands no request that holds: neither one of its issuer, received \
+                 and shown, nor the end of its time",
+                index.0
+            );
+            let mut finding = Finding::new(codes::ERASURE_UNREQUESTED, text).at(index);
+            finding.peer = event.peer.clone();
+            if event.seq > 0 {
+                (finding.class, finding.seq) = (Some(event.class), Some(event.seq));
+            }
+            self.out.add(finding.between(Some(event.time), Some(event.time)));
+        }
+    }
+
+    /// Whether the request may be among the leaves that are not for this reader: what we asked of others.
+    fn is_withheld(&self, event: &Event) -> bool {
+        event.direction != Direction::In && self.withheld > 0
+    }
+
+    /// Whether the leaf of the request did not come back after a restored backup, while that of the erasure did: then the peer's
+    /// request must have come back, too.
+    fn lost_its_request(&self, index: LogIndex, event: &Event) -> bool {
+        let Some(Done { request, reason }) = Done::decode(&event.body) else { return false };
+        let word = event.direction == Direction::Out || self.pretexts.is_asked(event, request, reason);
+        word && self.own.recoveries.iter().any(|recovery| {
+            (recovery.backup_size..recovery.size).contains(&index.0)
+                && recovery.missing.iter().any(|(from, _)| *from < index.0)
+        })
+    }
+}

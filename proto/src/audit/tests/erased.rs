@@ -1,0 +1,179 @@
+//! What is gone, and on whose word: an operator who would like to lose something writes the word himself.
+
+use super::pairs::compare;
+use super::world::{Country, exchange, two};
+use super::{found, names};
+use crate::control::leaf::{Done, Requested};
+use crate::control::{Act, Erasure};
+use crate::envelope::{self, Payload};
+use crate::id::Digest;
+use crate::log::body::Recovery;
+use crate::log::chain;
+use crate::log::event::{Direction, Event, Kind};
+use crate::time::Timestamp;
+use crate::vocabulary::{DeskRole, ErasureBasis, ErasureReason};
+use std::time::Duration;
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A leaf about the item of another leaf.
+fn about(item: &Event, kind: Kind, body: Vec<u8>) -> Event {
+    Event { kind, chain: Digest::NONE, restricted: Digest::NONE, body, ..item.clone() }
+}
+
+fn requested(request: Digest, reason: ErasureReason) -> Vec<u8> {
+    let due = Timestamp::from_ms(1_795_291_200_000).unwrap();
+    Requested { request, reason, basis: ErasureBasis::AGREEMENT, due }.encode()
+}
+
+/// The first item that a country took, and its leaf.
+fn taken(country: &Country) -> (usize, Event) {
+    let index = country.events.iter().position(|event| event.kind == Kind::RECEIVED).unwrap();
+    (index, country.events[index].clone())
+}
+
+/// EE asks NO to erase an item of its own, and NO logs that it was asked; returns E of the request.
+fn ask(ee: &mut Country, no: &mut Country, object: Digest) -> Digest {
+    let act = Act::Request { basis: ErasureBasis::AGREEMENT, authority: DeskRole::FOCAL_POINT, due: no.clock };
+    let header = ee.header(&[&*no], Digest([9; 32]));
+    let id = crate::id::AlertId([4; 16]);
+    let message = Erasure { header, object, id, reason: ErasureReason::WITHDRAWN, act };
+    let envelope = envelope::sign(Erasure::TYPE, &message.to_wire(), &ee.message_key());
+    let request = envelope::digest(&envelope);
+    let item = |from: &Country, kind, direction, with: &Country| {
+        let start = chain::start(&ee.origin(), &no.origin(), 5);
+        Event {
+            peer: Some(with.origin()),
+            direction,
+            class: 5,
+            seq: 1,
+            object: request,
+            chain: chain::next(&start, 1, &request),
+            restricted: Digest::NONE,
+            ..from.item(kind, direction, with, request)
+        }
+    };
+    let (sent, received) = (item(ee, Kind::SENT, Direction::Out, no), item(no, Kind::RECEIVED, Direction::In, ee));
+    let leaf = ee.log(sent);
+    ee.envelopes.insert(leaf, envelope.clone());
+    ee.commit();
+    no.sent.insert((ee.origin(), 5, 1), ee.prove(leaf));
+    let leaf = no.log(received);
+    no.envelopes.insert(leaf, envelope);
+    no.witnessed.insert(ee.origin(), ee.newest());
+    no.commit();
+    request
+}
+
+/// NO's envelope of the first item that it took is gone, after these leaves.
+fn gone(mut no: Country, leaves: &[(Kind, Vec<u8>)]) -> Vec<&'static str> {
+    let (index, item) = taken(&no);
+    no.envelopes.remove(&index);
+    leaves.iter().for_each(|(kind, body)| no.write(about(&item, *kind, body.clone())));
+    no.commit();
+    names(&found(&no, &no.national()))
+}
+
+const UNREQUESTED: [&str; 2] = ["erasure-unrequested", "envelope-missing"];
+
+#[test]
+fn an_erasure_that_nobody_asked_for_excuses_nothing() {
+    let (mut no, mut ee) = two();
+    let object = taken(&no).1.object;
+    let request = ask(&mut ee, &mut no, object);
+    let done = |request, reason| (Kind::ERASE_DONE, Done { request, reason }.encode());
+    let (withdrawn, expired) = (ErasureReason::WITHDRAWN, ErasureReason::EXPIRED);
+    let asked = |request, reason| (Kind::ERASE_REQUEST, requested(request, reason));
+    assert_eq!(names(&found(&no, &no.national())), Vec::<&str>::new());
+    assert_eq!(gone(no.clone(), &[asked(request, withdrawn), done(request, withdrawn)]), Vec::<&str>::new());
+    assert_eq!(gone(no.clone(), &[asked(Digest::NONE, expired), done(Digest::NONE, expired)]), Vec::<&str>::new());
+    // Without a request, and on a word of its own.
+    assert_eq!(gone(no.clone(), &[done(request, withdrawn)]), UNREQUESTED);
+    let empty = (Kind::ERASE_REQUEST, Vec::new());
+    assert_eq!(gone(no.clone(), &[empty, done(Digest::NONE, withdrawn)]), UNREQUESTED);
+    assert_eq!(gone(no.clone(), &[asked(Digest::NONE, withdrawn), done(Digest::NONE, withdrawn)]), UNREQUESTED);
+    // A request that nobody sent, and one that is about something else.
+    let invented = Digest([6; 32]);
+    assert_eq!(gone(no.clone(), &[asked(invented, withdrawn), done(invented, withdrawn)]), UNREQUESTED);
+    let (mut no, mut ee) = two();
+    let request = ask(&mut ee, &mut no, Digest([5; 32]));
+    assert_eq!(gone(no, &[asked(request, withdrawn), done(request, withdrawn)]), UNREQUESTED);
+}
+
+#[test]
+fn an_issuer_may_take_back_what_it_issued_and_cannot_by_that_erase_what_it_took() {
+    let (no, _) = two();
+    let sent = no.events.iter().position(|event| event.kind == Kind::SENT).unwrap();
+    let lost = |reason, item: usize, direction| {
+        let mut no = no.clone();
+        no.envelopes.remove(&item);
+        let item = Event { direction, ..no.events[item].clone() };
+        no.write(about(&item, Kind::ERASE_REQUEST, requested(Digest::NONE, reason)));
+        no.write(about(&item, Kind::ERASE_DONE, Done { request: Digest::NONE, reason }.encode()));
+        no.commit();
+        names(&found(&no, &no.national()))
+    };
+    assert_eq!(lost(ErasureReason::WITHDRAWN, sent, Direction::Out), Vec::<&str>::new());
+    assert_eq!(lost(ErasureReason::NARROWED, sent, Direction::Out), UNREQUESTED);
+    // As if it had issued it itself: nothing is unrequested, and the other's item is still missing.
+    let (index, _) = taken(&no);
+    assert_eq!(lost(ErasureReason::WITHDRAWN, index, Direction::Out), ["envelope-missing"]);
+}
+
+#[test]
+fn an_end_of_time_that_had_not_come_is_shown_by_the_issuers_bundle() {
+    let after = |pause: Duration| {
+        let (mut no, mut ee) = two();
+        let (index, item) = taken(&no);
+        no.envelopes.remove(&index);
+        no.clock = no.clock.after(pause);
+        let expired = (Digest::NONE, ErasureReason::EXPIRED);
+        no.write(about(&item, Kind::ERASE_REQUEST, requested(expired.0, expired.1)));
+        no.write(about(&item, Kind::ERASE_DONE, Done { request: expired.0, reason: expired.1 }.encode()));
+        no.commit();
+        assert_eq!(names(&found(&no, &no.national())), Vec::<&str>::new());
+        ee.clock = no.clock;
+        exchange(&mut ee, &mut no, 77);
+        let told = compare(&no, &ee);
+        assert!(told.iter().all(|finding| finding.origin == Some(no.origin())), "{told:?}");
+        names(&told)
+    };
+    assert_eq!(after(400 * DAY), Vec::<&str>::new());
+    assert_eq!(after(DAY), ["erasure-unrequested"]);
+}
+
+#[test]
+fn an_item_that_is_shown_and_not_over_has_not_expired() {
+    let (mut no, _) = two();
+    let (_, item) = taken(&no);
+    let body = requested(Digest::NONE, ErasureReason::EXPIRED);
+    no.write(about(&item, Kind::ERASE_REQUEST, body));
+    let done = Done { request: Digest::NONE, reason: ErasureReason::EXPIRED }.encode();
+    no.write(about(&item, Kind::ERASE_DONE, done));
+    no.commit();
+    assert_eq!(names(&found(&no, &no.national())), ["erasure-unrequested"]);
+}
+
+#[test]
+fn a_request_whose_leaf_did_not_come_back_is_known_by_the_peers_own_message() {
+    let lost = |recovered: bool| {
+        let (mut no, mut ee) = two();
+        let (index, item) = taken(&no);
+        let request = ask(&mut ee, &mut no, item.object);
+        no.envelopes.remove(&index);
+        let reason = ErasureReason::WITHDRAWN;
+        let place = no.log(about(&item, Kind::ERASE_REQUEST, requested(request, reason)));
+        no.write(about(&item, Kind::ERASE_DONE, Done { request, reason }.encode()));
+        let size = no.events.len() as u64;
+        if recovered {
+            let missing = vec![(place as u64, place as u64 + 1)];
+            let recovery = Recovery { backup: no.events[1].time, backup_size: 2, size, missing };
+            no.write(Event { body: recovery.write().unwrap(), ..Event::local(Kind::RECOVERY, no.clock) });
+        }
+        no.commit();
+        let hidden = no.with("openings/000", |bytes| super::lost::clear(bytes, &[place]));
+        names(&found(&no, &hidden))
+    };
+    assert_eq!(lost(true), ["restored"]);
+    assert_eq!(lost(false), ["opening-missing", "erasure-unrequested", "envelope-missing"]);
+}
