@@ -30,6 +30,8 @@ pub const PROOF_HASHES: usize = 63;
 pub const NOTE_BYTES: usize = 256 * 1024;
 /// Signature lines of a signed note.
 pub const NOTE_SIGNATURES: usize = 128;
+/// Lines by which a log signs its own head: one, and another while one key follows the other; more are not looked at.
+pub const LOG_SIGNATURES: usize = 4;
 /// Bytes of a key name (C2SP tlog-cosignature carries its length in one byte).
 pub const KEY_NAME_BYTES: usize = 255;
 /// Bytes of one stored value: the embedded store keeps larger ones in files that it never syncs.

@@ -152,7 +152,8 @@ impl Alarm {
             ),
             _ => format!(
                 "{origin}: a head of {size} leaves, of which {} told at {}, is not shown to be of one log with what this node \
-                 verified. It may only be out of reach: see `varde status`. If it is connected, ask its coordinator why.",
+                 verified. It may only be out of reach: see `varde status`. If it is connected, ask its coordinator why: it shows \
+                 others another log or other keys, or who told it has made it up.",
                 told_by.as_deref().unwrap_or("a peer"),
                 since.as_deref().unwrap_or("an unknown time")
             ),

@@ -1,6 +1,6 @@
-//! What peers tell each other of other logs. Each head is signed by its own log, so nobody can be slandered: what contradicts a
-//! head that we hold proves a fork, and what we cannot connect with ours is asked of that log's own node. What stays unconnected
-//! for long is an alarm (docs/protocol.md, "Gossip").
+//! What peers tell each other of other logs. What is signed by a log's key and contradicts a head that we hold proves a fork, and
+//! nobody else can make that; what we cannot connect with ours, or cannot check because a key is not known here, is asked of that
+//! log's own node. What stays unconnected for long is an alarm that names who told it (docs/protocol.md, "Gossip").
 //!
 //! In: weighing what came, and what is to be told. Out: when frames go ([`super::connection`]), what a fork does ([`super::fork`]).
 
@@ -20,10 +20,10 @@ use varde_proto::exchange::{BadProof, Gossip, Joined, KnownHead, LogHead, check_
 use varde_proto::id::{Digest, NodeId, Origin, TreeSize};
 use varde_proto::identity::{History, Role};
 use varde_proto::limits;
-use varde_proto::log::fork::{Claim, Fork, Unproven};
-use varde_proto::log::head::{BadHead, Head};
+use varde_proto::log::fork::{Claim, Fork};
+use varde_proto::log::head::{Head, own_lines};
 use varde_proto::log::merkle;
-use varde_proto::log::note::{BadNote, Note, SignatureLine};
+use varde_proto::log::note::{Note, SignatureLine};
 use varde_proto::time::Timestamp;
 use varde_proto::wire::peer::Checkpoint;
 
@@ -68,8 +68,10 @@ impl Memory {
 pub struct Divergence {
     /// Who told of it; the log's own node, if it showed it itself.
     pub teller: NodeId,
+    /// Whose head it is.
+    pub log: Origin,
     /// The head.
-    pub head: Head,
+    pub head: KnownHead,
     /// When we were told.
     pub since: Timestamp,
 }
@@ -77,8 +79,10 @@ pub struct Divergence {
 /// Every head that has been unconnected for too long.
 pub fn divergences(node: &Node) -> Vec<Divergence> {
     let (hearsay, now) = (node.gossip.hearsay(), node.clock.now());
-    let divergence =
-        |(teller, open): (NodeId, &Open)| Divergence { teller, head: open.head.clone(), since: open.since };
+    let divergence = |(log, teller, open): (&Origin, NodeId, &Open)| {
+        let (log, head, since) = (log.clone(), open.head, open.since);
+        Divergence { teller, log, head, since }
+    };
     hearsay.overdue(now, node.gossip.after).into_iter().map(divergence).collect()
 }
 
@@ -91,8 +95,9 @@ pub(super) struct Heard {
     pub(super) asked: Vec<u64>,
 }
 
-/// Weighs what a peer says of other logs; `head` is its own, verified and connected with what we knew. What is forged ends the
-/// connection; what is signed by a key that we do not know is passed over, for keys change at different times in different places.
+/// Weighs what a peer says of other logs; `head` is its own, verified and connected with what we knew. What no honest node passes on
+/// ends the connection. What is not by a key that is in force here is open like what cannot be connected: keys change at different
+/// times in different places, and a log that shows two faces may have shown us one of its keys and others another.
 pub(super) fn weigh(node: &Node, peer: &Peer, gossip: Gossip, head: &Head) -> Result<Heard, Broken> {
     let Gossip { your_log: _, others, asked, joined, forks } = gossip;
     let mut heard = Heard::default();
@@ -103,11 +108,14 @@ pub(super) fn weigh(node: &Node, peer: &Peer, gossip: Gossip, head: &Head) -> Re
         if is_held(&node.ledger, &origin, &checkpoint)? || fork::is_frozen(&node.ledger, &origin)? {
             continue;
         }
-        let Some(told) = signed(&checkpoint, &keys)? else { continue };
-        match judge(&node.ledger, &told, &keys)? {
+        if own_lines(&checkpoint, &origin).next().is_none() {
+            return Err(Broken::Leaf("gossip-forged"));
+        }
+        let told = signed(&checkpoint, &keys).map(|told| judge(&node.ledger, &told, &keys)).transpose()?;
+        match told.unwrap_or(Verdict::Open) {
             Verdict::Known => {}
             Verdict::Forked(fork) => heard.forks.push(*fork),
-            Verdict::Open => node.gossip.hearsay().hear(peer.origin.node(), told, node.clock.now()),
+            Verdict::Open => hear(node, peer.origin.node(), &origin, checkpoint),
         }
     }
     for checkpoint in asked {
@@ -115,14 +123,45 @@ pub(super) fn weigh(node: &Node, peer: &Peer, gossip: Gossip, head: &Head) -> Re
     }
     for claim in forks {
         let Some(keys) = history(node, claim.origin()) else { continue };
-        let valid = keys.at(Role::Log, claim.size());
-        match claim.prove(&valid) {
-            Ok(fork) => heard.forks.push(fork),
-            Err(Unproven::Forged) => return Err(Broken::Leaf("evidence-forged")),
-            Err(Unproven::UnknownKey) => {}
-        }
+        heard.forks.extend(proven(node, peer, claim, &keys)?);
     }
     Ok(heard)
+}
+
+/// What a proof proves here. One that is by no key that is in force here may be one elsewhere: its heads are open.
+fn proven(node: &Node, peer: &Peer, claim: Claim, keys: &History) -> Result<Option<Fork>, Broken> {
+    let log = claim.origin().clone();
+    let heads: Vec<Checkpoint> = claim.notes().iter().filter_map(as_told).collect();
+    if heads.iter().any(|head| own_lines(head, &log).next().is_none()) {
+        return Err(Broken::Leaf("evidence-forged"));
+    }
+    let valid = keys.at(Role::Log, claim.size());
+    if let Ok(fork) = claim.prove(&valid) {
+        return Ok(Some(fork));
+    }
+    for head in heads {
+        let known = is_held(&node.ledger, &log, &head)? || fork::is_frozen(&node.ledger, &log)?;
+        if !known && log != node.me.origin {
+            hear(node, peer.origin.node(), &log, head);
+        }
+    }
+    Ok(None)
+}
+
+fn as_told(note: &Note) -> Option<Checkpoint> {
+    let head = varde_proto::log::Checkpoint::parse(note.text()).ok()?;
+    let signatures = note.signatures().iter().map(SignatureLine::to_wire).collect();
+    Some(Checkpoint { size: head.size().0, root: Bytes::copy_from_slice(&head.root().0), signatures })
+}
+
+/// A head that nobody has connected with what we verified.
+fn hear(node: &Node, teller: NodeId, log: &Origin, told: Checkpoint) {
+    // A root of another length is no head of any log: whoever told it has told nothing.
+    let Some(root) = Digest::from_bytes(&told.root) else { return };
+    let head = KnownHead { size: told.size, root };
+    let signatures = own_lines(&told, log).cloned().collect();
+    let checkpoint = Checkpoint { signatures, ..told };
+    node.gossip.hearsay().hear(log, teller, Open { head, checkpoint, since: node.clock.now() });
 }
 
 /// A peer showed a head of its own that does not extend the one before. Two heads of one size prove a fork; anything else is to
@@ -133,7 +172,7 @@ pub(super) fn contradicted(node: &Node, keys: &History, checkpoint: &Checkpoint,
     match judge(&node.ledger, &head, keys) {
         Ok(Verdict::Forked(fork)) => Broken::Forked(fork),
         Ok(Verdict::Open) => {
-            node.gossip.hearsay().hear(keys.origin().node(), head, node.clock.now());
+            hear(node, keys.origin().node(), keys.origin(), head.to_wire());
             Broken::Proof(bad)
         }
         Ok(Verdict::Known) => Broken::Proof(bad),
@@ -147,7 +186,7 @@ fn connect(node: &Node, peer: &Peer, head: &Head, joined: &[Joined]) {
     let (size, root) = (head.size(), head.root());
     hearsay.settle(&peer.origin, size.0, root);
     let open: Vec<(TreeSize, Digest)> =
-        hearsay.open(&peer.origin).iter().map(|o| (o.head.size(), o.head.root())).collect();
+        hearsay.open(&peer.origin).iter().map(|o| (TreeSize(o.head.size), o.head.root)).collect();
     for (old, told) in open {
         let proofs = joined.iter().filter(|joined| joined.size == old.0);
         let holds = |joined: &Joined| merkle::verify_consistency(old, size, &told, &root, &joined.consistency).is_ok();
@@ -157,18 +196,20 @@ fn connect(node: &Node, peer: &Peer, head: &Head, joined: &[Joined]) {
     }
 }
 
-/// A peer was told of a head of ours. We show that it is one; or it is not, and the key that signs our heads signed it all the
-/// same.
+/// A peer was told of a head of ours. We show that it is one, whoever signed it; or it is not, and the key that signs our heads
+/// signed it all the same. What is neither is somebody's invention.
 fn answer(node: &Node, peer: &Peer, checkpoint: &Checkpoint, heard: &mut Heard) -> Result<(), Broken> {
-    let keys = node.keys.history();
-    let Some(told) = signed(checkpoint, &keys)? else { return Ok(()) };
-    let size = told.size();
+    let (keys, size) = (node.keys.history(), TreeSize(checkpoint.size));
     let ours = if size <= node.ledger.head().size() { node.ledger.book().tree.root_at(size) } else { None };
+    if ours.is_some_and(|root| root.0[..] == checkpoint.root[..]) {
+        heard.asked.push(size.0);
+        return Ok(());
+    }
+    let Some(told) = signed(checkpoint, &keys) else { return Ok(()) };
     match ours {
-        Some(root) if root == told.root() => heard.asked.push(size.0),
         Some(_) => heard.forks.extend(Fork::of(&node.ledger.head_at(size.0)?, &told, &keys.at(Role::Log, size))),
         // Signed by our key, and beyond what this log holds: the store went back, or the key is used elsewhere.
-        None => node.gossip.hearsay().hear(peer.origin.node(), told, node.clock.now()),
+        None => hear(node, peer.origin.node(), &node.me.origin, told.to_wire()),
     }
     Ok(())
 }
@@ -182,14 +223,11 @@ fn history(node: &Node, log: &Origin) -> Option<Arc<History>> {
     peers.get(&log.node()).filter(|peer| peer.origin == *log).map(|peer| peer.keys.clone())
 }
 
-/// A head, if it is signed by a key of the log that we know to be valid at its size.
-fn signed(checkpoint: &Checkpoint, keys: &History) -> Result<Option<Head>, Broken> {
+/// A head, if it is signed by a key of the log that we know to be valid at its size. A line that claims such a key and does not
+/// verify convicts nobody: keys can be ground to share an id, and then whoever told of it has verified it by the other one.
+fn signed(checkpoint: &Checkpoint, keys: &History) -> Option<Head> {
     let valid = keys.at(Role::Log, TreeSize(checkpoint.size));
-    match Head::from_wire(checkpoint, keys.origin(), &valid) {
-        Ok(head) => Ok(Some(head)),
-        Err(BadHead::Note(BadNote::Unsigned)) => Ok(None),
-        Err(_) => Err(Broken::Leaf("gossip-forged")),
-    }
+    Head::from_wire(checkpoint, keys.origin(), &valid).ok()
 }
 
 enum Verdict {
@@ -226,8 +264,10 @@ fn kept(ledger: &Ledger, log: &Origin, size: u64) -> Result<Option<Checkpoint>, 
     let unreadable = || StoreError::Damaged(format!("the row of the head of {log} with {size} leaves cannot be read"));
     let (root, note) = value.split_at_checked(32).ok_or_else(unreadable)?;
     let note = Note::parse(note).map_err(|_| unreadable())?;
-    let signatures = note.signatures().iter().map(SignatureLine::to_wire).collect();
-    Ok(Some(bare(log, Checkpoint { size, root: Bytes::copy_from_slice(root), signatures })))
+    // Who else cosigned it is not ours to tell.
+    let own = note.signatures().iter().filter(|line| line.name() == log.as_str());
+    let signatures = own.map(SignatureLine::to_wire).collect();
+    Ok(Some(Checkpoint { size, root: Bytes::copy_from_slice(root), signatures }))
 }
 
 /// What one peer was told on this connection.
@@ -257,7 +297,7 @@ impl Told {
         }
         let hearsay = node.gossip.hearsay();
         let open = hearsay.open(&peer.origin).into_iter().take(limits::GOSSIP);
-        news.asked = open.map(|open| bare(&peer.origin, open.head.to_wire())).collect();
+        news.asked = open.map(|open| open.checkpoint.clone()).collect();
         drop(hearsay);
         news.forks = self.forks(node, peer)?;
         Ok(news)
@@ -275,12 +315,6 @@ impl Told {
         }
         Ok(news)
     }
-}
-
-/// A head with its log's own lines alone: who else cosigned it is not ours to tell.
-fn bare(log: &Origin, mut head: Checkpoint) -> Checkpoint {
-    head.signatures.retain(|line| line.name == log.as_str());
-    head
 }
 
 /// What connects the heads that a peer asked about with ours of `size`.

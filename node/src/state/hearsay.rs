@@ -1,19 +1,23 @@
 //! What peers said of other logs and what those logs have not yet shown to be of one piece with what we verified ourselves.
 //!
 //! In: for each log and each peer that told of it, the oldest head that is still open, since when, and the newest told after it.
-//! Out: checking that a head is signed, and asking ([`crate::flow::gossip`]).
+//! A head need not be signed by a key that is known here: a log that hides a change of its keys from us shows others what we cannot
+//! check. Out: checking what can be checked, and asking ([`crate::flow::gossip`]).
 
 use std::collections::BTreeMap;
 use std::time::Duration;
+use varde_proto::exchange::KnownHead;
 use varde_proto::id::{Digest, NodeId, Origin};
-use varde_proto::log::head::Head;
 use varde_proto::time::Timestamp;
+use varde_proto::wire::peer::Checkpoint;
 
-/// A signed head of a log, told by a peer, that is not connected with what we verified.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A head of a log, told by a peer, that is not connected with what we verified.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Open {
     /// The head.
-    pub head: Head,
+    pub head: KnownHead,
+    /// The same as it was told.
+    pub checkpoint: Checkpoint,
     /// When we were told.
     pub since: Timestamp,
 }
@@ -30,14 +34,13 @@ pub struct Hearsay(BTreeMap<Origin, BTreeMap<NodeId, Pending>>);
 
 impl Hearsay {
     /// A peer told of a head that cannot be connected yet.
-    pub fn hear(&mut self, teller: NodeId, head: Head, since: Timestamp) {
-        let told = self.0.entry(head.origin().clone()).or_default();
-        let new = Open { head, since };
+    pub fn hear(&mut self, log: &Origin, teller: NodeId, new: Open) {
+        let told = self.0.entry(log.clone()).or_default();
         match told.get_mut(&teller) {
             None => drop(told.insert(teller, Pending { open: new, next: None })),
             Some(pending) if pending.open.head == new.head => {}
             Some(pending) => match &mut pending.next {
-                Some(next) => next.head = new.head,
+                Some(next) => (next.head, next.checkpoint) = (new.head, new.checkpoint),
                 none => *none = Some(new),
             },
         }
@@ -45,7 +48,7 @@ impl Hearsay {
 
     /// A head is of one piece with what we verified: whoever told of it told the truth.
     pub fn settle(&mut self, origin: &Origin, size: u64, root: Digest) {
-        let is_it = |open: &Open| open.head.size().0 == size && open.head.root() == root;
+        let is_it = |open: &Open| open.head == KnownHead { size, root };
         let Some(told) = self.0.get_mut(origin) else { return };
         told.retain(|_, pending| {
             pending.next.take_if(|next| is_it(next));
@@ -66,16 +69,19 @@ impl Hearsay {
     pub fn open(&self, origin: &Origin) -> Vec<&Open> {
         let told = self.0.get(origin).into_iter().flat_map(BTreeMap::values);
         let mut open: Vec<&Open> = told.map(|pending| &pending.open).collect();
-        open.sort_by_key(|open| (open.head.size(), open.head.root(), open.since));
-        open.dedup_by_key(|open| (open.head.size(), open.head.root()));
+        open.sort_by_key(|open| (open.head.size, open.head.root, open.since));
+        open.dedup_by_key(|open| open.head);
         open.sort_by_key(|open| open.since);
         open
     }
 
     /// What has been open for at least so long, and who told of it, in order of logs.
-    pub fn overdue(&self, now: Timestamp, after: Duration) -> Vec<(NodeId, &Open)> {
-        let all = self.0.values().flat_map(BTreeMap::iter).map(|(teller, pending)| (*teller, &pending.open));
-        all.filter(|(_, open)| now.since(open.since) >= after).collect()
+    pub fn overdue(&self, now: Timestamp, after: Duration) -> Vec<(&Origin, NodeId, &Open)> {
+        let all = self
+            .0
+            .iter()
+            .flat_map(|(log, told)| told.iter().map(move |(teller, pending)| (log, *teller, &pending.open)));
+        all.filter(|(_, _, open)| now.since(open.since) >= after).collect()
     }
 }
 
@@ -83,17 +89,13 @@ impl Hearsay {
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use varde_proto::id::TreeSize;
-    use varde_proto::identity::SecretKey;
-    use zeroize::Zeroizing;
-
     fn no() -> Origin {
         Origin::parse("varde.example/no/1").unwrap()
     }
 
-    fn head(size: u64) -> Head {
-        let key = SecretKey::from_seed(&Zeroizing::new([1; 32]));
-        Head::sign(&no(), TreeSize(size), Digest([size as u8; 32]), &key).unwrap()
+    fn open(size: u64, seconds: i64) -> Open {
+        let (head, checkpoint) = (KnownHead { size, root: Digest([size as u8; 32]) }, Checkpoint::default());
+        Open { head, checkpoint, since: at(seconds) }
     }
 
     fn at(seconds: i64) -> Timestamp {
@@ -107,11 +109,11 @@ mod tests {
     #[test]
     fn what_was_told_stays_open_until_it_is_shown_and_newer_tales_do_not_hide_it() {
         let mut hearsay = Hearsay::default();
-        let sizes = |hearsay: &Hearsay| hearsay.open(&no()).iter().map(|open| open.head.size().0).collect::<Vec<_>>();
+        let sizes = |hearsay: &Hearsay| hearsay.open(&no()).iter().map(|open| open.head.size).collect::<Vec<_>>();
         for (seconds, size) in [(0, 5), (60, 7), (120, 9)] {
-            hearsay.hear(peer("EE"), head(size), at(seconds));
+            hearsay.hear(&no(), peer("EE"), open(size, seconds));
         }
-        hearsay.hear(peer("LT"), head(5), at(90));
+        hearsay.hear(&no(), peer("LT"), open(5, 90));
         assert_eq!(sizes(&hearsay), [5]);
         assert_eq!(hearsay.overdue(at(600), Duration::from_secs(600)).len(), 1, "one was told later");
         hearsay.settle(&no(), 5, Digest([6; 32]));

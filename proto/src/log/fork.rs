@@ -6,7 +6,7 @@
 use super::checkpoint::Checkpoint;
 use super::codec::Fields;
 use super::head::{Head, log_vkey};
-use super::note::Note;
+use super::note::{Note, SignatureLine};
 use crate::id::{Digest, Origin, TreeSize};
 use crate::identity::PublicKey;
 use crate::limits;
@@ -23,8 +23,8 @@ pub struct Claim {
 /// Why two notes do not prove a fork.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unproven {
-    /// A line claims one of the keys and does not verify: somebody forged it.
-    #[error("a signature of the evidence is forged")]
+    /// A line claims one of the keys and does not verify: somebody forged it, or another key was ground to the same id.
+    #[error("a signature of the evidence is by none of the keys that it claims")]
     Forged,
     /// Neither of the keys signed both.
     #[error("the two heads are not signed by one key that is known of this log")]
@@ -126,7 +126,8 @@ impl Fork {
 fn bare(head: &Head, key: &PublicKey) -> Option<Note> {
     let key = log_vkey(head.origin(), key).ok()?;
     let mut note = Note::new(head.note().text()).ok()?;
-    note.add(head.note().signatures().iter().find(|line| line.claims(&key))?.clone()).ok()?;
+    let by_it = |line: &&SignatureLine| head.note().verdict(line, std::slice::from_ref(&key)) == Some(true);
+    note.add(head.note().signatures().iter().find(by_it)?.clone()).ok()?;
     Some(note)
 }
 

@@ -65,13 +65,21 @@ impl Head {
         if wire.signatures.len() > limits::NOTE_SIGNATURES {
             return Err(BadNote::Oversized.into());
         }
-        // Lines by others than the log say nothing here, and would be kept with every receipt: they are left out.
-        let own = |line: &&peer::NoteSignature| line.name == origin.as_str() && line.signature.len() == 64;
-        for peer::NoteSignature { name, key_id, signature } in wire.signatures.iter().filter(own) {
+        // Only what verifies here is kept, with every receipt, and passed on: a line that somebody added says nothing against the
+        // log, and whoever hands it on would be taken for a forger by those who know its key.
+        let (known, mut bad) = (log_vkeys(origin, keys)?, BadNote::Unsigned);
+        for peer::NoteSignature { name, key_id, signature } in own_lines(wire, origin) {
             let line = SignatureLine::new(name, *key_id, signature).ok_or(BadHead::Form("signature line"))?;
-            note.add(line)?;
+            match note.verdict(&line, &known) {
+                Some(true) => note.add(line)?,
+                Some(false) => bad = BadNote::Signature(name.clone()),
+                None => {}
+            }
         }
-        Self::verify(note, origin, keys)
+        if note.signatures().is_empty() {
+            return Err(bad.into());
+        }
+        Ok(Self { origin: origin.clone(), size: TreeSize(wire.size), root, note })
     }
 
     /// Checks a head written as a note.
@@ -88,8 +96,17 @@ impl Head {
         if !checkpoint.extensions().is_empty() {
             return Err(BadHead::Extensions);
         }
-        let known: Vec<Vkey> = keys.iter().map(|key| log_vkey(origin, key)).collect::<Result<_, _>>()?;
-        note.verify(&known)?;
+        let known = log_vkeys(origin, keys)?;
+        let mut signed = false;
+        for line in note.signatures() {
+            match note.verdict(line, &known) {
+                Some(false) => return Err(BadNote::Signature(line.name().to_owned()).into()),
+                verdict => signed |= verdict.is_some(),
+            }
+        }
+        if !signed {
+            return Err(BadNote::Unsigned.into());
+        }
         Ok(Self { origin: origin.clone(), size: checkpoint.size(), root: checkpoint.root(), note })
     }
 
@@ -128,6 +145,19 @@ impl Head {
     pub fn root(&self) -> Digest {
         self.root
     }
+}
+
+/// The lines of a head on the wire that stand under its log's own name. Lines by others say nothing of what the log signed.
+pub fn own_lines<'a>(
+    wire: &'a peer::Checkpoint,
+    origin: &'a Origin,
+) -> impl Iterator<Item = &'a peer::NoteSignature> + 'a {
+    let own = |line: &&peer::NoteSignature| line.name == origin.as_str() && line.signature.len() == 64;
+    wire.signatures.iter().filter(own).take(limits::LOG_SIGNATURES)
+}
+
+fn log_vkeys(origin: &Origin, keys: &[PublicKey]) -> Result<Vec<Vkey>, BadVkey> {
+    keys.iter().map(|key| log_vkey(origin, key)).collect()
 }
 
 /// The verifier key of a log: its name is the origin.
@@ -187,6 +217,51 @@ mod tests {
         let mut wire = head().to_wire();
         wire.signatures.push(peer::NoteSignature { name: "junk".into(), key_id: 1, signature: vec![0; 9_000].into() });
         assert_eq!(Head::from_wire(&wire, &origin(), &[key(1).public()]), Ok(head()));
+    }
+
+    #[test]
+    fn of_the_logs_own_lines_those_that_verify_are_kept_and_no_others() {
+        let by = |seed: u8| Head::sign(&origin(), TreeSize(5), Digest([6; 32]), &key(seed)).unwrap().to_wire();
+        let mut junk = by(2);
+        junk.signatures[0].signature = vec![7; 64].into();
+        let [good, unknown, junk] = [by(1), by(3), junk].map(|wire| wire.signatures[0].clone());
+        let read = |lines: &[&peer::NoteSignature], keys: &[u8]| {
+            let signatures = lines.iter().map(|line| (*line).clone()).collect();
+            let keys: Vec<PublicKey> = keys.iter().map(|seed| key(*seed).public()).collect();
+            Head::from_wire(&peer::Checkpoint { signatures, ..by(1) }, &origin(), &keys)
+        };
+        for lines in [[&good, &junk, &unknown], [&junk, &unknown, &good]] {
+            assert_eq!(read(&lines, &[1]), Ok(head()), "to whoever does not know the other key");
+            assert_eq!(read(&lines, &[1, 2]), Ok(head()), "and to whoever does");
+        }
+        assert_eq!(read(&[&junk, &unknown], &[1, 2]), Err(BadNote::Signature(origin().to_string()).into()));
+        assert_eq!(
+            read(&[&junk, &junk, &junk, &junk, &good], &[1]),
+            Err(BadNote::Unsigned.into()),
+            "four are looked at"
+        );
+    }
+
+    /// Two keys of one name and one id, found by trying some eighty thousand.
+    fn twins() -> [SecretKey; 2] {
+        [41_666_u32, 80_409].map(|n| {
+            let mut seed = [0; 32];
+            seed[..4].copy_from_slice(&n.to_be_bytes());
+            SecretKey::from_seed(&Zeroizing::new(seed))
+        })
+    }
+
+    #[test]
+    fn two_keys_that_were_ground_to_one_id_are_both_tried() {
+        let [one, other] = twins();
+        let id = |key: &SecretKey| log_vkey(&origin(), &key.public()).unwrap().id();
+        assert_eq!(id(&one), id(&other));
+        let head = Head::sign(&origin(), TreeSize(5), Digest([6; 32]), &other).unwrap();
+        for keys in [[one.public(), other.public()], [other.public(), one.public()]] {
+            assert_eq!(Head::from_wire(&head.to_wire(), &origin(), &keys), Ok(head.clone()));
+            assert_eq!(Head::from_note(head.write().as_bytes(), &origin(), &keys), Ok(head.clone()));
+        }
+        assert!(Head::from_wire(&head.to_wire(), &origin(), &[one.public()]).is_err());
     }
 
     #[test]

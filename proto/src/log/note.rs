@@ -172,6 +172,14 @@ impl Note {
         self.add(line)
     }
 
+    /// Whether a line verifies under one of the keys that it claims to be by; `None` where it claims none of them. Keys can be
+    /// ground so that two share their id: that convicts nobody, so each is tried.
+    pub fn verdict(&self, line: &SignatureLine, keys: &[Vkey]) -> Option<bool> {
+        let mut claimed = keys.iter().filter(|key| line.claims(key)).peekable();
+        claimed.peek()?;
+        Some(claimed.any(|key| check(&self.text, line, key).is_some()))
+    }
+
     /// Verifies every line that claims a known key. At least one must; a repeated line counts once.
     pub fn verify<'a>(&self, keys: &'a [Vkey]) -> Result<Vec<VerifiedLine<'a>>, BadNote> {
         let mut verified: Vec<VerifiedLine<'a>> = Vec::new();

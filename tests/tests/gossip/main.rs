@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
 
 mod faces;
+mod rotated;
 mod weaving;
 
 use std::sync::Arc;
@@ -136,10 +137,7 @@ async fn a_head_that_its_log_does_not_connect_is_an_alarm_and_one_that_it_connec
         let alarms = gossip::divergences(&ee.node);
         assert_eq!(alarms.len(), usize::from(lies));
         if let [alarm] = &alarms[..] {
-            assert_eq!(
-                (alarm.teller.as_str(), alarm.head.size(), alarm.head.origin()),
-                ("LT", TreeSize(3), &origin("NO"))
-            );
+            assert_eq!((alarm.teller.as_str(), alarm.head.size, &alarm.log), ("LT", 3, &origin("NO")));
         }
         assert!(!is_frozen(&ee, "NO"), "a divergence is no proof");
         drop((to_lt.wire, to_lt.rogue));

@@ -218,8 +218,8 @@ fn alarms(node: &Node) -> Result<Vec<LogAlarm>, StoreError> {
     });
     let apart = gossip::divergences(node).into_iter().map(|apart| LogAlarm {
         code: "unproven-divergence".to_owned(),
-        origin: apart.head.origin().to_string(),
-        size: apart.head.size().0,
+        origin: apart.log.to_string(),
+        size: apart.head.size,
         told_by: apart.teller.to_string(),
         since_ms: apart.since.ms(),
     });
