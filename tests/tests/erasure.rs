@@ -179,7 +179,7 @@ async fn what_a_restored_store_has_again_is_erased_again_as_its_log_says() {
     let (no, lt) = (open("NO", dir.path()).await, open("LT", dir.path()).await);
     let _sides = connect(&no, &lt).await;
     sent(&no, [doomed(), route(id(1))]).await;
-    let (index, object) = hold::find(&lt.node, AlertId(id(99))).unwrap();
+    let (index, object) = hold::find(&lt.node, AlertId(id(99)), None).unwrap();
     let row = rows::numbered(rows::ENVELOPE, index);
     let envelope = lt.node.ledger.read(&row).unwrap().unwrap().to_vec();
     erase::look(&lt.node, doomed().expires_at).await.unwrap();

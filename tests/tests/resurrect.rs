@@ -108,7 +108,7 @@ async fn restored(who: &str) {
     sent(&no, [route(id(4))]).await;
     erased_at_lt(&no, object).await;
     assert_eq!(whole(&lt), 4, "the others are there");
-    assert!(hold::find(&no.node, AlertId(id(99))).is_ok(), "that it was there is known");
+    assert!(hold::find(&no.node, AlertId(id(99)), None).is_ok(), "that it was there is known");
     let (here, there) = (audited(&no, Scope::National), audited(&lt, Scope::National));
     stop(erasers, sides).await;
     let codes = |audit: &varde_proto::audit::Audit| audit.findings.iter().map(|f| f.code.name).collect::<Vec<_>>();

@@ -3,21 +3,27 @@
 use super::{connect, decision, lists, parse, preview, read_id, release, time};
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
-use varde_proto::id::{AlertId, hex};
+use varde_proto::id::{AlertId, NodeId, hex};
 use varde_proto::wire::operator::{ShowReply, ShowRequest};
 
 /// One alert.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  varde alert show ID\n  varde alert show ID --json")]
+#[command(
+    after_help = "Examples:\n  varde alert show ID\n  varde alert show ID --json\n  varde alert show ID --issuer NO"
+)]
 pub(crate) struct Args {
     /// The alert's id, ours or a peer's
     #[arg(value_parser = read_id)]
     id: AlertId,
+    /// Whose alert is meant, where several have this id; without it ours
+    #[arg(long, value_name = "CC", value_parser = release::read_country)]
+    issuer: Option<NodeId>,
 }
 
 /// Shows it.
 pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
-    let request = ShowRequest { id: args.id.to_string() };
+    let issuer = args.issuer.map(|country| country.to_string()).unwrap_or_default();
+    let request = ShowRequest { id: args.id.to_string(), issuer };
     let reply = connect(context).await?.show(request).await?.into_inner();
     let ShowReply { json, own, received, envelope_digest, decision: decided } = reply;
     let render = &context.render;

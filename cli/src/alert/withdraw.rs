@@ -44,9 +44,11 @@ pub(crate) struct WithdrawArgs {
 
 /// One alert, ours or a peer's, who decides.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  varde alert hold ID\n  varde alert hold ID --lift\n\n\
+#[command(
+    after_help = "Examples:\n  varde alert hold ID\n  varde alert hold ID --lift\n  varde alert hold ID --issuer NO\n\n\
     While it is on hold an alert is not erased, whoever asks and although its time is over; whoever asked is told. What was\n\
-    asked or due meanwhile is done when the hold is lifted. Both are logged.")]
+    asked or due meanwhile is done when the hold is lifted. Both are logged."
+)]
 pub(crate) struct HoldArgs {
     /// The alert's id
     #[arg(value_parser = read_id)]
@@ -54,6 +56,9 @@ pub(crate) struct HoldArgs {
     /// End the hold
     #[arg(long)]
     lift: bool,
+    /// Whose alert is meant, where several have this id
+    #[arg(long, value_name = "CC", value_parser = read_country)]
+    issuer: Option<NodeId>,
     #[command(flatten)]
     staff: As,
 }
@@ -92,7 +97,7 @@ fn verdict(standings: &[ErasureStanding], waited: bool) -> Exit {
 async fn withdrawn(args: &WithdrawArgs, context: &Context) -> Result<Vec<ErasureStanding>, Failure> {
     let staff = args.staff.open(context)?;
     let mut node = connect_for(context, args.wait.time()).await?;
-    let (shown, object) = released(&mut node, args.id).await?;
+    let (shown, object) = released(&mut node, args.id, String::new()).await?;
     if shown.own.is_none() {
         return Err(Failure::refused("this alert came from a peer; only who issued it can withdraw it")
             .next("ask the peer's coordinator; it is erased here when its time is over")
@@ -109,8 +114,12 @@ async fn withdrawn(args: &WithdrawArgs, context: &Context) -> Result<Vec<Erasure
 }
 
 /// An alert that was exchanged, and its E.
-async fn released(node: &mut AlertsClient<Channel>, id: AlertId) -> Result<(ShowReply, Digest), Failure> {
-    let shown = node.show(ShowRequest { id: id.to_string() }).await?.into_inner();
+async fn released(
+    node: &mut AlertsClient<Channel>,
+    id: AlertId,
+    issuer: String,
+) -> Result<(ShowReply, Digest), Failure> {
+    let shown = node.show(ShowRequest { id: id.to_string(), issuer }).await?.into_inner();
     if shown.envelope_digest.is_empty() {
         return Err(Failure::refused("this draft was never released: nobody has it, and nobody can ask to erase it")
             .next("`varde alert list` shows what was released, `varde alert inbox` what came")
@@ -122,13 +131,14 @@ async fn released(node: &mut AlertsClient<Channel>, id: AlertId) -> Result<(Show
 
 /// Signs the hold or its end.
 pub(crate) async fn hold(args: HoldArgs, context: &Context) -> Result<Exit, Failure> {
-    let HoldArgs { id, lift, staff } = args;
+    let HoldArgs { id, lift, issuer, staff } = args;
+    let issuer = issuer.map(|country| country.to_string()).unwrap_or_default();
     let staff = staff.open(context)?;
     let mut node = connect(context).await?;
-    let (_, object) = released(&mut node, id).await?;
+    let (_, object) = released(&mut node, id, issuer.clone()).await?;
     let verb = if lift { Verb::Lift } else { Verb::Hold };
     let act = Some(staff.sign(verb, about_hold(object, !lift), context)?);
-    node.hold(HoldRequest { id: id.to_string(), lift, act }).await?;
+    node.hold(HoldRequest { id: id.to_string(), lift, act, issuer }).await?;
     let render = &context.render;
     if render.is_json() {
         render.document(&serde_json::json!({ "alert_id": id.to_string(), "on_hold": !lift }))?;

@@ -94,12 +94,16 @@ impl Alerts for Service {
     }
 
     async fn show(&self, request: Request<ShowRequest>) -> Result<Response<ShowReply>, Status> {
-        let id = read_id(&request.into_inner().id)?;
+        let ShowRequest { id, issuer } = request.into_inner();
+        let (id, issuer) = (read_id(&id)?, read_issuer(&issuer)?);
+        if issuer.is_some_and(|issuer| issuer != self.node.me.origin.node()) {
+            return show_received(&self.node, id, issuer).map(Response::new);
+        }
         match drafts::find(&self.node.ledger, id) {
             Ok(draft) => show_own(&self.node, &draft).map(Response::new),
             Err(Refused::Absent(_)) => match erasures::show_withdrawn(&self.node, id)? {
                 Some(reply) => Ok(Response::new(reply)),
-                None => show_received(&self.node, id).map(Response::new),
+                None => show_received(&self.node, id, issuer).map(Response::new),
             },
             Err(refused) => Err(told(refused)),
         }
@@ -154,6 +158,11 @@ pub(super) fn read_country(text: &str) -> Result<NodeId, Status> {
         let trouble = Trouble::new(Class::Change, "bad-country", bad.to_string());
         trouble.next("name the recipients like this: --to LT,EE").for_staff()
     })
+}
+
+/// A country, if one is named.
+pub(super) fn read_issuer(text: &str) -> Result<Option<NodeId>, Status> {
+    Some(text).filter(|text| !text.is_empty()).map(read_country).transpose()
 }
 
 pub(super) fn ours(failure: crate::port::StoreError) -> Status {
@@ -254,10 +263,19 @@ fn show_own(node: &Node, draft: &Draft) -> Result<ShowReply, Status> {
     })
 }
 
-fn show_received(node: &Node, id: AlertId) -> Result<ShowReply, Status> {
-    let countries = kept::countries(&node.ledger).map_err(ours)?;
-    let found = held::find(&node.ledger, &countries, id).map_err(ours)?;
-    let received = found.first().ok_or_else(|| told(Refused::Absent(id)))?;
+fn show_received(node: &Node, id: AlertId, issuer: Option<NodeId>) -> Result<ShowReply, Status> {
+    let mut countries = kept::countries(&node.ledger).map_err(ours)?;
+    countries.retain(|country| issuer.is_none_or(|issuer| issuer == *country));
+    let mut found = held::find(&node.ledger, &countries, id).map_err(ours)?;
+    // What is erased is in nobody's way.
+    if found.iter().any(|received| matches!(received.what, What::Alert(_))) {
+        found.retain(|received| matches!(received.what, What::Alert(_)));
+    }
+    let received = match &found[..] {
+        [] => return Err(told(Refused::Absent(id))),
+        [received] => received,
+        several => return Err(told(Refused::SeveralIssuers(id, several.iter().map(|one| one.from).collect()))),
+    };
     Ok(ShowReply {
         json: match &received.what {
             What::Alert(alert) => show(alert).to_string(),

@@ -1,6 +1,6 @@
 //! The alerts service, erasures: withdrawing, holds, and how far each recipient is.
 
-use super::alerts::{delivery_reply, ours, read_country, read_id, told};
+use super::alerts::{delivery_reply, ours, read_country, read_id, read_issuer, told};
 use crate::flow::alert::drafts::Refused;
 use crate::flow::erase::{self, Remains, hold};
 use crate::flow::outstanding::{self, Outstanding, Standing};
@@ -31,8 +31,9 @@ pub(super) async fn withdraw(node: &Node, request: WithdrawRequest) -> Result<Wi
 
 /// Begins a hold, or ends it.
 pub(super) async fn hold(node: &Node, request: HoldRequest) -> Result<HoldReply, Status> {
-    let HoldRequest { id, lift, act } = request;
-    hold::hold(node, read_id(&id)?, !lift, act).await.map_err(told)?;
+    let HoldRequest { id, lift, act, issuer } = request;
+    let alert = (read_id(&id)?, read_issuer(&issuer)?);
+    hold::hold(node, alert, !lift, act).await.map_err(told)?;
     Ok(HoldReply {})
 }
 

@@ -46,6 +46,7 @@ pub(super) fn story(refused: Refused) -> Trouble {
         Refused::NeverReleased
         | Refused::Withdrawn
         | Refused::Erased(_)
+        | Refused::SeveralIssuers(..)
         | Refused::NotRecipient(_)
         | Refused::Narrowing => erasing(&refused),
         Refused::NotSent(not) => not_sent(not),
@@ -83,6 +84,9 @@ fn erasing(refused: &Refused) -> Trouble {
         Refused::Withdrawn => told(Class::Ask, "already-withdrawn")
             .means("nothing was asked again")
             .next("`varde log outstanding` shows who still owes its erasure"),
+        Refused::SeveralIssuers(..) => told(Class::Change, "several-issuers")
+            .means("ids are random, so all but one of them took it from another; nothing was done")
+            .next("name the country whose alert you mean: --issuer NO; and ask the others' coordinators why"),
         Refused::NotRecipient(_) => told(Class::Change, "not-a-recipient")
             .means("nothing was asked of anybody")
             .next("`varde alert show ID` says to whom it was sent"),

@@ -69,6 +69,9 @@ pub enum Refused {
     /// It is erased, so nothing can be held.
     #[error("the alert {0} is erased, or about to be")]
     Erased(AlertId),
+    /// Alerts of several countries have the id, and none was named.
+    #[error("alerts of {} have the id {}", names(.1), .0)]
+    SeveralIssuers(AlertId, Vec<NodeId>),
     /// Taken back from somebody who never had it.
     #[error("this alert was not sent to {0}")]
     NotRecipient(NodeId),
@@ -84,6 +87,10 @@ pub enum Refused {
     /// Our own writer.
     #[error("the node has stopped writing")]
     Stopped,
+}
+
+fn names(countries: &[NodeId]) -> String {
+    countries.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 impl From<CommitError<Refused>> for Refused {

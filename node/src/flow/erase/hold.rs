@@ -11,7 +11,7 @@ use crate::rows;
 use varde_proto::control::leaf as bodies;
 use varde_proto::draft::act::{self, Verb};
 use varde_proto::envelope::Envelope;
-use varde_proto::id::{AlertId, Digest};
+use varde_proto::id::{AlertId, Digest, NodeId};
 use varde_proto::log::event::Kind;
 
 fn row(object: &Digest) -> Vec<u8> {
@@ -34,8 +34,13 @@ fn read(value: Option<Vec<u8>>) -> Result<Option<u64>, StoreError> {
 }
 
 /// Begins a hold on an alert, ours or a peer's, or ends it, in the name of a member of staff.
-pub async fn hold(node: &Node, id: AlertId, begins: bool, act: Option<Envelope>) -> Result<(), Refused> {
-    let (index, object) = find(node, id)?;
+pub async fn hold(
+    node: &Node,
+    (id, issuer): (AlertId, Option<NodeId>),
+    begins: bool,
+    act: Option<Envelope>,
+) -> Result<(), Refused> {
+    let (index, object) = find(node, id, issuer)?;
     let about = act::about_hold(object, begins);
     drafts::check(node, if begins { Verb::Hold } else { Verb::Lift }, &Signed { about, act })?;
     let landed = node.ledger.commit(move |desk| set(desk, index, object, begins));
@@ -83,14 +88,26 @@ fn log(desk: &mut Desk<'_>, index: u64, begins: bool) -> Result<u64, StoreError>
     Ok(leaf.0)
 }
 
-/// Where an alert is kept, ours or a peer's, and its E.
-pub fn find(node: &Node, id: AlertId) -> Result<(u64, Digest), Refused> {
+/// Where an alert is kept, ours or a peer's, and its E. An id says whose alert is meant only as long as no other country uses it:
+/// then the issuer must be named.
+pub fn find(node: &Node, id: AlertId, issuer: Option<NodeId>) -> Result<(u64, Digest), Refused> {
     let mut countries = kept::countries(&node.ledger)?;
     countries.push(node.me.origin.node());
-    for country in countries {
+    let mut found = Vec::new();
+    for country in countries.into_iter().filter(|country| issuer.is_none_or(|issuer| issuer == *country)) {
         if let Some(value) = node.ledger.get(&filing::alert_row(country, id))? {
-            return Ok(filing::read_filed(&value)?);
+            let (index, object) = filing::read_filed(&value)?;
+            let here = node.ledger.get(&rows::numbered(rows::ENVELOPE, index))?.is_some();
+            found.push((country, here, (index, object)));
         }
     }
-    Err(Refused::Absent(id))
+    // What is erased, or was never here, is in nobody's way.
+    if found.iter().any(|(_, here, _)| *here) {
+        found.retain(|(_, here, _)| *here);
+    }
+    match found[..] {
+        [] => Err(Refused::Absent(id)),
+        [(_, _, kept)] => Ok(kept),
+        _ => Err(Refused::SeveralIssuers(id, found.into_iter().map(|(country, ..)| country).collect())),
+    }
 }

@@ -1,6 +1,8 @@
 //! A withdrawal reaches every recipient or stands on the list; what was withdrawn is gone at both ends, and cannot come later.
 #![allow(missing_docs, reason = "tests")]
 
+mod others;
+
 use std::sync::Arc;
 use std::time::Duration;
 use varde_node::edge::store::memory::MemoryStore;
@@ -132,7 +134,7 @@ async fn a_hold_keeps_an_alert_and_says_so_to_its_issuer_until_it_is_lifted() {
     let (no, lt) = (in_memory("NO", &dir).await, in_memory("LT", &dir).await);
     let _sides = connect(&no, &lt).await;
     sent(&no, [doomed()]).await;
-    let (index, held) = hold::find(&lt.node, AlertId(id(99))).unwrap();
+    let (index, held) = hold::find(&lt.node, AlertId(id(99)), None).unwrap();
     let set = |begins| lt.node.ledger.commit(move |desk| hold::set(desk, index, held, begins));
     assert!(set(true).await.unwrap().into_value());
     eraser(&no);
@@ -168,7 +170,7 @@ async fn a_narrowed_alert_is_erased_where_it_is_taken_back_and_nowhere_else() {
     let object = narrowed(from("LT")).await.unwrap();
     stand(&no, object, &[Standing::Erased]).await;
     let whole = |country: &Country| {
-        let (index, _) = hold::find(&country.node, AlertId(id(99))).unwrap();
+        let (index, _) = hold::find(&country.node, AlertId(id(99)), None).unwrap();
         kept::if_kept::<Alert>(&country.node.ledger, index).unwrap().is_some()
     };
     assert_eq!([&no, &lt, &ee].map(whole), [true, false, true]);
@@ -185,7 +187,7 @@ async fn at_the_end_of_its_time_the_issuer_gets_the_proof_unasked_and_until_then
     let (no, lt) = (in_memory("NO", &dir).await, in_memory("LT", &dir).await);
     let _sides = connect(&no, &lt).await;
     sent(&no, [doomed()]).await;
-    let (_, object) = hold::find(&lt.node, AlertId(id(99))).unwrap();
+    let (_, object) = hold::find(&lt.node, AlertId(id(99)), None).unwrap();
     assert_eq!(outstanding::of(&no.node, &object).unwrap(), []);
     erase::look(&lt.node, doomed().expires_at).await.unwrap();
     let shown = stand(&no, object, &[Standing::Erased]).await;
@@ -220,87 +222,6 @@ fn header_of(country: &str, salt: u8) -> peer::Header {
         agreement: default_agreement().0.to_vec().into(),
         salt: vec![salt; 32].into(),
     }
-}
-
-/// EE, a co-recipient that knows each E, asks LT to erase what is not its own, each under an id that LT has not heard of, and
-/// LT goes through with whatever it makes of that.
-async fn erase_what_others_issued(lt: &Country, ee: Country, objects: &[Digest]) {
-    let pinned = lt.pin(&ee).await;
-    let mut rogue = Rogue::new(origin("EE"), origin("LT"), Mode::Test, ee.keys);
-    let (mut wire, _) = varde_tests::pair::admit(lt, &pinned);
-    wire.greet(&mut rogue).await;
-    for (n, object) in (1..).zip(objects) {
-        let due = due(false, lt.node.clock.now());
-        let act = Act::Request { basis: ErasureBasis::AGREEMENT, authority: DeskRole::FOCAL_POINT, due };
-        let (header, id) = (header_of("EE", n), AlertId([n; 16]));
-        let request = Erasure { header, object: *object, id, reason: WITHDRAWN, act }.to_wire();
-        let frame = rogue.item(envelope::sign(Erasure::TYPE, &request, &rogue.message), 5);
-        assert_eq!(wire.ask(frame).await, Answer::Received);
-    }
-    erase::look(&lt.node, lt.node.clock.now()).await.unwrap();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_peer_that_names_the_alerts_of_others_neither_erases_them_nor_keeps_them_from_being_erased() {
-    let dir = tempfile::tempdir().unwrap();
-    let (no, lt) = (in_memory("NO", &dir).await, in_memory("LT", &dir).await);
-    let ee = in_memory("EE", &dir).await;
-    let sides = connect(&no, &lt).await;
-    sent(&no, [doomed(), route(id(1))]).await;
-    release(&lt, route(id(2)), &["NO"]).await;
-    end(sides).await;
-    release(&no, route(id(3)), &["LT"]).await;
-    let of = |country: &Country, n| hold::find(&country.node, AlertId(id(n))).unwrap();
-    let [filed, expiring, own, coming] = [of(&lt, 1), of(&lt, 99), of(&lt, 2), of(&no, 3)];
-    erase_what_others_issued(&lt, ee, &[filed.1, expiring.1, own.1, coming.1]).await;
-
-    let whole = |index| kept::if_kept::<Alert>(&lt.node.ledger, index).unwrap().is_some();
-    assert_eq!([filed.0, expiring.0, own.0].map(whole), [true; 3], "it erased what others issued");
-    for begins in [true, false] {
-        let set = lt.node.ledger.commit(move |desk| hold::set(desk, own.0, own.1, begins));
-        assert!(set.await.unwrap().into_value(), "our own alert cannot be put on hold");
-    }
-    erase::look(&lt.node, doomed().expires_at).await.unwrap();
-    assert_eq!([filed.0, expiring.0, own.0].map(whole), [true, false, true], "what expired outlived its time");
-    take_back(&lt.node, AlertId(id(2)), from_all(WITHDRAWN)).await.expect("our own alert cannot be withdrawn");
-    let _sides = connect(&no, &lt).await;
-    eraser(&lt);
-    delivery::wait(&no.node.ledger, coming.0, SOON).await.unwrap();
-    let arrived = hold::find(&lt.node, AlertId(id(3))).expect("what was on its way was refused");
-    let object = take_back(&no.node, AlertId(id(1)), from_all(WITHDRAWN)).await.unwrap();
-    stand(&no, object, &[Standing::Erased]).await;
-    assert_eq!([filed.0, own.0, arrived.0].map(whole), [false, false, true], "NO has a proof, and LT the alert");
-    assert_eq!(against(&audited(&lt, Scope::National)), Vec::<&str>::new());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_peer_that_asks_under_a_wrong_id_is_told_the_truth_when_it_asks_under_the_right_one() {
-    let dir = tempfile::tempdir().unwrap();
-    let (lt, mut rogue, mut wire) = stage(&dir).await;
-    let now = lt.node.clock.now();
-    let issue = |content, salt| Alert::issue(content, header(salt), now, Digest::of(b"decision")).unwrap().to_wire();
-    let alerts = [doomed(), route(id(1))].map(|content| (content.id, content));
-    let mut objects = Vec::new();
-    for (salt, (_, content)) in (1..).zip(&alerts) {
-        let alert = envelope::sign(Alert::TYPE, &issue(content.clone(), salt), &rogue.message);
-        objects.push(envelope::digest(&alert));
-        let frame = rogue.item(alert, 2);
-        assert_eq!(wire.ask(frame).await, Answer::Received);
-    }
-    let kept_at = alerts.each_ref().map(|(id, _)| hold::find(&lt.node, *id).unwrap().0);
-    let whole = || kept_at.map(|index| kept::if_kept::<Alert>(&lt.node.ledger, index).unwrap().is_some());
-    let requests = [(objects[0], AlertId([7; 16])), (objects[1], AlertId([8; 16])), (objects[1], alerts[1].0)];
-    for (salt, (object, id)) in (3..).zip(requests) {
-        let act =
-            Act::Request { basis: ErasureBasis::AGREEMENT, authority: DeskRole::FOCAL_POINT, due: due(false, now) };
-        let request = Erasure { header: header(salt), object, id, reason: WITHDRAWN, act }.to_wire();
-        let frame = rogue.item(envelope::sign(Erasure::TYPE, &request, &rogue.message), 5);
-        assert_eq!(wire.ask(frame).await, Answer::Received);
-        erase::look(&lt.node, now).await.unwrap();
-    }
-    assert_eq!(whole(), [true, false], "the right id reaches the alert");
-    erase::look(&lt.node, doomed().expires_at).await.unwrap();
-    assert_eq!(whole(), [false, false], "and so does the end of its time");
 }
 
 #[tokio::test(flavor = "multi_thread")]
