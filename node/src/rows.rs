@@ -82,7 +82,7 @@ pub const SUMMARY: u8 = b's';
 pub const ACT: u8 = b'w';
 /// Key statement of our own log, by its number: the index of its leaf, and the signed statement. Plain.
 pub const KEY: u8 = b'y';
-/// Journal of refused connections and unproven frames: 0 strangers' or 1 pinned peers', then the number; bounded. Sealed.
+/// Journal of refused connections and unproven frames: 0 for strangers, or 1 and a pinned country; then the number; bounded. Sealed.
 pub const JOURNAL: u8 = b'j';
 
 /// Whether the earlier versions of a row must be found again when it is erased: a draft is written anew by everyone who acts on it.

@@ -4,6 +4,7 @@
 use super::border::{self, Link, Pins, Refused};
 use super::disk;
 use crate::flow::connection::{self, Ended};
+use crate::flow::journal::Of;
 use crate::flow::ledger::CommitError;
 use crate::flow::{Node, agreement};
 use crate::port::{self, Board, Peer, Peers, StoreError};
@@ -122,7 +123,8 @@ pub async fn keep_journal(node: Arc<Node>, contacts: Arc<Contacts>, mut refused:
             None => refused.remote.map_or_else(|| "unknown".to_owned(), |remote| remote.to_string()),
         };
         if refused.code.is_notable() {
-            node.journal.note(&node.ledger, now, code, &who, refused.peer.is_some()).await;
+            let of = refused.peer.map_or(Of::Stranger, Of::Peer);
+            node.journal.note(&node.ledger, now, code, &who, of).await;
         }
     }
 }
@@ -189,6 +191,8 @@ async fn run_link(node: Arc<Node>, contacts: Arc<Contacts>, link: Link) {
     tracing::info!(peer = country.as_str(), why = %ended, "connection ended");
     let refused = matches!(&ended, Ended::Refused(code) if code != "superseded");
     if ended.is_suspicious() || refused {
-        node.journal.note(&node.ledger, node.clock.now(), &ended.to_string(), country.as_str(), true).await;
+        node.journal
+            .note(&node.ledger, node.clock.now(), &ended.to_string(), country.as_str(), Of::Peer(country))
+            .await;
     }
 }

@@ -5,6 +5,7 @@
 //! witnessed here but over its node's connection ([`super::witness`]): each log has one newest head.
 
 use super::Node;
+use super::journal::Of;
 use super::ledger::CommitError;
 use crate::port::StoreError;
 use crate::rows;
@@ -56,7 +57,7 @@ pub async fn add_checkpoint(
     let verdict = case.decide(held.as_ref());
     if let Err(NotCosigned::Refused(Refused::Inconsistent(why))) = &verdict {
         let code = if *why == Inconsistent::OtherRoot { "foreign-fork" } else { "foreign-inconsistent" };
-        node.journal.note(&node.ledger, now, code, &log.origin, false).await;
+        node.journal.note(&node.ledger, now, code, &log.origin, Of::Stranger).await;
     }
     let cosigned = verdict?;
     if held.is_some_and(|held| held.text() == cosigned.note.text()) {

@@ -7,6 +7,7 @@
 use super::Node;
 use super::alert::drafts::{self, Signed};
 use super::desk::{Desk, FactName};
+use super::journal::Of;
 use super::ledger::{CommitError, Ledger};
 use super::reopen::peer_of;
 use crate::port::StoreError;
@@ -106,7 +107,7 @@ pub async fn keep(node: &Node, fork: Fork) -> Result<(), CommitError<StoreError>
     let ours = log == node.me.origin;
     let code = if ours { "forked-ourselves" } else { "forked" };
     tracing::error!(log = log.as_str(), ours, "two heads of one size are signed by this log's key");
-    node.journal.note(&node.ledger, node.clock.now(), code, log.node().as_str(), true).await;
+    node.journal.note(&node.ledger, node.clock.now(), code, log.node().as_str(), Of::Peer(log.node())).await;
     Ok(())
 }
 

@@ -1,16 +1,54 @@
-//! The journal of what has no place in the log: refused connections, unproven frames. Bounded and rate-limited, so that
-//! nobody can fill a disk by being refused; `varde log show` shows it beside the log, marked.
+//! The journal of what has no place in the log: refused connections, unproven frames. Bounded and rate-limited, for each pinned
+//! country apart and for strangers together, so that nobody can fill a disk by being refused, nor hide what another does;
+//! `varde log show` shows it beside the log, marked.
 
 use super::ledger::{CommitError, Ledger};
 use crate::port::StoreError;
 use crate::rows;
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
+use varde_proto::id::NodeId;
 use varde_proto::time::Timestamp;
 
-/// Entries kept of pinned peers, and of strangers; the oldest gives way.
+/// Entries kept of strangers; the oldest gives way.
 pub const KEPT: u64 = 10_000;
-/// Entries of pinned peers, and of strangers, written in one minute.
+/// Entries kept of each pinned country.
+pub const KEPT_OF_ONE: u64 = 1_000;
+/// Entries of one pinned country, and of all strangers, written in one minute.
 const BURST: u32 = 60;
+
+/// Of whom an entry is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Of {
+    /// Of somebody who is not pinned.
+    Stranger,
+    /// Of a pinned country.
+    Peer(NodeId),
+}
+
+impl Of {
+    /// The name of its entries' rows up to their number.
+    fn rows(self) -> Vec<u8> {
+        match self {
+            Self::Stranger => vec![rows::JOURNAL, 0],
+            Self::Peer(country) => rows::row(rows::JOURNAL, &[&[1], country.as_str().as_bytes()]),
+        }
+    }
+
+    fn counter(self) -> String {
+        match self {
+            Self::Stranger => "journal-of-strangers".into(),
+            Self::Peer(country) => format!("journal-of-{}", country.as_str()),
+        }
+    }
+
+    fn kept(self) -> u64 {
+        match self {
+            Self::Stranger => KEPT,
+            Self::Peer(_) => KEPT_OF_ONE,
+        }
+    }
+}
 
 /// One entry. No personal data: codes, countries and network addresses of machines.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,22 +94,21 @@ struct Rate {
 /// The journal's rate limit; its entries lie in the store.
 #[derive(Debug, Default)]
 pub struct Journal {
-    /// Of strangers and of pinned peers: a flood of strangers must not hide what a peer does.
-    rates: [Mutex<Rate>; 2],
+    rates: Mutex<BTreeMap<Of, Rate>>,
 }
 
 impl Journal {
     /// Keeps an entry, unless there were too many this minute; then it is counted into the next one kept.
-    pub async fn note(&self, ledger: &Ledger, now: Timestamp, code: &str, who: &str, pinned: bool) {
-        let Some(left_out) = self.admit(now, pinned) else { return };
+    pub async fn note(&self, ledger: &Ledger, now: Timestamp, code: &str, who: &str, of: Of) {
+        let Some(left_out) = self.admit(now, of) else { return };
         let cut = |text: &str| text.chars().filter(|c| !c.is_control()).take(80).collect::<String>();
         let entry = Entry { time: now, code: cut(code), who: cut(who), left_out };
         tracing::warn!(code = entry.code, who = entry.who, "refused");
         let landed = ledger
             .commit(move |desk| {
-                let number = desk.next_number(if pinned { "journal-of-peers" } else { "journal-of-strangers" })?;
-                let row = |number: u64| rows::row(rows::JOURNAL, &[&[u8::from(pinned)], &number.to_be_bytes()]);
-                if let Some(oldest) = number.checked_sub(KEPT) {
+                let number = desk.next_number(&of.counter())?;
+                let row = |number: u64| [of.rows(), number.to_be_bytes().to_vec()].concat();
+                if let Some(oldest) = number.checked_sub(of.kept()) {
                     desk.erase(row(oldest))?;
                 }
                 desk.seal(row(number), &entry.encode())
@@ -83,8 +120,9 @@ impl Journal {
         }
     }
 
-    fn admit(&self, now: Timestamp, pinned: bool) -> Option<u32> {
-        let mut rate = self.rates[usize::from(pinned)].lock().unwrap_or_else(PoisonError::into_inner);
+    fn admit(&self, now: Timestamp, of: Of) -> Option<u32> {
+        let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
+        let rate = rates.entry(of).or_default();
         let minute = now.seconds() / 60;
         if rate.minute != minute {
             rate.minute = minute;
@@ -102,13 +140,16 @@ impl Journal {
 /// The newest entries, newest first.
 pub fn newest(ledger: &Ledger, most: usize) -> Result<Vec<Entry>, StoreError> {
     let mut entries = Vec::new();
-    for pinned in [0, 1] {
-        let (from, to) = ([rows::JOURNAL, pinned], [rows::JOURNAL, pinned + 1]);
+    let mut to = vec![rows::JOURNAL + 1];
+    // From the last country backwards, each from its newest entry on; strangers come last.
+    while let Some((last, _)) = ledger.scan(&[rows::JOURNAL], &to, true).next().transpose()? {
+        let from = last[..last.len().saturating_sub(8)].to_vec();
         for row in ledger.scan(&from, &to, true).take(most) {
             let (name, value) = row?;
             let entry = Entry::decode(&ledger.unseal(&name, &value)?);
             entries.push(entry.ok_or_else(|| StoreError::Damaged("a journal entry cannot be read".into()))?);
         }
+        to = from;
     }
     entries.sort_by_key(|entry| std::cmp::Reverse(entry.time));
     entries.truncate(most);
@@ -116,18 +157,24 @@ pub fn newest(ledger: &Ledger, most: usize) -> Result<Vec<Entry>, StoreError> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_flood_is_counted_and_not_written() {
+    fn a_flood_is_counted_and_not_written_and_hides_nobody_else() {
         let journal = Journal::default();
         let at = |seconds: i64| Timestamp::from_ms(seconds * 1000).unwrap_or_default();
-        let written = (0..1000).filter(|_| journal.admit(at(30), false).is_some()).count();
-        assert_eq!(written, BURST as usize);
-        assert_eq!(journal.admit(at(31), true), Some(0), "a flood of strangers hid a peer");
-        assert_eq!(journal.admit(at(90), false), Some(1000 - BURST));
-        assert_eq!(journal.admit(at(91), false), Some(0));
+        let [ee, no] = ["EE", "NO"].map(|code| Of::Peer(NodeId::parse(code).unwrap()));
+        for flood in [Of::Stranger, ee] {
+            let written = (0..1000).filter(|_| journal.admit(at(30), flood).is_some()).count();
+            assert_eq!(written, BURST as usize);
+        }
+        assert_eq!(journal.admit(at(31), no), Some(0), "a flood hid a peer");
+        for flood in [Of::Stranger, ee] {
+            assert_eq!(journal.admit(at(90), flood), Some(1000 - BURST));
+            assert_eq!(journal.admit(at(91), flood), Some(0));
+        }
     }
 
     #[test]

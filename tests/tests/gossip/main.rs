@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use varde_node::edge::store::memory::MemoryStore;
 use varde_node::flow::connection::{self, Ended};
+use varde_node::flow::journal::{self, KEPT_OF_ONE, Of};
 use varde_node::flow::{fork, gossip};
 use varde_node::port::{Link, Peer};
 use varde_node::rows;
@@ -142,6 +143,29 @@ async fn a_head_that_its_log_does_not_connect_is_an_alarm_and_one_that_it_connec
         assert!(!is_frozen(&ee, "NO"), "a divergence is no proof");
         drop((to_lt.wire, to_lt.rogue));
     }
+}
+
+#[tokio::test]
+async fn a_country_that_floods_the_journal_pushes_out_what_is_its_own_and_nobody_elses() {
+    let dir = tempfile::tempdir().unwrap();
+    let ee = country("EE", dir.path(), Duration::ZERO).await;
+    let [lt, no] = ["LT", "NO"].map(|code| Of::Peer(pair::origin(code).node()));
+    let (ledger, journal) = (&ee.node.ledger, &ee.node.journal);
+    let note = async |minute: u64, code: &str, who: &str, of| {
+        let now = Timestamp::default().after(Duration::from_secs(60 * minute));
+        journal.note(ledger, now, code, who, of).await;
+    };
+    note(0, "bad-frame", "NO", no).await;
+    note(0, "unpinned", "192.0.2.1:9", Of::Stranger).await;
+    for n in 0..=KEPT_OF_ONE {
+        note(1 + n / 60, "sequence-gap", "LT", lt).await;
+    }
+    note(100, "sequence-gap", "NO", no).await;
+    let all = journal::newest(ledger, usize::MAX).unwrap();
+    let of = |who: &str| all.iter().filter(|entry| entry.who == who).count() as u64;
+    assert_eq!([of("LT"), of("NO"), of("192.0.2.1:9")], [KEPT_OF_ONE, 2, 1]);
+    let newest = journal::newest(ledger, 2).unwrap();
+    assert_eq!(newest.iter().map(|entry| entry.who.as_str()).collect::<Vec<_>>(), ["NO", "LT"]);
 }
 
 /// The head of its own log about which a rogue is asked.
