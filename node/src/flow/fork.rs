@@ -27,7 +27,7 @@ use varde_proto::time::Timestamp;
 pub struct Standing {
     /// The proof.
     pub evidence: Digest,
-    /// Proofs of heads up to this size were decided about; 0 while nothing was.
+    /// Proofs of heads up to this size were decided about: what we had verified of the log then. 0 while nothing was.
     through: u64,
     /// Whether it is frozen now.
     pub frozen: bool,
@@ -113,12 +113,13 @@ pub async fn keep(node: &Node, fork: Fork) -> Result<(), CommitError<StoreError>
 
 fn write(desk: &mut Desk<'_>, fork: &Fork) -> Result<bool, StoreError> {
     let (log, size, evidence) = (fork.claim().origin(), fork.claim().size().0, fork.digest());
-    let before = at(desk, log)?;
-    if before.is_some_and(|before| before.frozen || size <= before.through) {
+    let (before, row) = (at(desk, log)?, evidence_row(log, evidence));
+    let decided = desk.get(&row)?.is_some();
+    if before.is_some_and(|before| before.frozen || decided || size <= before.through) {
         return Ok(false);
     }
     let body = fork.claim().write();
-    desk.put(evidence_row(log, evidence), body.clone())?;
+    desk.put(row, body.clone())?;
     let about = Event {
         peer: Some(log.clone()),
         object: evidence,
@@ -217,11 +218,12 @@ pub async fn unfreeze(node: &Node, log: &Origin, act: Option<Envelope>) -> Resul
     Ok(done)
 }
 
-/// Logs the decision, with a commitment to who made it, and thaws the log. Proofs of what it had shown by now are decided about.
+/// Logs the decision, with a commitment to who made it, and thaws the log. Proofs of what we had verified of it by now are decided
+/// about, and this one is, whatever size it claims: a log can sign heads of any size, and must not be forgiven those to come.
 fn thaw(desk: &mut Desk<'_>, log: &Origin, standing: Standing, acts: [&Envelope; 2]) -> Result<(), StoreError> {
     let Standing { evidence, through, .. } = standing;
-    let claim = desk.get(&evidence_row(log, evidence))?.as_deref().and_then(Claim::read);
-    let decided = claim.map_or(0, |claim| claim.size().0).max(desk.head_of(log).size).max(through);
+    let verified = if log == desk.origin() { desk.next_index().0 } else { desk.head_of(log).size };
+    let decided = verified.max(through);
     let acts: Vec<u8> = acts.iter().flat_map(|act| act.encode_length_delimited_to_vec()).collect();
     let key = desk.random::<32>();
     let restricted = leaf::restricted(&key, &acts);

@@ -180,6 +180,14 @@ pub(super) fn contradicted(node: &Node, keys: &History, checkpoint: &Checkpoint,
     }
 }
 
+/// A signed head of a peer's on the way to the newest one that we verified must be the one of its size that we hold, if we do.
+pub(super) fn stands(node: &Node, keys: &History, checkpoint: &Checkpoint) -> Result<(), Broken> {
+    match signed(checkpoint, keys).map(|head| judge(&node.ledger, &head, keys)).transpose()? {
+        Some(Verdict::Forked(fork)) => Err(Broken::Forked(fork)),
+        _ => Ok(()),
+    }
+}
+
 /// Takes off what a verified head, and the proofs that came with it, connect.
 fn connect(node: &Node, peer: &Peer, head: &Head, joined: &[Joined]) {
     let mut hearsay = node.gossip.hearsay();

@@ -4,7 +4,7 @@ use super::*;
 use varde_node::flow::bundle;
 use varde_proto::audit::{MemoryBundle, Scope, Severity};
 use varde_proto::draft::act;
-use varde_proto::exchange::LogHead;
+use varde_proto::exchange::{LogHead, Piece};
 use varde_proto::log::fork::{Claim, Fork};
 use varde_proto::log::note::Note;
 use zeroize::Zeroizing;
@@ -78,6 +78,68 @@ async fn a_frozen_log_is_dealt_with_again_when_two_people_have_decided() {
     assert!(!is_frozen(&ee, "NO"));
     fork::keep(&ee.node, proof(3)).await.unwrap();
     assert!(is_frozen(&ee, "NO"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_root_that_comes_with_entries_proves_a_fork_like_any_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let long = Duration::from_secs(600);
+    // At the size of the newest head that was verified, and at that of one before it.
+    for earlier in [false, true] {
+        let dir = dir.path().join(earlier.to_string());
+        let (ee, no) = (country("EE", &dir, long).await, country("NO", &dir, long).await);
+        let mut shown = show(&ee, &no, &[b"one", b"more"]).await;
+        let mut other = Rogue::new(origin("NO"), origin("EE"), Mode::Test, keys(&no));
+        face(&mut other, &[b"other", b"more"]);
+        if earlier {
+            face(&mut shown.rogue, &[b"and more"]);
+            shown.wire.to.send(shown.rogue.heads()).await.unwrap();
+            until("the newest head", || head_of(&ee, "NO") == 4).await;
+        }
+        let head = Head::sign(&origin("NO"), TreeSize(3), other.tree.root(), &no.keys[1]).unwrap();
+        let asked = async {
+            loop {
+                if let Frame::Ask(from, _) = shown.wire.from.recv().await.unwrap().unwrap() {
+                    return from;
+                }
+            }
+        };
+        let from = tokio::time::timeout(SOON, asked).await.unwrap();
+        let piece = Piece { checkpoint: head.to_wire(), from, entries: other.entries(from, 3) };
+        shown.wire.to.send(Frame::Entries(piece)).await.unwrap();
+        until("the proof", || is_frozen(&ee, "NO")).await;
+        assert_eq!(shown.ended.await.unwrap().to_string(), "fork");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fork_that_was_forgiven_forgives_no_other_whatever_size_it_claimed() {
+    let dir = tempfile::tempdir().unwrap();
+    let long = Duration::from_secs(600);
+    let (ee, _, no) = three(dir.path(), long).await;
+    let shown = show(&ee, &no, &[b"one", b"two"]).await;
+    let log = origin("NO");
+    let proof = |size, root: u8| {
+        let head = |root| Head::sign(&log, TreeSize(size), Digest([root; 32]), &no.keys[1]).unwrap();
+        Fork::of(&head(root), &head(root + 1), &[no.keys[1].public()]).unwrap()
+    };
+    let keep = async |size, root| {
+        fork::keep(&ee.node, proof(size, root)).await.unwrap();
+        is_frozen(&ee, "NO")
+    };
+    assert!(keep(1 << 63, 1).await);
+    let evidence = fork::standing(&ee.node.ledger, &log).unwrap().unwrap().evidence;
+    for name in pair::STAFF {
+        let now = varde_node::port::Clock::now(&varde_node::edge::clock::SystemClock);
+        let about = act::about_unfreeze(&log, evidence);
+        let act = act::sign(act::Verb::Unfreeze, about, ee.origin(), now, &pair::staff("EE", name));
+        fork::unfreeze(&ee.node, &log, Some(act)).await.unwrap();
+    }
+    assert!(!is_frozen(&ee, "NO"));
+    assert!(!keep(1 << 63, 1).await, "this one was decided about");
+    assert!(!keep(3, 5).await, "and what it had shown us by then");
+    assert!(keep(4, 5).await, "what came after was forgiven unseen");
+    drop(shown);
 }
 
 #[tokio::test(flavor = "multi_thread")]

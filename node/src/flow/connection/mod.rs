@@ -227,8 +227,10 @@ impl Reader {
             Frame::Ask(from, to) => Ok(Work::Asked(from, to)),
             Frame::Entries(piece) => {
                 let keys = self.peer.keys.at(Role::Log, TreeSize(piece.checkpoint.size));
-                let (log, keys) = (&self.peer.origin, &keys);
-                check_entries(self.known, &mut self.kept, &piece, log, keys).map_err(Broken::Proof)?;
+                let (known, kept, log) = (self.known, &mut self.kept, &self.peer.origin);
+                check_entries(known, kept, &piece, log, &keys)
+                    .map_err(|bad| gossip::contradicted(&self.node, &self.peer.keys, &piece.checkpoint, bad))?;
+                gossip::stands(&self.node, &self.peer.keys, &piece.checkpoint)?;
                 Ok(Work::Entries(piece.from, piece.entries))
             }
             Frame::Refusal(code) => Err(Ended::Refused(code)),
