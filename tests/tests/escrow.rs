@@ -4,7 +4,7 @@
 
 use prost::Message;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use varde_node::edge::store::memory::MemoryStore;
 use varde_node::flow::connection::{self, Ended};
 use varde_node::flow::{delivery, escrow};
@@ -134,6 +134,40 @@ async fn entries_that_nobody_asked_for_or_that_make_another_root_close_the_conne
         assert!(matches!(ended.await.unwrap(), Ended::Broken(broken) if broken.code() == code));
         assert_eq!(lt.node.ledger.book().kept_of(&rogue.origin).size().0, 0, "nothing was kept");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_asks_for_entries_without_end_is_given_four_frames_a_second() {
+    let dir = tempfile::tempdir().unwrap();
+    let (lt, no) = (country("LT", dir.path()).await, country("NO", dir.path()).await);
+    pads(&lt, 2 * limits::FRAME_ENTRIES).await;
+    let pinned = lt.pin(&no).await;
+    let mut rogue = Rogue::new(origin("NO"), origin("LT"), Mode::Test, no.keys);
+    let (mut wire, _ended) = varde_tests::pair::admit(&lt, &pinned);
+    wire.greet(&mut rogue).await;
+    let next = async |wire: &mut Wire| tokio::time::timeout(SOON, wire.from.recv()).await.unwrap().unwrap().unwrap();
+    let size = loop {
+        if let Frame::Heads(proven, _) = next(&mut wire).await {
+            break proven.checkpoint.size;
+        }
+    };
+    let most = limits::FRAME_ENTRIES as u64;
+    assert!(size >= most);
+    let to = wire.to.clone();
+    tokio::spawn(async move { while to.send(Frame::Ask(0, most)).await.is_ok() {} });
+    let (begun, mut given) = (Instant::now(), 0);
+    while given < 5 {
+        if let Frame::Entries(piece) = next(&mut wire).await {
+            assert_eq!(piece.entries.len() as u64, most);
+            given += 1;
+        }
+    }
+    let passed = begun.elapsed();
+    assert!(passed >= Duration::from_millis(1000), "{given} frames within {passed:?}");
+    // Whoever asks too much is given all the same what it is owed.
+    let kept = release(&lt, route(id(1)), &["NO"]).await;
+    while !matches!(next(&mut wire).await, Frame::Items(..)) {}
+    assert!(kept > 0);
 }
 
 /// What escrow adds to a frame with one alert and to one with 256 is printed, and bounded.

@@ -192,18 +192,12 @@ impl Reader {
         }
     }
 
-    /// Checks a frame where it does not hold up the other connections; on a runtime of one thread, which promises one order of
-    /// all that happens, at once.
     async fn check_aside(mut self, frame: Frame) -> Result<(Self, Result<Work, Ended>), Ended> {
-        if matches!(Handle::current().runtime_flavor(), RuntimeFlavor::CurrentThread) {
-            let work = self.check(frame);
-            return Ok((self, work));
-        }
-        let checking = tokio::task::spawn_blocking(move || {
+        aside(move || {
             let work = self.check(frame);
             (self, work)
-        });
-        checking.await.map_err(|_| Ended::Stopped)
+        })
+        .await
     }
 
     fn check(&mut self, frame: Frame) -> Result<Work, Ended> {
@@ -255,6 +249,15 @@ impl Reader {
         let entries = if self.known.size > before { proven.entries } else { Vec::new() };
         Ok(Box::new(Advance { head, cosigned: proven.cosigned, entries }))
     }
+}
+
+/// Does long work where it does not hold up the other connections; on a runtime of one thread, which promises one order of all that
+/// happens, at once.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Ended> {
+    if matches!(Handle::current().runtime_flavor(), RuntimeFlavor::CurrentThread) {
+        return Ok(work());
+    }
+    tokio::task::spawn_blocking(work).await.map_err(|_| Ended::Stopped)
 }
 
 fn stopped(error: CommitError<StoreError>) -> Ended {

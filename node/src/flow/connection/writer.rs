@@ -1,7 +1,7 @@
 //! The writing half of a connection: answers first, then what is owed, class by class; heads by themselves at each heartbeat
 //! when there is something new to tell.
 
-use super::{Ended, Never, stopped};
+use super::{Ended, Never, aside, stopped};
 use crate::flow::deliver::Broken;
 use crate::flow::receive::Answer;
 use crate::flow::{Node, deliver, entangle, escrow, gossip};
@@ -31,9 +31,11 @@ pub(super) enum Told {
     Unconnected(Vec<u64>),
 }
 
-/// Entries are asked for at most so often: 8,192 a second, more than a log grows by, and no more than 256 KiB that a peer can
-/// make this store grow by in that time.
+/// Entries are asked for and given at most so often: 8,192 a second, more than a log grows by, no more than 256 KiB that a peer can
+/// make this store grow by in that time, and no more reading than that for whoever asks without end.
 const ASKING: Duration = Duration::from_millis(250);
+/// So many entries are read at once; more are read aside.
+const FEW: u64 = limits::FRAME_ITEMS as u64;
 /// Bytes of a frame that are not items: its head and proof.
 const FRAME_REST: usize = 8 * 1024;
 
@@ -52,6 +54,8 @@ pub(super) struct Writer {
     escrowed: u64,
     /// Entries of ours that the peer waits for.
     asked: Option<(u64, u64)>,
+    /// When we may give the next.
+    give_at: Instant,
     /// Entries that we want, and when to ask for them.
     behind: Option<(u64, u64)>,
     ask_at: Instant,
@@ -71,7 +75,7 @@ impl Writer {
         outgoing: Outgoing,
     ) -> Self {
         let (node, peer) = (node.clone(), peer.clone());
-        let (asked, behind, ask_at) = (None, None, Instant::now());
+        let (asked, behind, give_at, ask_at) = (None, None, Instant::now(), Instant::now());
         let (gossiped, unconnected) = (gossip::Told::default(), BTreeSet::new());
         Self {
             node,
@@ -82,6 +86,7 @@ impl Writer {
             witnessed: None,
             escrowed,
             asked,
+            give_at,
             behind,
             ask_at,
             gossiped,
@@ -107,10 +112,6 @@ impl Writer {
             if self.send_items(&out).await? {
                 continue;
             }
-            if let Some((from, to)) = self.asked.take() {
-                self.send_entries(from, to, &out).await?;
-                continue;
-            }
             tokio::select! {
                 biased;
                 news = told.recv() => self.hear(news.ok_or(Ended::Closed)?, &mut told, &out).await?,
@@ -131,6 +132,12 @@ impl Writer {
                         return Err(Ended::Stopped);
                     }
                     self.tell(&out).await?;
+                }
+                () = sleep_until(self.give_at), if self.asked.is_some() => {
+                    self.give_at = Instant::now() + ASKING;
+                    if let Some((from, to)) = self.asked.take() {
+                        self.send_entries(from, to, &out).await?;
+                    }
                 }
                 () = sleep_until(self.ask_at), if self.behind.is_some() => {
                     self.ask_at = Instant::now() + ASKING;
@@ -154,7 +161,7 @@ impl Writer {
             return Ok(false);
         }
         self.outgoing.sent(run, items.len() as u64);
-        let proven = self.proven(&head)?;
+        let proven = self.proven(&head).await?;
         out.send(Frame::Items(proven, items)).await.map_err(|_| Ended::Closed)?;
         Ok(true)
     }
@@ -174,7 +181,7 @@ impl Writer {
             return Ok(());
         }
         let head = self.node.ledger.show()?;
-        let proven = self.proven(&head)?;
+        let proven = self.proven(&head).await?;
         let asked = std::mem::take(&mut self.unconnected);
         gossip.joined = gossip::joined(&self.node.ledger, &asked, head.size().0);
         out.send(Frame::Heads(proven, Box::new(gossip))).await.map_err(|_| Ended::Closed)
@@ -185,7 +192,8 @@ impl Writer {
         if to > self.shown {
             return Err(Broken::Leaf("asked-beyond-head").into());
         }
-        let piece = escrow::piece(&self.node.ledger, from, to)?;
+        let node = self.node.clone();
+        let piece = aside(move || escrow::piece(&node.ledger, from, to)).await??;
         self.escrowed = to;
         out.send(Frame::Entries(piece)).await.map_err(|_| Ended::Closed)
     }
@@ -233,7 +241,7 @@ impl Writer {
         }
         for chunk in answers.chunks(limits::FRAME_ITEMS) {
             let head = self.node.ledger.show()?;
-            let proven = self.proven(&head)?;
+            let proven = self.proven(&head).await?;
             let shown = self.show(chunk, head.size().0)?;
             out.send(Frame::Receipts(proven, shown)).await.map_err(|_| Ended::Closed)?;
         }
@@ -258,12 +266,15 @@ impl Writer {
     }
 
     /// Our newest head with the proof from what was shown last; from now on that head is what was shown last.
-    fn proven(&mut self, head: &Head) -> Result<Proven, Ended> {
+    async fn proven(&mut self, head: &Head) -> Result<Proven, Ended> {
         let (from, size) = (self.shown, head.size().0);
         self.told(size)?;
         let (mut entries, mut consistency) = (Vec::new(), Vec::new());
-        if self.entries_to(size) > 0 {
-            entries = escrow::own(&self.node.ledger, from, size)?;
+        let more = self.entries_to(size);
+        if more > 0 {
+            let node = self.node.clone();
+            let own = move || escrow::own(&node.ledger, from, size);
+            entries = if more > FEW { aside(own).await?? } else { own()? };
             self.escrowed = size;
         } else {
             consistency = deliver::consistency(&self.node.ledger.book(), from, size);
