@@ -14,7 +14,7 @@ use varde_node::edge::entropy::SystemEntropy;
 use varde_node::edge::guard::FileGuard;
 use varde_node::edge::keyring::FileKeyring;
 use varde_node::edge::keys::BadHome;
-use varde_node::flow::connection::{self, Ended};
+use varde_node::flow::connection::{self, Ended, Pace};
 use varde_node::flow::gossip::Memory;
 use varde_node::flow::keys::{self, Keys};
 use varde_node::flow::ledger::{CommitError, Ledger, Parts};
@@ -216,6 +216,7 @@ impl Country {
                 .map(|name| Operator { name: name.into(), public_key: staff(country, name).public() })
                 .into(),
             journal: Journal::default(),
+            pace: Pace::default(),
         });
         tokio::spawn(take_up(Arc::downgrade(&node), pins.clone(), kept));
         Ok(Self { node, keys: secrets(country), pins })

@@ -7,13 +7,19 @@ use std::sync::Arc;
 use std::time::Duration;
 use varde_node::edge::store::memory::MemoryStore;
 use varde_node::flow::{bundle, delivery, witness};
+use varde_node::rows;
 use varde_proto::audit::{MemoryBundle, Scope};
-use varde_proto::id::{Digest, NodeId};
+use varde_proto::envelope::{self, Envelope};
+use varde_proto::exchange::{Frame, Item, Proven};
+use varde_proto::id::{Digest, NodeId, TreeSize};
+use varde_proto::log::head::Head;
 use varde_proto::log::note::Note;
 use varde_proto::log::vkey::{KeyMaterial, Vkey};
 use varde_proto::log::{Checkpoint, cosignature};
+use varde_proto::wire::peer::Mode;
 use varde_tests::harness::{Country as Process, pin_all, until};
-use varde_tests::pair::{Country, connect, release, route};
+use varde_tests::pair::{Country, admit, connect, release, route, secrets};
+use varde_tests::rogue::{Answer, Rogue};
 
 const SOON: Duration = Duration::from_secs(60);
 
@@ -83,6 +89,43 @@ async fn a_cosignature_of_another_head_or_by_another_key_is_refused() {
     assert_eq!(code(&beyond), "cosigned-another-log");
     let (_, by_itself) = witness::cosign(&no.node, &head).unwrap();
     assert_eq!(code(&by_itself), "cosignature-invalid", "a log is no witness of itself");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_repeats_an_item_with_a_cosignature_of_every_size_writes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let (no, ee) = (country("NO", dir.path()).await, country("EE", dir.path()).await);
+    let pinned = ee.pin(&no).await;
+    let mut rogue = Rogue::new(no.origin().clone(), ee.origin().clone(), Mode::Test, secrets("NO"));
+    let (mut wire, _) = admit(&ee, &pinned);
+    wire.greet(&mut rogue).await;
+    let envelope = Envelope { payload_type: "no/payload".into(), ..Envelope::default() };
+    let (index, opening) = rogue.sent(envelope::digest(&envelope), 2);
+    let mut item = |cosigned| {
+        let sent = rogue.show(index, opening.clone());
+        Frame::Items(Proven { cosigned, ..rogue.proven() }, vec![Item { sent, envelope: Some(envelope.clone()) }])
+    };
+    let first = item(None);
+    assert_eq!(wire.ask(first).await, Answer::Rejected("unknown-type".into()));
+    let (ledger, size) = (&ee.node.ledger, ee.node.ledger.head().size().0);
+    let cosigned = |size| {
+        let root = ledger.book().tree.root_at(TreeSize(size)).unwrap();
+        witness::cosign(&no.node, &Head::sign(ee.origin(), TreeSize(size), root, &ee.keys[1]).unwrap()).unwrap().1
+    };
+    for size in 1..=size {
+        let again = item(Some(cosigned(size)));
+        assert_eq!(wire.ask(again).await, Answer::Rejected("unknown-type".into()));
+    }
+    let rows = |prefix: u8| ledger.scan(&[prefix], &[prefix + 1], false).map(Result::unwrap).collect::<Vec<_>>();
+    let kept = rows(rows::COSIGNATURE);
+    let heads = rows(rows::HEAD).into_iter().filter(|(name, _)| name[1..] <= size.to_be_bytes()[..]);
+    assert_eq!(kept.len(), heads.count(), "one for each head that was signed");
+    assert!((kept.len() as u64) < size, "there are sizes between, or this shows nothing");
+    let mut later = cosigned(size);
+    later.seconds += 5;
+    let origin = no.origin().clone();
+    ledger.commit(move |desk| witness::keep(desk, &origin, &later)).await.unwrap();
+    assert_eq!(rows(rows::COSIGNATURE), kept, "the first one stays");
 }
 
 #[test]

@@ -12,6 +12,7 @@ use super::keys::{self, BadHome};
 use super::operator::{self, Door, DoorError, PeerVitals, Vitals};
 use super::store::sled::{self, SledStore};
 use super::witness;
+use crate::flow::connection::Pace;
 use crate::flow::erase;
 use crate::flow::founding::{self, NotFounded};
 use crate::flow::gossip::Memory;
@@ -162,6 +163,7 @@ pub async fn run(
         peers,
         operators: config.operators,
         journal: Journal::default(),
+        pace: Pace::default(),
     });
     let door = open_witness(config.witness).await?;
     let ceremonies = tokio::spawn(ceremony::follow(dir.to_owned(), node.clone(), show_tls));

@@ -68,4 +68,6 @@ pub struct Node {
     pub operators: Vec<Operator>,
     /// What was refused without a place in the log.
     pub journal: journal::Journal,
+    /// How fast each peer's items are taken.
+    pub pace: connection::Pace,
 }

@@ -51,9 +51,12 @@ pub fn check(node: &Node, peer: &Peer, cosigned: &Cosigned) -> Result<(), Broken
 
 const INVALID: &str = "cosignature-invalid";
 
-/// Keeps a checked cosignature of one of our heads.
+/// Keeps a checked cosignature of one of our heads: the first for each head that we signed, so that no peer makes this store grow, nor
+/// write, by cosigning again or at any size between.
 pub fn keep(desk: &mut Desk<'_>, witness: &Origin, cosigned: &Cosigned) -> Result<(), StoreError> {
-    desk.put(row(witness, cosigned.head.size), value(cosigned))
+    let (size, row) = (cosigned.head.size, row(witness, cosigned.head.size));
+    let new = desk.get(&rows::numbered(rows::HEAD, size))?.is_some() && desk.get(&row)?.is_none();
+    if new { desk.put(row, value(cosigned)) } else { Ok(()) }
 }
 
 fn row(witness: &Origin, size: u64) -> Vec<u8> {

@@ -16,6 +16,7 @@ use varde_node::flow::journal::{self, KEPT_OF_ONE, Of};
 use varde_node::flow::{fork, gossip};
 use varde_node::port::{Link, Peer};
 use varde_node::rows;
+use varde_proto::envelope::Envelope;
 use varde_proto::exchange::{BadFrame, Frame, Gossip, KnownHead};
 use varde_proto::id::{Digest, TreeSize};
 use varde_proto::identity::SecretKey;
@@ -143,6 +144,27 @@ async fn a_head_that_its_log_does_not_connect_is_an_alarm_and_one_that_it_connec
         assert!(!is_frozen(&ee, "NO"), "a divergence is no proof");
         drop((to_lt.wire, to_lt.rogue));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_peer_sends_beyond_its_pace_waits_and_is_taken_all_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let long = Duration::from_secs(600);
+    let (ee, no) = (country("EE", dir.path(), long).await, country("NO", dir.path(), long).await);
+    let pinned = ee.pin(&no).await;
+    let mut rogue = Rogue::new(origin("NO"), origin("EE"), Mode::Test, keys(&no));
+    let (mut wire, _ended) = admit(&ee, &pinned);
+    wire.greet(&mut rogue).await;
+    // It has sent all that is taken at once, and more.
+    let begun = tokio::time::Instant::now();
+    let mut free = begun;
+    while free < begun + Duration::from_secs(1) {
+        free = ee.node.pace.count(no.origin().node(), 100, begun);
+    }
+    let envelope = Envelope { payload_type: "no/payload".into(), ..Envelope::default() };
+    let frame = rogue.item(envelope, 2);
+    assert_eq!(wire.ask(frame).await, Answer::Rejected("unknown-type".into()));
+    assert!(tokio::time::Instant::now() >= free, "it was taken before its time");
 }
 
 #[tokio::test]

@@ -3,7 +3,10 @@
 //! of the one before.
 
 mod landing;
+mod pace;
 mod writer;
+
+pub use pace::Pace;
 
 use crate::flow::deliver::{self, Broken, CheckedReceipt};
 use crate::flow::gossip::{self, Heard};
@@ -186,6 +189,9 @@ impl Reader {
     ) -> Result<Never, Ended> {
         loop {
             let frame = incoming.recv().await.ok_or(Ended::Closed)??;
+            if let Frame::Items(_, items) = &frame {
+                self.node.pace.wait(self.peer.origin.node(), items.len()).await;
+            }
             let (next, work) = self.check_aside(frame).await?;
             self = next;
             checked.send(work?).await.map_err(|_| Ended::Closed)?;
