@@ -5,6 +5,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 
+/// A store replaces what it caches without end: the allocator of the C library walks ever longer lists of what was let go, so that
+/// appending took longer the longer the log was (docs/decisions).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const HELP: &str = "\
 Runs the node of one country in the foreground.
 

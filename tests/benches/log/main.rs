@@ -24,6 +24,10 @@ use varde_proto::time::Timestamp;
 use varde_tests::bench::{cpu_seconds, scratch};
 use varde_tests::pair::Ground;
 
+/// The node's own.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
 const ENTRIES: u64 = 1_000_000;

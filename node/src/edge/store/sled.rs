@@ -10,6 +10,8 @@
 //! - sled's timed flush is off, so that nothing but a commit decides what is on disk;
 //! - values are at most 16 KiB and segments 4 MiB: a page over a quarter of a segment would go to a file under `blobs/`, which
 //!   sled never syncs, and a page holds about seventeen values;
+//! - sled frees the versions of pages that a commit replaced only when it is entered often enough, and a commit enters it a few
+//!   times: so it is told to after each, or a writer that seldom reads would keep every version of every page in memory;
 //! - sled panics on some kinds of damage: here that is an error, and after any error in a commit nothing more is read or
 //!   written until the store is opened anew.
 //!
@@ -75,10 +77,13 @@ impl SledStore {
         }
     }
 
-    fn write(&self, batch: sled::Batch) -> Result<(), StoreError> {
+    fn write(&self, batch: sled::Batch, rows: usize) -> Result<(), StoreError> {
         guarded(|| {
             self.db.apply_batch(batch)?;
-            self.db.flush()
+            self.db.flush()?;
+            // A row replaces a few versions of pages, and each call frees 512 of those that nobody reads any more.
+            (0..=rows / 64).for_each(|_| sled::pin().flush());
+            Ok(())
         })?;
         (self.sync)(&self.file).map_err(io_error("sync a commit to disk"))
     }
@@ -88,14 +93,14 @@ impl Store for SledStore {
     fn commit(&self, batch: Batch) -> Result<(), StoreError> {
         check_sizes(&batch)?;
         self.usable()?;
-        let mut writes = sled::Batch::default();
+        let (mut writes, rows) = (sled::Batch::default(), batch.writes.len());
         for (row, value) in batch.writes {
             match value {
                 Some(value) => writes.insert(row, value),
                 None => writes.remove(row),
             }
         }
-        self.write(writes).inspect_err(|_| self.failed.store(true, Ordering::Release))
+        self.write(writes, rows).inspect_err(|_| self.failed.store(true, Ordering::Release))
     }
 
     fn get(&self, row: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
