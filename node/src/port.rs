@@ -79,6 +79,12 @@ pub trait Store: Send + Sync + 'static {
     ) -> Box<dyn Iterator<Item = Result<Row, StoreError>> + 'a>;
 }
 
+/// Rows in order.
+pub type Rows<'a> = Box<dyn Iterator<Item = Result<Row, StoreError>> + 'a>;
+
+/// How rows are read, from the first name to before the second, ascending or descending: [`Store::scan`] of whoever has a store.
+pub type Scan<'s, 'a> = &'s dyn Fn(&[u8], &[u8], bool) -> Rows<'a>;
+
 /// The bucket keys, kept outside the store so that dropping one erases what it wraps.
 pub trait Keyring: Send + Sync + 'static {
     /// A bucket key by its number; `None` if it was never made or is destroyed.

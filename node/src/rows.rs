@@ -40,6 +40,8 @@ pub const TAKEN: u8 = b't';
 pub const SENT_PROOF: u8 = b'p';
 /// Receipt held: country, class, sequence number. Sealed.
 pub const RECEIPT: u8 = b'r';
+/// Item that was owed and is receipted: country, class, sequence number. Plain (log indexes only).
+pub const SETTLED: u8 = b'S';
 /// Sealed item's wrapped key, by item number. Wrapped.
 pub const ITEM_KEY: u8 = b'k';
 /// Number of the key that wraps a bucket's item keys since an erasure in it, by bucket; without it, the bucket's own number. Plain.

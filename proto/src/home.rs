@@ -39,7 +39,7 @@ pub const PEERS: &str = "peers";
 pub const KEYRING: &str = "keyring";
 /// Folder of the embedded store.
 pub const STORE: &str = "store";
-/// Which head was last shown; not part of any backup.
+/// Which head was last shown, empty before the first start; not part of any backup.
 pub const GUARD: &str = "guard";
 /// The rows of a restored backup, until the node has made its store of them.
 pub const RESTORED_ROWS: &str = "store.rows";

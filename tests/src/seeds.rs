@@ -205,10 +205,11 @@ fn frames(seeds: &mut Seeds, key: &SecretKey, alerts: &[Alert]) -> Result<(), Fa
     add("restored", Frame::Restored(no.origin.clone(), (1, 1)));
     add("held", Frame::Held(Held { checkpoint: Some(proven.checkpoint.clone()), entries: 3 }));
     let positions = vec![Position { class: 2, seq: 1, chain: Digest::of(b"chain") }];
-    add("regain", Frame::Regain(Regain { sent: positions.clone(), received: positions }));
+    add("regain", Frame::Regain(Regain { sent: positions.clone(), received: positions, size: 1 }));
     let envelope = alerts.first().map(|alert| signed(alert, key));
     let item = RegainedItem { yours: shown.clone(), envelope, mine: Some(shown) };
-    let given = Regained { checkpoint: proven.checkpoint.clone(), items: vec![item], last: true };
+    let (checkpoint, consistency) = (proven.checkpoint.clone(), vec![Digest::of(b"node")]);
+    let given = Regained { checkpoint, consistency, items: vec![item], last: true };
     add("regained", Frame::Regained(Box::new(given)));
     let checkpoint = proven.checkpoint.clone();
     let others = vec![LogHead { origin: origin("ee")?, checkpoint: checkpoint.clone() }];

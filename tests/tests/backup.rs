@@ -148,3 +148,28 @@ fn a_backup_that_is_not_whole_or_of_another_node_is_not_taken_up() -> Result<(),
     no.varde(&["log", "restore", &shown])?.ok()?;
     no.start()
 }
+
+#[test]
+fn a_node_whose_store_is_gone_does_not_begin_a_second_log() -> Result<(), Trouble> {
+    let home = tempfile::tempdir()?;
+    let mut no = Country::init(home.path(), "NO")?;
+    no.start()?;
+    let backup = home.path().join("no.backup");
+    no.varde(&["log", "backup", &backup.to_string_lossy()])?.ok()?;
+    no.stop()?;
+    for part in ["store", "keyring"] {
+        std::fs::remove_dir_all(no.dir().join(part))?;
+    }
+    // With the guard, and without it, as where a disk was lost and the keys were kept elsewhere.
+    for _ in 0..2 {
+        let refused = no.start().expect_err("a node without its store").to_string();
+        assert!(refused.contains("this node has run before") && refused.contains("varde log restore"), "{refused}");
+        assert!(!no.dir().join("store").exists() && !no.dir().join("keyring").exists());
+        let _ = std::fs::remove_file(no.dir().join("guard"));
+    }
+    no.varde(&["log", "restore", &backup.to_string_lossy()])?.ok()?;
+    no.start()?;
+    let waits = recovering(&no)?.unwrap_or_default();
+    assert!(waits.contains("no peer is pinned"), "{waits}");
+    Ok(())
+}

@@ -57,6 +57,8 @@ fn contents(
     let plain = |text: String| Zeroizing::new(text.into_bytes());
     files.push((home::GENESIS.to_owned(), plain(genesis.sign_text(id).map_err(ours)?)));
     files.push((home::TLS_CERTIFICATE.to_owned(), plain(armor::certificate_to_pem(&certificate))));
+    // Empty: nothing was ever shown under these keys, so a log may begin.
+    files.push((home::GUARD.to_owned(), Zeroizing::default()));
     files.push((home::CONFIG.to_owned(), plain(settings::text(plan, &public))));
     Ok(files)
 }

@@ -27,6 +27,7 @@ const SYNC: Duration = Duration::from_secs(1);
 /// The guard in a file.
 pub struct FileGuard {
     path: std::path::PathBuf,
+    unused: bool,
     state: Mutex<State>,
 }
 
@@ -38,13 +39,19 @@ struct State {
 impl FileGuard {
     /// Reads the guard at `path`; a file that is missing or unreadable in both slots is no guard.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let bytes = match std::fs::read(path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        let (bytes, unused) = match std::fs::read(path) {
+            Ok(bytes) if bytes.is_empty() => (bytes, true),
+            Ok(bytes) => (bytes, false),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => (Vec::new(), false),
             Err(error) => return Err(io_error("read the sign guard")(error)),
         };
         let newest = bytes.chunks(SLOT).filter_map(read).max_by_key(|(number, _)| *number);
-        Ok(Self { path: path.to_owned(), state: Mutex::new(State { newest, open: None }) })
+        Ok(Self { path: path.to_owned(), unused, state: Mutex::new(State { newest, open: None }) })
+    }
+
+    /// Whether it is as `varde init` made it: an empty file. Only then may a log begin.
+    pub fn is_unused(&self) -> bool {
+        self.unused
     }
 
     fn file(&self) -> Result<(File, SyncSender<()>), StoreError> {
@@ -129,7 +136,10 @@ mod tests {
     fn what_was_shown_is_read_back_and_a_torn_write_leaves_the_one_before() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("guard");
+        assert!(!FileGuard::open(&path).unwrap().is_unused(), "one that is missing was taken away");
+        std::fs::write(&path, "").unwrap();
         assert_eq!(FileGuard::open(&path).unwrap().shown(), None);
+        assert!(FileGuard::open(&path).unwrap().is_unused());
         for size in 1..6 {
             let guard = FileGuard::open(&path).unwrap();
             guard.show(head(10 * size)).unwrap();

@@ -71,6 +71,16 @@ pub enum Stopped {
         /// The process, where it said who it is.
         by: Option<u32>,
     },
+    /// A store that is not there, in the directory of a node that has run.
+    #[error(
+        "there is no store in {}, and no guard of a new node: this node has run before, and beginning anew would be a second \
+         log under its keys. Nothing was changed.\nPut `store` and `keyring` back in their place, or lay a backup down \
+         (`varde log restore BACKUP --dir {}`)", .dir.display(), .dir.display()
+    )]
+    StoreGone {
+        /// The node's directory.
+        dir: PathBuf,
+    },
     /// The log's first leaves.
     #[error(transparent)]
     Founding(#[from] NotFounded),
@@ -99,7 +109,11 @@ impl Stopped {
     /// 2 where arguments or settings must be put right, 75 where another process must end first, 1 otherwise.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::NoConfig { .. } | Self::Config { .. } | Self::OtherGenesis(_) | Self::Home(_) => 2,
+            Self::NoConfig { .. }
+            | Self::Config { .. }
+            | Self::OtherGenesis(_)
+            | Self::Home(_)
+            | Self::StoreGone { .. } => 2,
             Self::Held { .. } => 75,
             Self::Store(_)
             | Self::Founding(_)
@@ -289,7 +303,10 @@ fn open_ledger(
     if backup::take_up(dir)? {
         tracing::warn!("a backup was restored");
     }
-    let new_store = !store.exists();
+    let (new_store, guard) = (!store.exists(), FileGuard::open(&dir.join(home::GUARD))?);
+    if new_store && !guard.is_unused() {
+        return Err(Stopped::StoreGone { dir: dir.to_owned() });
+    }
     let keyring = FileKeyring::open(&dir.join(home::KEYRING), new_store, entropy.clone())?;
     let store = SledStore::open(&store).map_err(|error| match error {
         StoreError::InUse => Stopped::Held { dir: dir.to_owned(), by: sled::holder(&store) },
@@ -309,7 +326,7 @@ fn open_ledger(
         clock,
         entropy,
         keys: keys.clone(),
-        guard: Arc::new(FileGuard::open(&dir.join(home::GUARD))?),
+        guard: Arc::new(guard),
         origin: genesis.origin().clone(),
     })?;
     Ok((ledger, keys))

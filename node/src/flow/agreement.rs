@@ -5,8 +5,10 @@ use super::connection::Ended;
 use super::desk::{Desk, FactName};
 use super::ledger::CommitError;
 use super::{Node, founding};
-use crate::port::{Peer, Peers, StoreError};
+use crate::port::{Peer, Peers, Scan, StoreError};
+use crate::rows;
 use prost::Message;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use varde_proto::envelope::{self, Envelope};
 use varde_proto::id::{Digest, NodeId, Origin};
@@ -102,6 +104,22 @@ pub fn is_in_roster(desk: &Desk<'_>, peer: &Peer) -> Result<bool, StoreError> {
     let fact = FactName::new(&fact_prefix(Kind::ROSTER, Direction::None), &peer.origin);
     let pinned = desk.fact(&fact)?.as_deref() == Some(&envelope::digest(&peer.descriptor).0[..]);
     Ok(pinned && peer.keys.statements().len() <= keys_logged(desk, peer)?)
+}
+
+/// The peers that the log says are pinned.
+pub(super) fn in_roster(scan: Scan<'_, '_>, network: &str) -> Result<BTreeSet<Origin>, StoreError> {
+    let from = rows::row(rows::FACT, &[fact_prefix(Kind::ROSTER, Direction::None).as_bytes()]);
+    let mut found = BTreeSet::new();
+    for row in scan(&from, &[&from[..], &[0xff]].concat(), false) {
+        let (name, said) = row?;
+        let peer = name.get(from.len()..).and_then(|peer| std::str::from_utf8(peer).ok());
+        let peer = peer.and_then(|peer| Origin::parse(&format!("{network}/{}", peer.to_lowercase())).ok());
+        let peer = peer.ok_or_else(|| StoreError::Damaged("the row of a peer in the roster cannot be read".into()))?;
+        if said != Digest::NONE.0 {
+            found.insert(peer);
+        }
+    }
+    Ok(found)
 }
 
 fn fact_prefix(kind: Kind, direction: Direction) -> String {

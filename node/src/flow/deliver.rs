@@ -177,6 +177,7 @@ pub fn settle(
         }
         desk.seal(item_row(rows::RECEIPT, &peer.origin, receipt.class, receipt.seq), &receipt.proof)?;
         desk.delete(row);
+        desk.put(item_row(rows::SETTLED, &peer.origin, receipt.class, receipt.seq), owed.encode())?;
         state.settled = receipt.seq;
         desk.set_channel(key, state)?;
         newest.insert(receipt.class, (receipt.seq, Digest::of(&receipt.proof), receipt.chain));

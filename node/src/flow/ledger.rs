@@ -134,7 +134,7 @@ impl Ledger {
         let unsealer = vault.unsealer();
         let book = reopen::book(&*parts.store, &unsealer, &parts.origin)?;
         let (first, twice) = (sign(&parts, &book)?, Twice::of(&book.tree));
-        let recovering = Recovering::at_start(&*parts.store, &*parts.guard, &book)?;
+        let recovering = Recovering::at_start(&*parts.store, &*parts.guard, &book, parts.clock.now())?;
         let (lock_sender, locked) = watch::channel(recovering.is_some());
         let (store, keyring, keys) = (parts.store.clone(), parts.keyring.clone(), parts.keys.clone());
         let guard = parts.guard.clone();

@@ -44,6 +44,9 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use varde_proto::home::Operator;
 
+/// What does not end but by a failure.
+enum Never {}
+
 /// What every verb needs: the ledger, who we are, the keys that sign what leaves, and who the peers are.
 pub struct Node {
     /// The one writer and all that is durable.

@@ -7,7 +7,7 @@
 use super::Node;
 use super::deliver::Broken;
 use super::desk::Desk;
-use crate::port::{Peer, StoreError};
+use crate::port::{Peer, Scan, StoreError};
 use crate::rows;
 use crate::state::{peer_parts, quorum};
 use varde_proto::exchange::{Cosigned, KnownHead};
@@ -94,7 +94,8 @@ pub struct Witnessed {
 /// How far the pinned peers have cosigned our log.
 pub fn standing(node: &Node) -> Result<Witnessed, StoreError> {
     let peers = node.peers.borrow().clone();
-    let by = peers.values().map(|peer| newest(node, &peer.origin)).collect::<Result<Vec<_>, _>>()?;
+    let scan = |from: &[u8], to: &[u8], descending| node.ledger.scan(from, to, descending);
+    let by = peers.values().map(|peer| newest(&scan, &peer.origin)).collect::<Result<Vec<_>, _>>()?;
     let needed = quorum::needed(by.len());
     let size = quorum::covered(by.iter().map(|standing| standing.size), needed);
     Ok(Witnessed { by, needed, size, waiting_since: waiting_since(node, size)? })
@@ -112,10 +113,11 @@ fn waiting_since(node: &Node, size: u64) -> Result<Option<Timestamp>, StoreError
     Ok(None)
 }
 
-fn newest(node: &Node, witness: &Origin) -> Result<Standing, StoreError> {
+/// How far a witness has cosigned the log.
+pub(super) fn newest(scan: Scan<'_, '_>, witness: &Origin) -> Result<Standing, StoreError> {
     let (from, to) = (row(witness, 0), [&row(witness, u64::MAX)[..], &[0]].concat());
     let none = Standing { witness: witness.clone(), size: 0, seconds: 0 };
-    match node.ledger.scan(&from, &to, true).next().transpose()? {
+    match scan(&from, &to, true).next().transpose()? {
         Some((name, value)) => {
             let (size, seconds, _) = read(&name[1 + peer_parts(witness).len()..], &value)?;
             Ok(Standing { size, seconds, ..none })

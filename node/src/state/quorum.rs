@@ -6,6 +6,11 @@ pub fn needed(others: usize) -> usize {
     (2 * others / 3 + 1).min(others)
 }
 
+/// Of so many nodes at least one is honest, as long as no more than f = floor((n - 1) / 3) of all `others` are not.
+pub fn one_honest(others: usize) -> usize {
+    others.saturating_sub(1) / 3 + 1
+}
+
 /// The largest size that `needed` witnesses have cosigned, each having cosigned up to one of `sizes`: who vouches for a tree
 /// vouches for what it extends.
 pub fn covered(sizes: impl Iterator<Item = u64>, needed: usize) -> u64 {
@@ -23,6 +28,11 @@ mod tests {
     fn a_quorum_is_more_than_two_thirds_of_the_others() {
         let of = [0, 1, 2, 3, 4, 9, 10, 26].map(needed);
         assert_eq!(of, [0, 1, 2, 3, 3, 7, 7, 18]);
+    }
+
+    #[test]
+    fn one_more_than_may_be_faulty_has_an_honest_one_among_it() {
+        assert_eq!([1, 2, 3, 4, 7, 10].map(one_honest), [1, 1, 1, 2, 3, 4]);
     }
 
     #[test]

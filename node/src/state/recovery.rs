@@ -4,7 +4,7 @@
 //! entries, writing (`flow::recover`). Every head handed in was verified under our own key: a peer can hide what we signed, which
 //! is why every peer is asked, but not invent it.
 
-use super::PeerHead;
+use super::{PeerHead, quorum};
 use std::collections::{BTreeMap, BTreeSet};
 use varde_proto::id::{Digest, Origin};
 
@@ -61,6 +61,8 @@ pub struct Recovery {
     given: BTreeSet<Origin>,
     /// An earlier start had begun to fill the log up: whatever it lacks now, things may still be to be given back.
     begun: bool,
+    /// Nothing says that the store went back, but nobody has said lately that it did not.
+    unconfirmed: bool,
     phase: Phase,
 }
 
@@ -69,7 +71,18 @@ impl Recovery {
     /// `begun` before the node stopped.
     pub fn new(local: PeerHead, shown: Option<PeerHead>, begun: bool) -> Self {
         let (answers, unfit, given) = Default::default();
-        Self { local, shown, answers, unfit, given, begun, phase: Phase::Asking }
+        Self { local, shown, answers, unfit, given, begun, unconfirmed: false, phase: Phase::Asking }
+    }
+
+    /// Begins with a store and a guard that agree and may have gone back together: an honest peer's word is enough that they have
+    /// not.
+    pub fn unconfirmed(local: PeerHead, shown: PeerHead) -> Self {
+        Self { unconfirmed: true, ..Self::new(local, Some(shown), false) }
+    }
+
+    /// Whether all that is missing is somebody's word that the log did not go back.
+    pub fn is_unconfirmed(&self) -> bool {
+        self.unconfirmed
     }
 
     /// How far it has come.
@@ -80,6 +93,11 @@ impl Recovery {
     /// Whose answer is there.
     pub fn answered(&self) -> impl Iterator<Item = &Origin> {
         self.answers.keys()
+    }
+
+    /// The newest head that we signed, as far as anybody has said.
+    pub fn newest(&self) -> Option<PeerHead> {
+        self.answers.values().map(|kept| kept.head).max_by_key(|head| head.size)
     }
 
     /// What we had when we began.
@@ -128,16 +146,18 @@ impl Recovery {
         if self.phase == Phase::Openings && required.is_subset(&self.given) {
             self.phase = Phase::Over;
         }
-        let all = !required.is_empty() && required.iter().all(|peer| self.answers.contains_key(peer));
-        if self.phase != Phase::Asking || !all {
+        let newest = self.newest().unwrap_or(PeerHead { size: 0, root: Digest::NONE });
+        // Somebody keeps more than we have.
+        self.unconfirmed &= newest.size <= self.local.size;
+        let answered = required.iter().filter(|peer| self.answers.contains_key(peer)).count();
+        let enough = if self.unconfirmed { quorum::one_honest(required.len()) } else { required.len() };
+        if self.phase != Phase::Asking || required.is_empty() || answered < enough {
             return;
         }
         if self.contradicted(&root_at) || self.two_of_one_size() {
             self.phase = Phase::Frozen(Frozen::Forked);
             return;
         }
-        let none = PeerHead { size: 0, root: Digest::NONE };
-        let newest = self.answers.values().map(|kept| kept.head).max_by_key(|head| head.size).unwrap_or(none);
         let kept = newest.size.max(self.local.size);
         match self.shown {
             Some(shown) if shown.size > kept => {
@@ -242,6 +262,25 @@ mod tests {
         three().into_iter().for_each(|peer| recovery.answer(peer, kept(9)));
         recovery.decide(&three(), log(9));
         assert_eq!(recovery.phase(), &Phase::Openings);
+    }
+
+    #[test]
+    fn a_store_that_may_have_gone_back_with_its_guard_needs_one_honest_word_and_every_word_once_it_did() {
+        let begun = || Recovery::unconfirmed(head(5), head(5));
+        let mut confirmed = begun();
+        confirmed.decide(&three(), log(5));
+        assert_eq!(confirmed.phase(), &Phase::Asking);
+        confirmed.answer(origin("lt"), kept(5));
+        confirmed.decide(&three(), log(5));
+        assert_eq!(confirmed.phase(), &Phase::Over);
+        let mut back = begun();
+        back.answer(origin("lt"), kept(9));
+        back.decide(&three(), log(5));
+        assert_eq!(back.phase(), &Phase::Asking, "the others may keep more still");
+        back.answer(origin("ee"), kept(5));
+        back.answer(origin("ro"), kept(5));
+        back.decide(&three(), log(5));
+        assert_eq!(back.phase(), &Phase::Refill { to: head(9), by: origin("lt") });
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! What a node that was restored from a backup asks its peers, and what they give back.
 
 use super::{
-    BadFrame, Position, Shown, bound, read_checkpoint, read_position, read_shown, write_position, write_shown,
+    BadFrame, Position, Shown, bound, digest_bytes, read_checkpoint, read_hashes, read_position, read_shown,
+    write_position, write_shown,
 };
 use crate::envelope::Envelope;
+use crate::id::Digest;
 use crate::limits;
 use crate::wire::peer;
 
@@ -23,6 +25,8 @@ pub struct Regain {
     pub sent: Vec<Position>,
     /// How far it knows that it received.
     pub received: Vec<Position>,
+    /// Size of the giver's log that it verified last.
+    pub size: u64,
 }
 
 /// Things given back.
@@ -30,9 +34,11 @@ pub struct Regain {
 pub struct Regained {
     /// The giver's newest head, in which its own leaves are shown.
     pub checkpoint: peer::Checkpoint,
+    /// That it extends what the asker verified last (RFC 6962).
+    pub consistency: Vec<Digest>,
     /// The things, in order within each channel.
     pub items: Vec<RegainedItem>,
-    /// Nothing follows.
+    /// Nothing more is held.
     pub last: bool,
 }
 
@@ -58,19 +64,19 @@ pub(super) fn write_held(held: Held) -> peer::Held {
 }
 
 pub(super) fn read_regain(regain: peer::Regain) -> Result<Regain, BadFrame> {
-    let peer::Regain { sent, received } = regain;
+    let peer::Regain { sent, received, size } = regain;
     bound(sent.len().max(received.len()) <= usize::from(limits::CLASSES), "regain")?;
     let positions = |list: Vec<peer::Position>| list.into_iter().map(read_position).collect::<Result<_, _>>();
-    Ok(Regain { sent: positions(sent)?, received: positions(received)? })
+    Ok(Regain { sent: positions(sent)?, received: positions(received)?, size })
 }
 
 pub(super) fn write_regain(regain: Regain) -> peer::Regain {
     let positions = |list: Vec<Position>| list.into_iter().map(write_position).collect();
-    peer::Regain { sent: positions(regain.sent), received: positions(regain.received) }
+    peer::Regain { sent: positions(regain.sent), received: positions(regain.received), size: regain.size }
 }
 
 pub(super) fn read_regained(regained: peer::Regained) -> Result<Regained, BadFrame> {
-    let peer::Regained { checkpoint, items, last } = regained;
+    let peer::Regained { checkpoint, items, last, consistency } = regained;
     bound(items.len() <= limits::FRAME_ITEMS, "items")?;
     let item = |item: peer::RegainedItem| {
         let peer::RegainedItem { yours, envelope, mine } = item;
@@ -78,7 +84,8 @@ pub(super) fn read_regained(regained: peer::Regained) -> Result<Regained, BadFra
         Ok(RegainedItem { yours, envelope, mine: mine.map(read_shown).transpose()? })
     };
     let items = items.into_iter().map(item).collect::<Result<_, _>>()?;
-    Ok(Regained { checkpoint: read_checkpoint(checkpoint)?, items, last })
+    let consistency = read_hashes(consistency, "consistency")?;
+    Ok(Regained { checkpoint: read_checkpoint(checkpoint)?, consistency, items, last })
 }
 
 pub(super) fn write_regained(regained: Regained) -> peer::Regained {
@@ -88,5 +95,6 @@ pub(super) fn write_regained(regained: Regained) -> peer::Regained {
         mine: item.mine.map(write_shown),
     };
     let items = regained.items.into_iter().map(item).collect();
-    peer::Regained { checkpoint: Some(regained.checkpoint), items, last: regained.last }
+    let consistency = regained.consistency.iter().map(digest_bytes).collect();
+    peer::Regained { checkpoint: Some(regained.checkpoint), items, last: regained.last, consistency }
 }

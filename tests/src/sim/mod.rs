@@ -219,8 +219,8 @@ impl World {
         });
     }
 
-    /// Puts a country back to a backup of it. What it showed last must be at some peer, and no other log be locked: if a log's
-    /// end is nowhere any more, people must decide, and a federation in which all are restored at once has forgotten.
+    /// Puts a country back to a backup of it, also while others are being made whole. What it showed last must be at some peer that
+    /// is whole: if a log's end is nowhere any more, people must decide.
     async fn restore(&mut self, place: usize) {
         let member = self.members[place].clone();
         let mut backups = member.backups.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -230,12 +230,12 @@ impl World {
         let (size, rows) = backups.swap_remove(self.chance.below(backups.len() as u64) as usize);
         let (down, unguarded) = (self.chance.pause(10_000), self.chance.permille(200));
         for _ in 0..50 {
-            if self.members.iter().all(|member| !member.is_locked()) && self.is_kept(&member) {
+            if !member.is_locked() && self.is_kept(&member) {
                 break;
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
-        if self.members.iter().any(|member| member.is_locked()) || !self.is_kept(&member) {
+        if member.is_locked() || !self.is_kept(&member) {
             return;
         }
         member.kill();
@@ -259,7 +259,8 @@ impl World {
     fn is_kept(&self, member: &Arc<Member>) -> bool {
         let Some(life) = member.life() else { return false };
         let (origin, shown) = (life.country.origin().clone(), member.guard.size());
-        let peers = self.members.iter().filter(|other| !Arc::ptr_eq(other, member)).filter_map(|other| other.life());
+        let others = self.members.iter().filter(|other| !Arc::ptr_eq(other, member) && !other.is_locked());
+        let peers = others.filter_map(|other| other.life());
         peers.into_iter().any(|peer| {
             let book = peer.country.node.ledger.book();
             book.head_of(&origin).size >= shown && book.kept_of(&origin).size().0 >= shown

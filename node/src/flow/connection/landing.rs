@@ -1,7 +1,8 @@
 //! What is checked becomes durable, one frame after the other, in the order in which it came.
 
 use super::writer::Told;
-use super::{ANSWERS, Advance, Ended, Load, Never, WITNESSING, Work, stopped};
+use super::{ANSWERS, Advance, Ended, Load, WITNESSING, Work, stopped};
+use crate::flow::Never;
 use crate::flow::deliver::{self, Broken};
 use crate::flow::desk::Desk;
 use crate::flow::gossip::Heard;

@@ -13,7 +13,7 @@ use crate::flow::gossip::{self, Heard};
 use crate::flow::greeting::{self, Greeted};
 use crate::flow::ledger::CommitError;
 use crate::flow::receive::{self, CheckedItem, Positions};
-use crate::flow::{Node, fork, recover, witness};
+use crate::flow::{Never, Node, fork, recover, witness};
 use crate::port::{Link, Peer, Peers, StoreError};
 use crate::state::outgoing::WINDOW;
 use landing::Landing;
@@ -120,8 +120,6 @@ pub async fn run(node: Arc<Node>, peer: Arc<Peer>, link: Link) -> Ended {
     ended
 }
 
-enum Never {}
-
 async fn connect(node: &Arc<Node>, peer: &Arc<Peer>, mut link: Link) -> Result<Never, Ended> {
     let greeted = greeting::greet(node, peer, &mut link).await?;
     let Greeted { peer, told, known, kept, shown, escrowed, positions, outgoing: owed } = greeted;
@@ -137,6 +135,14 @@ async fn connect(node: &Arc<Node>, peer: &Arc<Peer>, mut link: Link) -> Result<N
         ended = reader.run(incoming, checked) => ended,
         ended = landing.run(work, answer) => ended,
         ended = writer.run(outgoing, answers) => ended,
+        ended = barred(node, peer) => ended,
+    }
+}
+
+/// Ends when nothing may be exchanged with the peer any more: its keys have changed, or its log was forked.
+pub(super) async fn barred(node: &Node, peer: &Peer) -> Result<Never, Ended> {
+    tokio::select! {
+        biased;
         ended = rekeyed(node, peer) => ended,
         frozen = fork::frozen(node, &peer.origin) => Err(frozen.map_or_else(Ended::from, |()| Ended::Frozen)),
     }
@@ -259,7 +265,7 @@ impl Reader {
 
 /// Does long work where it does not hold up the other connections; on a runtime of one thread, which promises one order of all that
 /// happens, at once.
-async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Ended> {
+pub(super) async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Ended> {
     if matches!(Handle::current().runtime_flavor(), RuntimeFlavor::CurrentThread) {
         return Ok(work());
     }

@@ -1,7 +1,8 @@
 //! The writing half of a connection: answers first, then what is owed, class by class; heads by themselves at each heartbeat
 //! when there is something new to tell.
 
-use super::{Ended, Never, aside, stopped};
+use super::{Ended, aside, stopped};
+use crate::flow::Never;
 use crate::flow::deliver::Broken;
 use crate::flow::receive::Answer;
 use crate::flow::{Node, deliver, entangle, escrow, gossip};

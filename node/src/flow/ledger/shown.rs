@@ -44,6 +44,18 @@ impl Ledger {
         self.head.borrow().clone()
     }
 
+    /// A head that a peer has shown us as ours, signed again: Ed25519 is deterministic, so nothing new is signed. For a log that is
+    /// locked and whole again.
+    pub(in crate::flow) fn shown_before(&self, shown: KnownHead) -> Result<Head, StoreError> {
+        let book = self.book();
+        let size = TreeSize(shown.size);
+        if book.tree.root_at(size) != Some(shown.root) {
+            return Err(StoreError::Locked);
+        }
+        let head = self.shared.keys.sign(&book.origin, size, shown.root);
+        head.map_err(|bad| StoreError::Damaged(format!("the head could not be signed: {bad}")))
+    }
+
     /// The head of an earlier commit. Ed25519 is deterministic: signing it again gives the note of then.
     pub fn head_at(&self, size: u64) -> Result<Head, StoreError> {
         let book = self.book();

@@ -16,7 +16,7 @@ use prost::Message;
 use varde_proto::alert::Alert;
 use varde_proto::control::{Act, Erasure};
 use varde_proto::envelope::{self, Envelope, Expected, Payload};
-use varde_proto::exchange::{KnownHead, Position, Regain, Regained, RegainedItem, check_shown, check_signature};
+use varde_proto::exchange::{KnownHead, Position, Proven, Regain, Regained, RegainedItem, check_head, check_shown};
 use varde_proto::id::{LogIndex, TreeSize};
 use varde_proto::identity::{History, PublicKey, Role};
 use varde_proto::limits;
@@ -51,7 +51,8 @@ pub(super) fn positions(node: &Node, peer: &Peer) -> Regain {
         };
         (1..limits::CLASSES).map(position).collect()
     };
-    Regain { sent: of(Direction::Out), received: of(Direction::In) }
+    let size = book.head_of(&peer.origin).size;
+    Regain { sent: of(Direction::Out), received: of(Direction::In), size }
 }
 
 /// Takes back what a peer gives. Whatever does not follow from the log and from what was taken back before ends it.
@@ -62,10 +63,23 @@ pub(super) fn regained(
     peer: &Peer,
     given: Regained,
 ) -> Result<(), Broken> {
-    let keys = peer.keys.at(Role::Log, TreeSize(given.checkpoint.size));
-    let head = check_signature(&given.checkpoint, &peer.origin, &keys)?;
+    let head = extended(desk, peer, &given)?;
     let mut taker = Taker { desk, me, ours, peer, head };
     given.items.into_iter().try_for_each(|item| taker.take(item))
+}
+
+/// The giver's head, which must extend what was verified of its log before: a leaf of another log proves nothing against it.
+fn extended(desk: &mut Desk<'_>, peer: &Peer, given: &Regained) -> Result<Head, Broken> {
+    let keys = peer.keys.at(Role::Log, TreeSize(given.checkpoint.size));
+    let (known, mut kept) = (desk.head_of(&peer.origin), desk.kept_of(&peer.origin));
+    let known = KnownHead { size: known.size, root: known.root };
+    let (checkpoint, consistency) = (given.checkpoint.clone(), given.consistency.clone());
+    let proven = Proven { checkpoint, from_size: known.size, consistency, entries: Vec::new(), cosigned: None };
+    let head = check_head(known, &mut kept, &proven, &peer.origin, &keys)?;
+    if head.size().0 > known.size {
+        desk.set_head(&peer.origin, &head)?;
+    }
+    Ok(head)
 }
 
 struct Taker<'a, 'd> {
@@ -110,6 +124,9 @@ impl Taker<'_, '_> {
                 self.taken(index, &event)?;
                 let mine = mine.ok_or(Broken::Leaf("no-sent-proof"))?;
                 check_shown(KnownHead::of(&self.head), &mine)?;
+                if !self.is_sent_proof(mine.opening.event(), &event) {
+                    return Err(Broken::Leaf("another-sent-proof"));
+                }
                 let note = self.head.note().clone();
                 let proof = TlogProof::of_leaf(&mine.opening, LogIndex(mine.index), mine.path, note).write();
                 let row = item_row(rows::SENT_PROOF, &self.peer.origin, event.class, event.seq);
@@ -117,6 +134,16 @@ impl Taker<'_, '_> {
                 self.received((index, mine.index), &event, envelope)
             }
         }
+    }
+
+    /// Whether the giver's leaf is that of the item which ours answers.
+    fn is_sent_proof(&self, theirs: &Event, ours: &Event) -> bool {
+        let kind = if ours.kind == Kind::ABANDONED { Kind::ABANDONED } else { Kind::SENT };
+        theirs.kind == kind
+            && theirs.direction == LeafDirection::Out
+            && theirs.peer.as_ref() == Some(&self.me.origin)
+            && (theirs.class, theirs.seq, theirs.object, theirs.chain)
+                == (ours.class, ours.seq, ours.object, ours.chain)
     }
 
     /// Owed again: the receipt comes as for anything that is sent twice.

@@ -2,25 +2,26 @@
 //! stays locked, where nobody can tell.
 #![allow(missing_docs, reason = "tests")]
 
+mod lies;
+
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::sync::mpsc;
+use varde_node::edge::clock::SystemClock;
+use varde_node::edge::entropy::SystemEntropy;
+use varde_node::edge::guard::FileGuard;
+use varde_node::edge::keyring::FileKeyring;
 use varde_node::edge::store::memory::MemoryStore;
-use varde_node::flow::connection;
-use varde_node::flow::ledger::CommitError;
+use varde_node::flow::ledger::{CommitError, Ledger};
 use varde_node::flow::{bundle, delivery, recover};
-use varde_node::port::Link;
-use varde_node::port::StoreError;
+use varde_node::port::{Clock, StoreError};
 use varde_node::rows;
 use varde_proto::audit::{Given, MemoryBundle, Scope, Trusted, reconcile, verify};
-use varde_proto::exchange::{BadFrame, Frame, Held, Piece};
 use varde_proto::id::Digest;
 use varde_proto::log::body::Recovery;
 use varde_proto::log::event::{Event, Kind};
-use varde_proto::log::leaf::Entry;
 use varde_proto::time::Timestamp;
-use varde_proto::wire::peer::Checkpoint;
-use varde_tests::pair::{Country, Sides, connect, pipe, release, route};
+use varde_tests::pair::{Country, Ground, Sides, connect, release, route};
 use varde_tests::sim::ground::{Rows, SimStore};
 
 const SOON: Duration = Duration::from_secs(60);
@@ -42,13 +43,17 @@ fn stop(sides: Vec<Sides>) {
     }
 }
 
-/// NO with a store that can be set back, and two peers.
+/// NO and EE with stores that can be set back, and another peer.
 struct World {
     dir: tempfile::TempDir,
     store: Arc<SimStore>,
+    ee_store: Arc<SimStore>,
     ee: Country,
     lt: Country,
     snapshots: Vec<Rows>,
+    ee_snapshots: Vec<Rows>,
+    /// NO's sign guard at the moments of the snapshots.
+    guards: Vec<Vec<u8>>,
     size: u64,
 }
 
@@ -56,34 +61,29 @@ impl World {
     /// Exchanges alerts both ways, and copies NO's store before each.
     async fn set() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let open = |code: &'static str| {
-            let keys = dir.path().join(code);
-            async move { Country::open(code, Arc::new(MemoryStore::default()), &keys).await }
-        };
-        let (ee, lt) = (open("EE").await, open("LT").await);
-        let store = Arc::new(SimStore::default());
+        let (store, ee_store) = (Arc::new(SimStore::default()), Arc::new(SimStore::default()));
         let no = Country::open("NO", store.clone(), &dir.path().join("NO")).await;
-        let sides = vec![connect(&no, &ee).await, connect(&no, &lt).await];
-        let mut snapshots = Vec::new();
+        let ee = Country::open("EE", ee_store.clone(), &dir.path().join("EE")).await;
+        let lt = Country::open("LT", Arc::new(MemoryStore::default()), &dir.path().join("LT")).await;
+        let sides = vec![connect(&no, &ee).await, connect(&no, &lt).await, connect(&ee, &lt).await];
+        let (mut snapshots, mut ee_snapshots, mut guards) = (Vec::new(), Vec::new(), Vec::new());
         for n in 0..4 {
             deliver(&no, 10 * n, &["EE", "LT"]).await;
             snapshots.push(store.snapshot());
+            ee_snapshots.push(ee_store.snapshot());
+            guards.push(std::fs::read(dir.path().join("NO.guard")).unwrap());
             deliver(&no, 10 * n + 1, &["EE"]).await;
             deliver(&ee, 10 * n + 2, &["NO"]).await;
             deliver(&lt, 10 * n + 3, &["NO"]).await;
         }
         // The last `receipt-held` leaves reach the peers with a heartbeat.
-        let size = no.node.ledger.head().size().0;
-        for peer in [&ee, &lt] {
-            let seen = async {
-                while peer.node.ledger.book().kept_of(no.origin()).size().0 < size {
-                    tokio::time::sleep(Duration::from_millis(20)).await;
-                }
-            };
-            tokio::time::timeout(SOON, seen).await.unwrap();
+        for (of, peer) in [(&no, &ee), (&no, &lt), (&ee, &lt)] {
+            let size = of.node.ledger.head().size().0;
+            until(|| peer.node.ledger.book().kept_of(of.origin()).size().0 >= size).await;
         }
+        let size = no.node.ledger.head().size().0;
         stop(sides);
-        Self { dir, store, ee, lt, snapshots, size }
+        Self { dir, store, ee_store, ee, lt, snapshots, ee_snapshots, guards, size }
     }
 
     fn keys(&self) -> std::path::PathBuf {
@@ -98,9 +98,43 @@ impl World {
         no
     }
 
+    /// Opens NO eleven minutes later than it is.
+    async fn open_later(&self) -> Country {
+        let entropy = Arc::new(SystemEntropy);
+        let guard = Arc::new(FileGuard::open(&self.keys().with_extension("guard")).unwrap());
+        let keyring = Arc::new(FileKeyring::open(&self.keys(), false, entropy.clone()).unwrap());
+        let (heartbeat, divergence) = (Duration::from_secs(1), Duration::from_secs(600));
+        let (store, clock) = (self.store.clone(), Arc::<Late>::default());
+        let ground = Ground { store, keyring, clock, entropy, guard, heartbeat, divergence };
+        let no = Country::found("NO", Ledger::open(ground.parts("NO")).unwrap(), ground).await.unwrap();
+        no.pin(&self.ee).await;
+        no.pin(&self.lt).await;
+        no
+    }
+
     fn lose_guard(&self) {
         std::fs::remove_file(self.keys().with_extension("guard")).unwrap();
     }
+}
+
+/// A clock of which the first reading is eleven minutes late: so long nobody cosigned.
+#[derive(Default)]
+struct Late(AtomicBool);
+
+impl Clock for Late {
+    fn now(&self) -> Timestamp {
+        let late = if self.0.swap(true, Ordering::Relaxed) { 0 } else { 660_000 };
+        Timestamp::from_ms(SystemClock.now().ms() + late).unwrap()
+    }
+}
+
+async fn until(holds: impl Fn() -> bool) {
+    let holds = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(SOON, holds).await.unwrap();
 }
 
 async fn unlocked(no: &Country) {
@@ -189,16 +223,15 @@ async fn nothing_is_signed_or_logged_before_every_peer_has_answered() {
     assert!(matches!(refused, Err(CommitError::Refused(StoreError::Locked))), "{refused:?}");
     assert!(bundle::write(&no.node, Scope::National, MemoryBundle::new()).is_err());
     let sides = vec![connect(&no, &world.ee).await];
-    let standing = async {
-        loop {
-            let told = recover::standing(&no.node).unwrap();
-            if told.starts_with("waiting for LT") {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(SOON, standing).await.unwrap();
+    let waits_for_lt = || recover::standing(&no.node).is_some_and(|told| told.starts_with("waiting for LT"));
+    until(waits_for_lt).await;
+    // One person takes the pin away that stands in the way.
+    let mut pins = (**no.node.peers.borrow()).clone();
+    pins.remove(&world.lt.origin().node());
+    no.pin_all(Arc::new(pins)).await.unwrap();
+    stop(sides);
+    let sides = vec![connect(&no, &world.ee).await];
+    until(waits_for_lt).await;
     assert!(*no.node.ledger.locked().borrow(), "LT has not answered");
     stop(sides);
 }
@@ -225,61 +258,75 @@ async fn a_store_that_is_not_the_beginning_of_what_was_signed_stays_locked() {
     world.store.restore(rows);
     let no = world.open().await;
     let sides = vec![connect(&no, &world.ee).await, connect(&no, &world.lt).await];
-    let frozen = async {
-        while !recover::standing(&no.node).unwrap().contains("is not the beginning") {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(SOON, frozen).await.unwrap_or_else(|_| panic!("{:?}", recover::standing(&no.node)));
+    until(|| recover::standing(&no.node).unwrap().contains("is not the beginning")).await;
     assert!(*no.node.ledger.locked().borrow());
     stop(sides);
 }
 
-/// Answers a restored node as EE might: with this head, and with entries of its own invention.
-async fn lie(to: mpsc::Sender<Frame>, mut from: mpsc::Receiver<Result<Frame, BadFrame>>, head: Checkpoint) -> String {
-    while let Some(Ok(frame)) = from.recv().await {
-        let answer = match frame {
-            Frame::Restored(..) => Frame::Held(Held { checkpoint: Some(head.clone()), entries: head.size }),
-            Frame::Ask(from, to) => {
-                let entries = (from..to).map(|n| Entry::new(&Digest::of(&n.to_be_bytes()))).collect();
-                Frame::Entries(Piece { checkpoint: head.clone(), from, entries })
-            }
-            _ => continue,
-        };
-        if to.send(answer).await.is_err() {
-            break;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_that_was_set_back_with_its_guard_asks_before_it_signs() {
+    for (moment, lost) in [(1, true), (3, false)] {
+        let world = World::set().await;
+        let current = (world.store.snapshot(), std::fs::read(world.keys().with_extension("guard")).unwrap());
+        let whole = (world.snapshots[moment].clone(), world.guards[moment].clone());
+        let (rows, guard) = if lost { whole } else { current };
+        world.store.restore(rows);
+        std::fs::write(world.keys().with_extension("guard"), guard).unwrap();
+        let no = world.open_later().await;
+        let told = recover::standing(&no.node).unwrap();
+        assert!(told.contains("no peer has confirmed") && told.contains("EE, LT"), "{told}");
+        let mut sides = vec![connect(&no, &world.ee).await];
+        if lost {
+            // EE keeps more than NO has; so may LT.
+            until(|| recover::standing(&no.node).is_some_and(|told| told.starts_with("waiting for LT"))).await;
+            sides.push(connect(&no, &world.lt).await);
         }
+        unlocked(&no).await;
+        stop(sides);
+        assert_eq!(said(&no).len(), usize::from(lost));
+        let sides = vec![connect(&no, &world.ee).await, connect(&no, &world.lt).await];
+        deliver(&no, 100, &["EE", "LT"]).await;
+        for country in [&no, &world.ee, &world.lt] {
+            let found: Vec<_> = audited(country).findings.iter().map(|finding| finding.code.name).collect();
+            assert_eq!(found, if lost && country.origin() == no.origin() { vec!["restored"] } else { vec![] });
+        }
+        stop(sides);
     }
-    String::new()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_peer_that_lies_about_a_restored_log_is_not_believed() {
-    let world = World::set().await;
-    let held = Country::open("NO", world.store.clone(), &world.keys()).await;
-    let honest = held.node.ledger.show().unwrap().to_wire();
-    drop(held);
-    world.store.restore(world.snapshots[1].clone());
-    let no = world.open().await;
-    let forged = Checkpoint { size: honest.size + 7, ..honest.clone() };
-    for (head, code) in [(forged, "not-our-head"), (honest, "entries-do-not-make-our-head")] {
-        let pinned = no.pin(&world.ee).await;
-        let (to, incoming) = pipe();
-        let (outgoing, from) = pipe();
-        let liar = tokio::spawn(lie(to, from, head));
-        let asking = tokio::spawn(connection::run(no.node.clone(), pinned, Link { outgoing, incoming }));
-        let mut sides = if code == "not-our-head" { vec![] } else { vec![connect(&no, &world.lt).await] };
-        let ended = tokio::time::timeout(SOON, asking).await.unwrap().unwrap();
-        assert_eq!(ended.to_string(), code);
-        if code == "not-our-head" {
-            assert!(*no.node.ledger.locked().borrow(), "nothing follows from a head that we did not sign");
-        } else {
-            // It may come back and be honest.
-            sides.push(connect(&no, &world.ee).await);
-            unlocked(&no).await;
-            assert_eq!(said(&no)[0].1.size, world.size, "LT gave what EE forged");
+async fn two_nodes_that_are_restored_at_once_make_each_other_whole_as_far_as_either_can() {
+    for (no_moment, ee_moment) in [(1, 2), (2, 1)] {
+        let World { dir, store, ee_store, ee, lt, snapshots, ee_snapshots, .. } = World::set().await;
+        drop(ee);
+        store.restore(snapshots[no_moment].clone());
+        ee_store.restore(ee_snapshots[ee_moment].clone());
+        let no = Country::open("NO", store, &dir.path().join("NO")).await;
+        let ee = Country::open("EE", ee_store, &dir.path().join("EE")).await;
+        for (country, peers) in [(&no, [&ee, &lt]), (&ee, [&no, &lt])] {
+            country.pin(peers[0]).await;
+            country.pin(peers[1]).await;
+            assert!(*country.node.ledger.locked().borrow());
         }
-        liar.abort();
+        let locked = |country: &Country| *country.node.ledger.locked().borrow();
+        for _ in 0..10 {
+            // Whoever is asked before it is whole itself hangs up, and is asked again.
+            let sides = vec![connect(&no, &ee).await, connect(&no, &lt).await, connect(&ee, &lt).await];
+            let whole = async {
+                while locked(&no) || locked(&ee) {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+            };
+            let whole = tokio::time::timeout(Duration::from_secs(3), whole).await;
+            stop(sides);
+            if whole.is_ok() {
+                break;
+            }
+        }
+        assert!(!locked(&no) && !locked(&ee), "{:?} {:?}", recover::standing(&no.node), recover::standing(&ee.node));
+        let sides = vec![connect(&no, &ee).await, connect(&no, &lt).await, connect(&ee, &lt).await];
+        deliver(&no, 100, &["EE", "LT"]).await;
+        deliver(&ee, 101, &["NO", "LT"]).await;
         stop(sides);
     }
 }

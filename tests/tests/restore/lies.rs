@@ -1,0 +1,112 @@
+//! Peers that lie to a node that asks, about its log or about what was exchanged.
+
+use super::{SOON, World, said, stop, unlocked};
+use tokio::sync::mpsc;
+use varde_node::flow::connection;
+use varde_node::port::Link;
+use varde_proto::exchange::{BadFrame, Frame, Held, Piece, Regained};
+use varde_proto::id::Digest;
+use varde_proto::log::leaf::Entry;
+use varde_proto::wire::peer::Checkpoint;
+use varde_tests::pair::{Country, connect, pipe};
+
+/// Answers a restored node as EE might: with this head, and with entries of its own invention.
+async fn lie(to: mpsc::Sender<Frame>, mut from: mpsc::Receiver<Result<Frame, BadFrame>>, head: Checkpoint) -> String {
+    while let Some(Ok(frame)) = from.recv().await {
+        let answer = match frame {
+            Frame::Restored(..) => Frame::Held(Held { checkpoint: Some(head.clone()), entries: head.size }),
+            Frame::Ask(from, to) => {
+                let entries = (from..to).map(|n| Entry::new(&Digest::of(&n.to_be_bytes()))).collect();
+                Frame::Entries(Piece { checkpoint: head.clone(), from, entries })
+            }
+            _ => continue,
+        };
+        if to.send(answer).await.is_err() {
+            break;
+        }
+    }
+    String::new()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_lies_about_a_restored_log_is_not_believed() {
+    let world = World::set().await;
+    let held = Country::open("NO", world.store.clone(), &world.keys()).await;
+    let honest = held.node.ledger.show().unwrap().to_wire();
+    drop(held);
+    world.store.restore(world.snapshots[1].clone());
+    let no = world.open().await;
+    let forged = Checkpoint { size: honest.size + 7, ..honest.clone() };
+    for (head, code) in [(forged, "not-our-head"), (honest, "entries-do-not-make-our-head")] {
+        let pinned = no.pin(&world.ee).await;
+        let (to, incoming) = pipe();
+        let (outgoing, from) = pipe();
+        let liar = tokio::spawn(lie(to, from, head));
+        let asking = tokio::spawn(connection::run(no.node.clone(), pinned, Link { outgoing, incoming }));
+        let mut sides = if code == "not-our-head" { vec![] } else { vec![connect(&no, &world.lt).await] };
+        let ended = tokio::time::timeout(SOON, asking).await.unwrap().unwrap();
+        assert_eq!(ended.to_string(), code);
+        if code == "not-our-head" {
+            assert!(*no.node.ledger.locked().borrow(), "nothing follows from a head that we did not sign");
+        } else {
+            // It may come back and be honest.
+            sides.push(connect(&no, &world.ee).await);
+            unlocked(&no).await;
+            assert_eq!(said(&no)[0].1.size, world.size, "LT gave what EE forged");
+        }
+        liar.abort();
+        stop(sides);
+    }
+}
+
+/// What somebody does to what is given back.
+type Change = fn(&mut Regained);
+
+/// EE behind somebody who changes what it gives back.
+async fn meddled(no: &Country, ee: &Country, change: Change) -> String {
+    let (ee_seen, no_seen) = (no.pin(ee).await, ee.pin(no).await);
+    let (to_ee, from_no) = pipe();
+    let (to_middle, mut from_ee) = pipe();
+    let (to_no, from_middle) = pipe();
+    let honest =
+        tokio::spawn(connection::run(ee.node.clone(), no_seen, Link { outgoing: to_middle, incoming: from_no }));
+    let middle = tokio::spawn(async move {
+        while let Some(Ok(mut frame)) = from_ee.recv().await {
+            if let Frame::Regained(given) = &mut frame {
+                change(given);
+            }
+            to_no.send(frame).await.unwrap();
+        }
+    });
+    let ended = connection::run(no.node.clone(), ee_seen, Link { outgoing: to_ee, incoming: from_middle });
+    let ended = tokio::time::timeout(SOON, ended).await.unwrap().to_string();
+    middle.abort();
+    honest.abort();
+    ended
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_given_back_is_about_the_items_that_it_is_given_back_for() {
+    let changes: [(Change, &str); 4] = [
+        // The proof that EE sent one item is given for another.
+        (
+            |given| {
+                let mut shown: Vec<_> = given.items.iter_mut().filter_map(|item| item.mine.as_mut()).collect();
+                let [first, .., last] = &mut shown[..] else { panic!("EE sent several") };
+                std::mem::swap(*first, *last);
+            },
+            "another-sent-proof",
+        ),
+        (|given| given.items.retain(|item| item.mine.is_none()), "goodbye"),
+        (|given| (given.last, given.items) = (false, given.items.split_off(1)), "too-little-given-back"),
+        (|given| given.consistency.clear(), "inconsistent"),
+    ];
+    for (change, code) in changes {
+        let world = World::set().await;
+        world.store.restore(world.snapshots[0].clone());
+        let no = world.open().await;
+        let lt = connect(&no, &world.lt).await;
+        assert_eq!(meddled(&no, &world.ee, change).await, code);
+        stop(vec![lt]);
+    }
+}
