@@ -45,7 +45,8 @@ pub const GUARD: &str = "guard";
 pub const RESTORED_ROWS: &str = "store.rows";
 /// The rows of the store in a backup; beside it lie [`KEYRING`] and `MANIFEST`.
 pub const BACKUP_ROWS: &str = "rows";
-/// How the manifest of a backup begins: then origin, number of leaves, and the time of the newest.
+/// How the manifest of a backup begins: then origin, number of leaves, the time of the newest, and `<sha256> <path>` of each other
+/// file: the rows, then those of the keyring.
 pub const BACKUP_FIRST_LINE: &str = "varde/backup/v1";
 /// Folder of what lives only while the node runs.
 pub const RUN: &str = "run";

@@ -137,15 +137,25 @@ fn a_backup_that_is_not_whole_or_of_another_node_is_not_taken_up() -> Result<(),
         for part in ["store", "keyring"] {
             let _ = std::fs::remove_dir_all(no.dir().join(part));
         }
-        no.varde(&["log", "restore", &shown])?.ok()?;
-        let refused = no.start().expect_err("half a backup").to_string();
-        assert!(refused.contains("the backup is not whole"), "{refused}");
-        assert!(!no.dir().join("store").exists());
-        std::fs::remove_file(no.dir().join("store.rows"))?;
+        let refused = no.varde(&["log", "restore", &shown, "--json"])?;
+        assert!(refused.code == Some(2) && refused.stderr.contains("backup-damaged"), "{}", refused.stderr);
+        assert!(!no.dir().join("store.rows").exists() && !no.dir().join("keyring").exists());
     }
-    std::fs::write(backup.join("rows"), rows)?;
-    std::fs::remove_dir_all(no.dir().join("keyring"))?;
+    std::fs::write(backup.join("rows"), &rows)?;
+    // A part of the keyring is lost.
+    let Some(Ok(part)) = std::fs::read_dir(backup.join("keyring"))?.next() else { panic!("a keyring") };
+    let part = part.path();
+    let key = std::fs::read(&part)?;
+    std::fs::remove_file(&part)?;
+    let refused = no.varde(&["log", "restore", &shown, "--json"])?;
+    assert!(refused.code == Some(2) && refused.stderr.contains("backup-damaged"), "{}", refused.stderr);
+    std::fs::write(&part, key)?;
     no.varde(&["log", "restore", &shown])?.ok()?;
+    // What was laid down is damaged before the node takes it up.
+    std::fs::write(no.dir().join("store.rows"), &rows[..rows.len() - 1])?;
+    let refused = no.start().expect_err("half a backup").to_string();
+    assert!(refused.contains("the backup is not whole") && !no.dir().join("store").exists(), "{refused}");
+    std::fs::write(no.dir().join("store.rows"), &rows)?;
     no.start()
 }
 

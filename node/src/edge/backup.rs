@@ -17,6 +17,7 @@ use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::Path;
 use varde_proto::home;
+use varde_proto::id::Digest;
 use varde_proto::limits;
 
 const HEADER: &[u8; 16] = b"varde backup 1\r\n";
@@ -39,9 +40,13 @@ pub async fn make(node: &Node, dir: &Path) -> Result<Parts, CommitError<StoreErr
     let made = node.ledger.commit(move |desk| {
         let keyring = keyring(&dir.join(home::KEYRING))?;
         let mut rows = unnamed(&dir.join(home::RUN)).map_err(io_error("make a file for the backup"))?;
-        write(desk, &mut rows)?;
+        let sum = write(desk, &mut rows)?;
         let (size, time) = (desk.next_index().0, desk.last_time());
-        let manifest = format!("{}\n{origin}\n{size}\n{time}\n", home::BACKUP_FIRST_LINE);
+        let mut manifest = format!("{}\n{origin}\n{size}\n{time}\n", home::BACKUP_FIRST_LINE);
+        manifest += &format!("{sum} {}\n", home::BACKUP_ROWS);
+        for (name, bytes) in &keyring {
+            manifest += &format!("{} {}/{name}\n", Digest::of(bytes), home::KEYRING);
+        }
         Ok(Parts { rows, keyring, manifest })
     });
     Ok(made.await?.into_value())
@@ -66,10 +71,12 @@ fn keyring(dir: &Path) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
             files.push((name, fs::read(&path).map_err(io_error("read the keyring"))?));
         }
     }
+    files.sort();
     Ok(files)
 }
 
-fn write(desk: &Desk<'_>, file: &mut File) -> Result<(), StoreError> {
+/// Writes the rows; returns SHA-256 of the file.
+fn write(desk: &Desk<'_>, file: &mut File) -> Result<Digest, StoreError> {
     let failed = || io_error("write the backup");
     let mut out = Summed { inner: BufWriter::new(file), sum: Sha256::new() };
     out.write_all(HEADER).map_err(failed())?;
@@ -78,8 +85,9 @@ fn write(desk: &Desk<'_>, file: &mut File) -> Result<(), StoreError> {
         put(&mut out, &name, &value).map_err(failed())?;
     }
     put(&mut out, &[], &[]).map_err(failed())?;
-    let Summed { mut inner, sum } = out;
-    inner.write_all(&sum.finalize()).and_then(|()| inner.flush()).map_err(failed())
+    let before = out.sum.clone().finalize();
+    out.write_all(&before).and_then(|()| out.flush()).map_err(failed())?;
+    Ok(Digest(out.sum.finalize().into()))
 }
 
 fn put(out: &mut impl Write, name: &[u8], value: &[u8]) -> io::Result<()> {
