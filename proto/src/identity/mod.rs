@@ -15,6 +15,8 @@ mod endpoint;
 mod genesis;
 mod history;
 pub mod key;
+#[cfg(varde_simulation)]
+mod memo;
 pub mod mode;
 pub mod role;
 mod roster;

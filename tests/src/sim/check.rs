@@ -32,7 +32,7 @@ pub async fn settled(world: &World) {
         }
     }
     // The last receipts are logged at once, and the heads that cover them go round with the next heartbeat.
-    tokio::time::sleep(Duration::from_secs(20)).await;
+    tokio::time::sleep(Duration::from_secs(5) + 2 * world.heartbeat).await;
 }
 
 fn owed(member: &Arc<Member>) -> u64 {

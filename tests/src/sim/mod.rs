@@ -94,7 +94,9 @@ impl World {
             _ => 11 + chance.below(10),
         } as usize;
         let began = tokio::time::Instant::now();
-        let heartbeat = Duration::from_millis(500 + 250 * count as u64);
+        // As many pairs, as seldom: a seed of twenty countries has about as many events as one of five.
+        let pairs = (count * (count - 1) / 2) as u64;
+        let (heartbeat, longest) = (Duration::from_millis(250 + 80 * pairs), 15_000 + 4_500 * pairs);
         let member = |place: usize| {
             let others = CODES[..count].iter().filter(|other| **other != CODES[place]);
             let peers = others.map(|other| (country(other), Arc::new(pair::peer(CODES[place], other))));
@@ -106,7 +108,7 @@ impl World {
         for a in 0..count {
             for b in a + 1..count {
                 let ends = [members[a].clone(), members[b].clone()];
-                between.push(Arc::new(Between::new(ends, chance.below(u64::MAX), watch.clone())));
+                between.push(Arc::new(Between::new(ends, longest, chance.below(u64::MAX), watch.clone())));
             }
         }
         let (released, errands) = (Vec::new(), JoinSet::new());

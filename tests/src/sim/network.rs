@@ -29,14 +29,17 @@ pub struct Between {
     ends: Mutex<[Arc<Member>; 2]>,
     /// The weather.
     pub weather: Shown<Weather>,
+    /// Milliseconds that a connection lasts at most, besides the first five seconds.
+    longest: u64,
     chance: Arc<SimChance>,
     watch: Arc<Watch>,
 }
 
 impl Between {
     /// Nothing runs yet.
-    pub fn new(ends: [Arc<Member>; 2], seed: u64, watch: Arc<Watch>) -> Self {
-        Self { ends: ends.into(), weather: Shown::new(Weather::Fair), chance: Arc::new(SimChance::new(seed)), watch }
+    pub fn new(ends: [Arc<Member>; 2], longest: u64, seed: u64, watch: Arc<Watch>) -> Self {
+        let (ends, weather) = (ends.into(), Shown::new(Weather::Fair));
+        Self { ends, weather, longest, chance: Arc::new(SimChance::new(seed)), watch }
     }
 
     /// The countries.
@@ -89,7 +92,7 @@ impl Between {
             }));
         }
         drop(tell);
-        let life = Duration::from_secs(5) + self.chance.pause(60_000);
+        let life = Duration::from_secs(5) + self.chance.pause(self.longest);
         tokio::select! {
             biased;
             _ = told.recv() => {}
