@@ -13,16 +13,23 @@ use crate::log::event::{Direction, Event, Kind};
 use crate::vocabulary::ErasureReason;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// An item: which way it went, whose it is if it came, and E. A peer's word is about its own items, whatever E it names.
+type Item = (Direction, Option<Origin>, Digest);
+
+fn item(direction: Direction, peer: Option<&Origin>, object: Digest) -> Item {
+    (direction, peer.filter(|_| direction == Direction::In).cloned(), object)
+}
+
 /// What a log says of erasures.
 #[derive(Debug, Default)]
 pub(super) struct Pretexts {
     /// Requests that peers signed and the log received, by E: who asks, and to erase what.
     received: BTreeMap<Digest, (Origin, Digest)>,
     /// Items of either direction that the log says it was asked to erase, on a word that holds.
-    asked: BTreeSet<(Direction, Digest)>,
+    asked: BTreeSet<Item>,
     done: Vec<(LogIndex, Event)>,
     /// Items whose erasure is explained.
-    erased: BTreeSet<(Direction, Digest)>,
+    erased: BTreeSet<Item>,
 }
 
 impl Pretexts {
@@ -34,8 +41,8 @@ impl Pretexts {
     }
 
     /// Whether the content of this item is gone for a reason.
-    pub(super) fn explains(&self, direction: Direction, object: Digest) -> bool {
-        self.erased.contains(&(direction, object))
+    pub(super) fn explains(&self, direction: Direction, peer: Option<&Origin>, object: Digest) -> bool {
+        self.erased.contains(&item(direction, peer, object))
     }
 
     fn is_authority(&self, event: &Event) -> bool {
@@ -62,7 +69,7 @@ impl Pretexts {
 impl Leaves<'_> {
     /// Takes in an `erase-request` or `erase-done` leaf.
     pub(super) fn erasure(&mut self, index: LogIndex, event: &Event) {
-        let item = (event.direction, event.object);
+        let item = item(event.direction, event.peer.as_ref(), event.object);
         let early = event.kind == Kind::ERASE_REQUEST && self.is_early(event);
         let Self { pretexts, .. } = self;
         match event.kind {
@@ -84,7 +91,7 @@ impl Leaves<'_> {
     /// Judges the erasures that no leaf before them explains.
     pub(super) fn erasures_without_request(&mut self) {
         for (index, event) in std::mem::take(&mut self.pretexts.done) {
-            let item = (event.direction, event.object);
+            let item = item(event.direction, event.peer.as_ref(), event.object);
             if self.pretexts.erased.contains(&item) {
                 continue;
             }

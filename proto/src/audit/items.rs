@@ -229,13 +229,14 @@ impl Leaves<'_> {
         let kept = everywhere.filter(|item| item.kept && wanted.contains(&item.object)).map(|item| item.object);
         items.found.extend(kept);
         for Wanted { object, index, seq, kind, direction, class, peer } in std::mem::take(&mut items.wanted) {
-            if items.found.contains(&object) || pretexts.explains(direction, object) || own.is_lost(index) {
+            let peer = peer.and_then(|place| items.whose.get(place as usize));
+            if items.found.contains(&object) || pretexts.explains(direction, peer, object) || own.is_lost(index) {
                 continue;
             }
             let text = format!("the envelope of leaf {} (`{}`) is not in the bundle", index.0, kind.name());
             let time = own.moments.get(index).map(|moment| moment.time);
             let mut finding = Finding::new(codes::ENVELOPE_MISSING, text).at(index).between(time, time);
-            finding.peer = peer.and_then(|place| items.whose.get(place as usize)).cloned();
+            finding.peer = peer.cloned();
             if seq > 0 {
                 (finding.class, finding.seq) = (Some(class), Some(seq));
             }

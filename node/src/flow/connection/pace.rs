@@ -8,7 +8,7 @@ use varde_proto::id::NodeId;
 
 /// Items that a peer may send at once after it was quiet: what a long outage leaves owed.
 const BURST: u32 = 65_536;
-/// Items a second that it may go on with: a hundred times what the countries exchange, and what a disk bears for a day.
+/// Items a second that it may go on with: some seventeen million a day.
 const RATE: u32 = 200;
 
 /// The pace of each peer, over all its connections.

@@ -101,6 +101,24 @@ fn an_erasure_that_nobody_asked_for_excuses_nothing() {
 }
 
 #[test]
+fn a_peers_word_explains_nothing_of_what_another_issued() {
+    let (no, _) = two();
+    let said_of = |peer: &str| {
+        let mut no = no.clone();
+        let (index, item) = taken(&no);
+        no.envelopes.remove(&index);
+        let item = Event { peer: Some(crate::id::Origin::parse(peer).unwrap()), ..item };
+        no.write(about(&item, Kind::ERASE_REQUEST, requested(Digest::NONE, ErasureReason::EXPIRED)));
+        let done = Done { request: Digest::NONE, reason: ErasureReason::EXPIRED }.encode();
+        no.write(about(&item, Kind::ERASE_DONE, done));
+        no.commit();
+        names(&found(&no, &no.national()))
+    };
+    assert_eq!(said_of("varde.example/ee/1"), Vec::<&str>::new());
+    assert_eq!(said_of("varde.example/lt/1"), ["envelope-missing"]);
+}
+
+#[test]
 fn an_issuer_may_take_back_what_it_issued_and_cannot_by_that_erase_what_it_took() {
     let (no, _) = two();
     let sent = no.events.iter().position(|event| event.kind == Kind::SENT).unwrap();
