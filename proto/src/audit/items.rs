@@ -93,7 +93,7 @@ impl Leaves<'_> {
             Err(Wrong(code, text)) => self.say(index, event, code, text),
         }
         let Some(peer) = &event.peer else { return };
-        if event.direction == Direction::In && self.unknown.is_empty() {
+        if event.direction == Direction::In && !self.is_in_doubt() {
             if self.peers.pinned(peer).is_none() {
                 self.say(index, event, codes::NOT_IN_ROSTER, format!("{peer} was not pinned when this came from it"));
             } else if !self.peers.agreed(peer, &event.agreement) {
@@ -254,7 +254,7 @@ impl Leaves<'_> {
         let strangers = std::mem::take(&mut self.items.strangers);
         self.published();
         for (peer, index) in strangers {
-            if self.peers.get(&peer).is_none() && self.unknown.is_empty() {
+            if self.peers.get(&peer).is_none() && !self.is_in_doubt() && !self.own.is_in_lost_tail(index) {
                 let text = format!("{peer} was never pinned, and leaf {} says that something was sent to it", index.0);
                 self.out.add(Finding::new(codes::NOT_IN_ROSTER, text).at(index).with(&peer));
             }

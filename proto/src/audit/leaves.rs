@@ -304,7 +304,7 @@ impl<'a> Leaves<'a> {
         take: fn(&mut Peers, &Event, &Genesis) -> Result<(), Wrong>,
     ) {
         if let Err(Wrong(code, text)) = take(&mut self.peers, event, self.genesis)
-            && (code != codes::AGREEMENT_INVALID || self.unknown.is_empty())
+            && (code != codes::AGREEMENT_INVALID || !self.is_in_doubt())
         {
             self.say(index, event, code, text);
         }
@@ -342,6 +342,12 @@ impl<'a> Leaves<'a> {
             }
             _ => found.inspect(|(digest, _)| self.items.found(*digest)),
         }
+    }
+
+    /// Whether some leaf so far that cannot be read may have said what is missed at the one that is read now. Not one that a
+    /// restored node lost, once it says so: it takes nothing before it has said all of its pins and agreements again.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        self.unknown.len() > self.own.explained
     }
 
     /// How many leaves between two could not be read.

@@ -75,6 +75,8 @@ pub(super) struct Own {
     pub(super) policies: Vec<(LogIndex, Policy)>,
     /// What was regained, after each restored backup.
     pub(super) recoveries: Vec<Recovery>,
+    /// Of the leaves that cannot be read, those of which a later leaf says that they were lost.
+    pub(super) explained: usize,
     /// Heads of other logs, in order of the leaves that name them.
     pub(super) woven: BTreeMap<Origin, Vec<Woven>>,
     missing: Vec<Missing>,
@@ -102,6 +104,12 @@ impl Own {
     /// Whether the log says that this leaf's opening did not come back after a restored backup.
     pub(super) fn is_lost(&self, index: LogIndex) -> bool {
         self.recoveries.iter().any(|recovery| recovery.misses(index.0))
+    }
+
+    /// Whether a leaf lies among those that a restored node had lost, and of which some did not come back.
+    pub(super) fn is_in_lost_tail(&self, index: LogIndex) -> bool {
+        let tail = |recovery: &Recovery| (recovery.backup_size..recovery.size).contains(&index.0);
+        self.recoveries.iter().any(|recovery| tail(recovery) && !recovery.missing.is_empty())
     }
 
     /// Each leaf without opening is a finding, unless a restored backup explains it.
@@ -175,6 +183,8 @@ impl Leaves<'_> {
             size - backup_size
         );
         self.say(index, event, codes::RESTORED, text);
+        let place = |index: u64| self.unknown.partition_point(|lost| lost.0 < index);
+        self.own.explained += recovery.missing.iter().map(|(from, to)| place(*to) - place(*from)).sum::<usize>();
         self.own.recoveries.push(recovery);
     }
 }

@@ -103,6 +103,26 @@ fn a_recovery_that_was_only_said_silences_nothing_beside_the_leaves_that_it_list
 }
 
 #[test]
+fn a_recovery_does_not_excuse_what_is_taken_after_it_from_nobody_or_under_no_agreement() {
+    let (mut no, ee) = two();
+    let held = place(&no, |event| event.kind == Kind::RECEIPT_HELD);
+    say_restored(&mut no, &[held]);
+    assert_eq!(names(&found(&no, &hiding(&no, &[held]))), ["restored"]);
+    let mut stranger = no.clone();
+    let lt = Country::new("lt", 21);
+    take(&mut stranger, &lt, &lt.alert(content(5), &[&no]), None);
+    stranger.witnessed.remove(&lt.origin());
+    assert_eq!(names(&found(&stranger, &hiding(&stranger, &[held]))), ["restored", "not-in-roster"]);
+    let mut sent = no.clone();
+    send(&mut sent, &[&lt], 5);
+    assert_eq!(names(&found(&sent, &hiding(&sent, &[held]))), ["restored", "not-in-roster", "undelivered"]);
+    let leaf = no.item(Kind::REJECTED, Direction::In, &ee, crate::id::Digest([3; 32]));
+    no.write(Event { agreement: crate::id::Digest([5; 32]), ..leaf });
+    no.commit();
+    assert_eq!(names(&found(&no, &hiding(&no, &[held]))), ["restored", "agreement-missing", "sent-proof-missing"]);
+}
+
+#[test]
 fn a_number_that_a_restored_sender_used_before_does_not_make_it_an_equivocator() {
     let (no, ee) = two();
     let (mut once, mut at_ee) = (no.clone(), ee.clone());
