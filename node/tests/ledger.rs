@@ -188,6 +188,7 @@ async fn a_store_whose_leaves_do_not_make_its_head_is_not_opened() {
     for (prefix, number, change, said) in cases {
         let bench = Bench::new();
         drop(bench.grow(&[300, 600]).await);
+        drop(bench.open().unwrap());
         bench.damage(&rows::numbered(prefix, number), change);
         let Err(StoreError::Damaged(why)) = bench.open().map(drop) else { panic!("opened, without: {said}") };
         assert!(why.contains(said), "{why}");

@@ -26,7 +26,8 @@ use varde_proto::time::Timestamp;
 #[command(after_help = "Examples:\n  varde audit proof receipt.tlog-proof --policy network.policy\n  \
     varde audit proof release.tlog-proof --policy sigsum.policy --entry release.leaf\n\n\
     The formats are C2SP's: https://c2sp.org/tlog-proof and https://c2sp.org/tlog-policy.\n\
-    A proof made by Varde says itself what was logged; for others give --entry or --leaf.")]
+    A proof made by Varde says itself what was logged; for others give --entry or --leaf, without which it shows\n\
+    nothing (3).")]
 pub(crate) struct Args {
     /// The proof
     #[arg(value_name = "FILE")]

@@ -4,7 +4,7 @@ use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use serde::Serialize;
 use std::path::Path;
-use varde_proto::audit::{Audit, Counts, Finding, Log, Severity, codes};
+use varde_proto::audit::{Audit, Code, Counts, Finding, Log, Severity, codes};
 use varde_proto::id::Origin;
 use varde_proto::log::Direction;
 
@@ -114,17 +114,25 @@ pub(super) fn verdict(root: &Path, audit: &Audit, context: &Context) {
     }
 }
 
+/// What bounds how far a verdict reaches, and stands beside it.
+const AGED: [Code; 2] = [codes::NO_OUTSIDE_VIEW, codes::STALE];
+
 /// The verdict on one bundle and how much was checked.
 pub(super) fn summary(audit: &Audit) -> String {
     let verdict = if audit.is_clean() { "clean" } else { "NOT CLEAN" };
     let what = match &audit.log {
         None => "it could not be read as a bundle".to_owned(),
         Some(log) => {
-            let Counts { opened, heads, envelopes, receipts, decisions, until } = log.counts;
+            let Counts { opened, heads, envelopes, receipts, decisions, until, quorum } = log.counts;
             let until = until.map(|time| format!(" until {time}")).unwrap_or_default();
+            let quorum = quorum.map_or("seen by no quorum of witnesses".into(), |time| {
+                format!("seen by a quorum of witnesses until {time}")
+            });
+            let aged = audit.findings.iter().map(|finding| finding.code).filter(|code| AGED.contains(code));
+            let aged: String = aged.map(|code| format!(", {}", code.name)).collect();
             format!(
                 "{} ({}), {} leaves{until}; checked {opened} openings, {heads} heads, {envelopes} envelopes, \
-                 {receipts} receipts, {decisions} sharing decisions",
+                 {receipts} receipts, {decisions} sharing decisions; {quorum}{aged}",
                 log.origin,
                 log.scope,
                 log.size().0

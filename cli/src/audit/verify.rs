@@ -45,7 +45,7 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     let report = Report::begin(report.as_deref())?;
     let mut audits: Vec<(&Path, Audit)> = Vec::new();
     for bundle in &bundles {
-        let audit = one(bundle, &mut given, context)?;
+        let audit = one(bundle, &mut given, context, |_| true)?;
         // Of a log that was verified, only a page has more to say.
         audits.push((bundle, if report.is_some() { audit } else { Audit { log: None, ..audit } }));
     }
@@ -58,12 +58,19 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
 }
 
 /// Verifies one, and says how much there was to check. Its fingerprint vouches for no other log after that.
-pub(super) fn one(root: &Path, given: &mut Given, context: &Context) -> Result<Audit, Failure> {
+/// `told` says which notes on how far it reaches are for its reader.
+pub(super) fn one(
+    root: &Path,
+    given: &mut Given,
+    context: &Context,
+    told: impl Fn(&Finding) -> bool,
+) -> Result<Audit, Failure> {
     let folder = Folder::open(root, context)?;
     let audit = crew::with(|crew| audit::verify_with(&folder, given, crew));
     folder.done();
-    let audit = audit.map_err(|error| folder::unreadable(folder.root(), &error))?;
+    let mut audit = audit.map_err(|error| folder::unreadable(folder.root(), &error))?;
     if let Some(log) = &audit.log {
+        audit.findings.extend(audit::age(log, given, context.now()?).into_iter().filter(told));
         given.bind(log);
     }
     show::verdict(root, &audit, context);

@@ -18,7 +18,7 @@ use varde_proto::wire::operator::{LogExportRequest, LogFilePart, log_client::Log
 #[command(after_help = "Examples:\n  varde log export --dir ./no --out no.bundle\n  \
     varde log export --out for-ee.bundle --for EE\n\n\
     The folder holds what was exchanged: keep it as you keep the node. With --for CC it holds what concerns that peer, and\n\
-    withholds the rest; the tree still shows that nothing was left out.")]
+    withholds the rest; the tree still shows that nothing was left out up to the newest number shown.")]
 pub(crate) struct Args {
     /// The folder to make
     #[arg(long, value_name = "DIR")]

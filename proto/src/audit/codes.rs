@@ -21,6 +21,12 @@ codes! {
     /// No `--trust` was given: the bundle vouches for itself only.
     UNPINNED_IDENTITY = Note "unpinned-identity" ""
         "compare the fingerprint with the node's coordinator over another channel, then repeat with --trust";
+    /// No head of the log that somebody else holds was given: what is cut off at an old head is not missed.
+    NO_OUTSIDE_VIEW = Note "no-outside-view" "L1"
+        "ask another country for the newest head that it holds of this log, and repeat with --view; or `varde audit reconcile` with its bundle";
+    /// The newest head that a quorum cosigned is older than a day.
+    STALE = Note "stale" "L1"
+        "ask for a new bundle; a log that nobody exchanged anything with since is as old as that, and any of its peers can say so";
     /// The bundle is of another identity than the one trusted.
     WRONG_IDENTITY = Finding "wrong-identity" "L6"
         "do not use the bundle; ask the coordinator over another channel which key is theirs";
@@ -98,7 +104,7 @@ codes! {
     /// Leaves that are not for this reader.
     WITHHELD = Note "withheld" ""
         "this is normal in a bundle made with `--for CC`: the numbers of CC's channels show that nothing which concerns CC was \
-         left out. To see the rest, ask the coordinator for the whole bundle (`varde log export` without `--for`)";
+         left out up to the newest number that is shown; reconcile with CC's bundle for what came after. To see the rest, ask the coordinator for the whole bundle (`varde log export` without `--for`)";
     /// A leaf whose fields contradict its kind.
     LEAF_MALFORMED = Finding "leaf-malformed" "L1" "ask the node's operator; an honest node does not write such a leaf";
     /// A kind that this version does not know.
@@ -221,7 +227,7 @@ codes! {
     ENTRY_NOT_GIVEN = Finding "entry-not-given" ""
         "give what was logged with --entry FILE, or its leaf hash with --leaf HASH; or ask for the proof as the node wrote it";
     /// A proof of another system's log, which need not say what was logged, and a reader who did not either.
-    ENTRY_NOT_CHECKED = Note "entry-not-checked" ""
+    ENTRY_NOT_CHECKED = Finding "entry-not-checked" ""
         "give what was logged with --entry FILE, or its leaf hash with --leaf HASH";
     /// A witness of the policy whose kind of key this version cannot verify.
     WITNESS_UNVERIFIABLE = Note "witness-unverifiable" "" "verify again with a program that verifies ML-DSA-44 cosignatures";

@@ -182,7 +182,7 @@ const GROUPS: &[(Proof, Who, &[Code])] = &[
         ],
     ),
     (Proof::OwnSignatures, Who::Operator, &[codes::TRUNCATED, codes::BUNDLE_BEHIND]),
-    (Proof::Witnesses, Who::Operator, &[codes::NOT_WITNESSED, codes::WITNESS_LATE, codes::FORWARD_DATED]),
+    (Proof::Witnesses, Who::Operator, &[codes::NOT_WITNESSED, codes::WITNESS_LATE, codes::FORWARD_DATED, codes::STALE]),
     (Proof::Witnesses, Who::Everyone, &[codes::ROLLED_BACK]),
     (
         Proof::Word,
@@ -217,6 +217,7 @@ const GROUPS: &[(Proof, Who, &[Code])] = &[
         Who::Auditor,
         &[
             codes::UNPINNED_IDENTITY,
+            codes::NO_OUTSIDE_VIEW,
             codes::WRONG_IDENTITY,
             codes::NOT_COMPARABLE,
             codes::PROOF_UNTRUSTED,

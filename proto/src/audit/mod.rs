@@ -6,6 +6,7 @@
 //! missing, and threads (the caller's, through [`Crew`]). Files are read one after the other; what is kept of a log is at most
 //! about 120 bytes a leaf, never what was exchanged.
 
+mod age;
 mod block;
 mod channels;
 pub mod codes;
@@ -37,6 +38,7 @@ mod views;
 mod witnesses;
 mod writer;
 
+pub use age::{STALE, age};
 pub use channels::{Channel, Item};
 pub use comparable::{Incomparable, incomparable};
 pub use crew::{Alone, Crew, Task};
@@ -171,6 +173,8 @@ pub struct Counts {
     pub decisions: u64,
     /// Time of the newest leaf.
     pub until: Option<Timestamp>,
+    /// By when a quorum of its witnesses had cosigned a head last.
+    pub quorum: Option<Timestamp>,
 }
 
 /// Verifies a bundle. An error means that the source could not be read, and says nothing about the bundle.
@@ -216,6 +220,7 @@ fn read(
         receipts: receipts.count,
         decisions: leaves.decisions,
         until: leaves.last_time(),
+        quorum: witnessed.quorum().values().copied().max(),
     };
     let Leaves { out, scope, peers, channels, held, policy, own, erasures, unknown, .. } = leaves;
     views::policy(&mut files, policy.as_deref(), &head, !unknown.is_empty(), out)?;

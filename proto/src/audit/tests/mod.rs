@@ -1,6 +1,7 @@
 //! Bundles attacked: each attack has one name, and an honest bundle has none.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod aged;
 mod altered;
 mod apart;
 mod dated;
