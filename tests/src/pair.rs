@@ -102,6 +102,11 @@ pub fn secrets(country: &str) -> [SecretKey; 3] {
     [1, 2, 3].map(|role| key(country, role))
 }
 
+/// K_wit of a country.
+pub fn witness_key(country: &str) -> SecretKey {
+    key(country, 4)
+}
+
 /// What was made once, by name: making keys and their proofs again costs more than most tests.
 fn once<T: Clone>(made: &Mutex<BTreeMap<String, T>>, name: String, make: impl FnOnce() -> T) -> T {
     let made = || made.lock().expect("no test panics while it holds this");
