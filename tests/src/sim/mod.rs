@@ -232,12 +232,12 @@ impl World {
         let (size, rows) = backups.swap_remove(self.chance.below(backups.len() as u64) as usize);
         let (down, unguarded) = (self.chance.pause(10_000), self.chance.permille(200));
         for _ in 0..50 {
-            if !member.is_locked() && self.is_kept(&member) {
+            if self.may_be_put_back(&member) {
                 break;
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
-        if member.is_locked() || !self.is_kept(&member) {
+        if !self.may_be_put_back(&member) {
             return;
         }
         member.kill();
@@ -257,16 +257,19 @@ impl World {
         });
     }
 
-    /// Whether a peer keeps everything that a country has shown.
-    fn is_kept(&self, member: &Arc<Member>) -> bool {
-        let Some(life) = member.life() else { return false };
-        let (origin, shown) = (life.country.origin().clone(), member.guard.size());
-        let others = self.members.iter().filter(|other| !Arc::ptr_eq(other, member) && !other.is_locked());
-        let peers = others.filter_map(|other| other.life());
-        peers.into_iter().any(|peer| {
-            let book = peer.country.node.ledger.book();
-            book.head_of(&origin).size >= shown && book.kept_of(&origin).size().0 >= shown
-        })
+    /// Whether a country may be put back: what it showed is kept by another one that is whole, and so is what those showed that are
+    /// not whole now and may need it.
+    fn may_be_put_back(&self, member: &Arc<Member>) -> bool {
+        let is_kept = |of: &Arc<Member>| {
+            let log = crate::pair::origin(&of.code);
+            let shown = self.watch.seen(|seen| seen.shown(log.as_str()));
+            let others = self.members.iter().filter(|other| !Arc::ptr_eq(other, of) && !Arc::ptr_eq(other, member));
+            others.filter(|other| !other.is_locked()).filter_map(|other| other.life()).any(|other| {
+                let book = other.country.node.ledger.book();
+                book.head_of(&log).size >= shown && book.kept_of(&log).size().0 >= shown
+            })
+        };
+        !member.is_locked() && self.members.iter().filter(|of| Arc::ptr_eq(of, member) || of.is_locked()).all(is_kept)
     }
 
     /// Another weather for a while, between two or between two halves of all.

@@ -26,6 +26,12 @@ pub struct Seen {
 }
 
 impl Seen {
+    /// Leaves of the largest head of a log that passed.
+    pub fn shown(&self, log: &str) -> u64 {
+        let all = (log.to_owned(), 0)..=(log.to_owned(), u64::MAX);
+        self.roots.range(all).next_back().map_or(0, |((_, size), _)| *size)
+    }
+
     /// A digest of all that passed, in its order.
     pub fn trace(&self) -> [u8; 32] {
         self.trace.clone().finalize().into()
