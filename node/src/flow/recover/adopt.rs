@@ -55,14 +55,18 @@ pub(super) fn positions(node: &Node, peer: &Peer) -> Regain {
     Regain { sent: of(Direction::Out), received: of(Direction::In), size }
 }
 
-/// Takes back what a peer gives. Whatever does not follow from the log and from what was taken back before ends it.
+/// Takes back what a peer gives, which was asked from `known` leaves of its log on. Whatever does not follow from the log and from what was taken back before ends it.
 pub(super) fn regained(
     desk: &mut Desk<'_>,
     me: &Me,
     ours: &History,
-    peer: &Peer,
+    (peer, known): (&Peer, u64),
     given: Regained,
 ) -> Result<(), Broken> {
+    // A second connection with this peer asked for the same, and was first.
+    if desk.head_of(&peer.origin).size != known {
+        return Err(Broken::Leaf("superseded"));
+    }
     let head = extended(desk, peer, &given)?;
     let mut taker = Taker { desk, me, ours, peer, head };
     given.items.into_iter().try_for_each(|item| taker.take(item))

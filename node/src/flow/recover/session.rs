@@ -204,7 +204,9 @@ impl Session<'_> {
     /// Takes back what was exchanged with the peer, a frame a question.
     async fn regain(&mut self) -> Result<(), Ended> {
         loop {
-            self.say(Frame::Regain(adopt::positions(self.node, self.peer))).await?;
+            let asked = adopt::positions(self.node, self.peer);
+            let known = asked.size;
+            self.say(Frame::Regain(asked)).await?;
             let given: Box<Regained> = self
                 .await_answer(|frame| if let Frame::Regained(given) = frame { Ok(given) } else { Err(Box::new(frame)) })
                 .await?;
@@ -213,7 +215,8 @@ impl Session<'_> {
                 return Err(Ended::Greeting("too-little-given-back"));
             }
             let (node, peer, ours) = (self.node.clone(), self.peer.clone(), self.node.keys.history());
-            let landed = self.node.ledger.commit(move |desk| adopt::regained(desk, &node.me, &ours, &peer, *given));
+            let landed =
+                self.node.ledger.commit(move |desk| adopt::regained(desk, &node.me, &ours, (&peer, known), *given));
             landed.await.map_err(|error| match error {
                 CommitError::Refused(broken) => Ended::Broken(broken),
                 CommitError::Stopped => Ended::Stopped,
