@@ -237,7 +237,7 @@ impl World {
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
-        if !self.may_be_put_back(&member) {
+        if !self.may_be_put_back(&member) || !member.leads_on_from(&rows) {
             return;
         }
         member.kill();

@@ -1,6 +1,6 @@
 //! Peers that lie to a node that asks, about its log or about what was exchanged.
 
-use super::{SOON, World, said, stop, unlocked};
+use super::{SOON, World, audited, said, stop, unlocked};
 use tokio::sync::mpsc;
 use varde_node::flow::connection;
 use varde_node::port::Link;
@@ -87,7 +87,7 @@ async fn meddled(no: &Country, ee: &Country, change: Change) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_given_back_is_about_the_items_that_it_is_given_back_for() {
-    let changes: [(Change, &str); 4] = [
+    let changes: [(Change, &str); 5] = [
         // The proof that EE sent one item is given for another.
         (
             |given| {
@@ -98,6 +98,7 @@ async fn what_is_given_back_is_about_the_items_that_it_is_given_back_for() {
             "another-sent-proof",
         ),
         (|given| given.items.retain(|item| item.mine.is_none()), "goodbye"),
+        (|given| given.items.iter_mut().for_each(|item| item.envelope = None), "goodbye"),
         (|given| (given.last, given.items) = (false, given.items.split_off(1)), "too-little-given-back"),
         (|given| given.consistency.clear(), "inconsistent"),
     ];
@@ -108,5 +109,11 @@ async fn what_is_given_back_is_about_the_items_that_it_is_given_back_for() {
         let lt = connect(&no, &world.lt).await;
         assert_eq!(meddled(&no, &world.ee, change).await, code);
         stop(vec![lt]);
+        if code == "goodbye" {
+            // What was sent is owed again until EE's receipts come.
+            let found = audited(&no).findings.into_iter().map(|finding| finding.code.name);
+            let found: Vec<_> = found.filter(|name| *name != "undelivered").collect();
+            assert_eq!(found, ["restored"], "what nobody gave back is told in the log");
+        }
     }
 }

@@ -17,7 +17,7 @@ use varde_proto::alert::Alert;
 use varde_proto::control::{Act, Erasure};
 use varde_proto::envelope::{self, Envelope, Expected, Payload};
 use varde_proto::exchange::{KnownHead, Position, Proven, Regain, Regained, RegainedItem, check_head, check_shown};
-use varde_proto::id::{LogIndex, TreeSize};
+use varde_proto::id::{LogIndex, Origin, TreeSize};
 use varde_proto::identity::{History, PublicKey, Role};
 use varde_proto::limits;
 use varde_proto::log::body::Recovery;
@@ -275,18 +275,35 @@ pub(super) fn begun(ledger: &Ledger) -> Result<Option<Begun>, StoreError> {
     Ok(Some(Begun { size: u64::from_be_bytes(*size), time }))
 }
 
+/// Whether the content of an item came back with its leaf, or was erased.
+fn is_whole(ledger: &Ledger, own: &Origin, index: u64, event: &Event) -> Result<bool, StoreError> {
+    let kept = match (event.kind, &event.peer) {
+        (Kind::RECEIVED, _) => index,
+        (Kind::SENT, Some(peer)) => {
+            let row = |prefix| ledger.get(&item_row(prefix, peer, event.class, event.seq));
+            let sent = row(rows::OWED)?.map_or_else(|| row(rows::SETTLED), |row| Ok(Some(row)))?;
+            sent.as_deref().and_then(Owed::decode).map_or(index, |sent| sent.envelope)
+        }
+        _ => return Ok(true),
+    };
+    let remains = erase::find(ledger, erase::issuer(own, event), &event.object)?;
+    let erased = remains.is_some_and(|remains| !matches!(remains.stage, erase::Stage::Held));
+    Ok(erased || ledger.get(&rows::numbered(rows::ENVELOPE, kept))?.is_some())
+}
+
 /// The body of the `recovery` leaf, and the time of the newest opening that came back.
-pub(super) fn recovery(ledger: &Ledger, begun: Begun) -> Result<(Vec<u8>, Timestamp), StoreError> {
+pub(super) fn recovery(ledger: &Ledger, own: &Origin, begun: Begun) -> Result<(Vec<u8>, Timestamp), StoreError> {
     let Begun { size: from, time: backup } = begun;
     let size = ledger.book().tree.size().0;
     let (mut missing, mut latest): (Vec<(u64, u64)>, _) = (Vec::new(), backup);
     for index in from..size {
-        match ledger.opening_if_kept(index)? {
-            Some(opening) => latest = latest.max(opening.event().time),
-            None => match missing.last_mut() {
+        let opening = ledger.opening_if_kept(index)?;
+        latest = opening.as_ref().map_or(latest, |opening| latest.max(opening.event().time));
+        if !matches!(&opening, Some(opening) if is_whole(ledger, own, index, opening.event())?) {
+            match missing.last_mut() {
                 Some((_, to)) if *to == index => *to += 1,
                 _ => missing.push((index, index + 1)),
-            },
+            }
         }
     }
     let whole = Recovery { backup, backup_size: from, size, missing };

@@ -242,7 +242,7 @@ impl Session<'_> {
                 "what was erased since the backup is erased again"
             );
         }
-        let said = begun.map(|begun| adopt::recovery(&self.node.ledger, begun)).transpose()?;
+        let said = begun.map(|begun| adopt::recovery(&self.node.ledger, &self.node.me.origin, begun)).transpose()?;
         let asked =
             begun.map_or(Ok(Vec::new()), |begun| redo::requests(&self.node.ledger, begun.size, Direction::In))?;
         let landed = self.node.ledger.commit(move |desk| {
