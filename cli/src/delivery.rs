@@ -88,7 +88,7 @@ pub(crate) struct Delivered {
 pub(crate) fn list(deliveries: &[Delivery]) -> Vec<Delivered> {
     let one = |delivery: &Delivery| {
         let Delivery { country, state, reason, sent_index, receipt_index } = delivery.clone();
-        let receipt_index = (state != "owed").then_some(receipt_index);
+        let receipt_index = (!["owed", "ended"].contains(&state.as_str())).then_some(receipt_index);
         Delivered { country, state, reason, sent_index, receipt_index }
     };
     deliveries.iter().map(one).collect()
@@ -106,8 +106,14 @@ pub(crate) fn say(thing: &str, deliveries: &[Delivery], look: &str, render: &Ren
     if !owed.is_empty() {
         render.talk(&on_its_way(thing, &owed.join(", "), look));
     }
+    for Delivery { country, .. } in deliveries.iter().filter(|delivery| delivery.state == "ended") {
+        render.talk(&format!(
+            "{country}: it was given up without a receipt, because a log ended and another follows it. If it still matters, release \
+             {thing} anew"
+        ));
+    }
     for Delivery { country, state, reason, .. } in deliveries {
-        if !["owed", "receipted"].contains(&state.as_str()) {
+        if !["owed", "receipted", "ended"].contains(&state.as_str()) {
             let why = if reason.is_empty() { state } else { reason };
             render.talk(&format!(
                 "{country}: it did not take {thing} ({why}); nothing of it is kept there. `varde log show` has its signed answer"
@@ -126,7 +132,7 @@ fn on_its_way(thing: &str, to: &str, look: &str) -> String {
 /// How the command ends: what was refused comes before what is still owed, and that matters only to who waited for it.
 pub(crate) fn verdict(deliveries: &[Delivery], waited: &Wait) -> Exit {
     let is = |state: &str| deliveries.iter().any(|delivery| delivery.state == state);
-    if is("refused") || is("abandoned") {
+    if is("refused") || is("abandoned") || is("ended") {
         Exit::Findings
     } else if waited.wait.is_some() && is("owed") {
         Exit::NotReady

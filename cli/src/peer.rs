@@ -8,6 +8,7 @@ mod forked;
 mod list;
 pub(crate) mod pins;
 mod remove;
+mod succeed;
 
 use crate::context::Context;
 use crate::failure::{Exit, Failure};

@@ -133,6 +133,8 @@ pub struct Peer {
     pub descriptor: Envelope,
     /// Our signed yes to that agreement, as it goes into `hello`.
     pub our_acceptance: Envelope,
+    /// What members of our staff signed when its log went on under a new generation.
+    pub accepted: Vec<Envelope>,
 }
 
 /// The pinned peers by country. Changes while the node runs.

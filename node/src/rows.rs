@@ -1,7 +1,12 @@
 //! The names of the rows in the store: one tree, prefixed keys (docs/decisions, "One truth in the store"). Growing keys are
 //! sequential numbers, big-endian, so that the newest is last; random ids stand only in small indexes.
 //!
+//! What is counted in a log of ours (leaves, sizes, numbers in channels, key statements) is stored under its number plus that of the
+//! log's generation ([`first`]), so that the rows of an earlier generation stay where they are and nothing takes their place.
+//!
 //! Plain: what a copy of the store may show (hashes, sizes, positions). Sealed: everything else, through `vault`.
+
+use varde_proto::id::Origin;
 
 /// Leaf of the exchange log, by index: the 33 bytes the tree contains. Plain.
 pub const LEAF: u8 = b'l';
@@ -86,6 +91,24 @@ pub const ACT: u8 = b'w';
 pub const KEY: u8 = b'y';
 /// Journal of refused connections and unproven frames: 0 for strangers, or 1 and a pinned country; then the number; bounded. Sealed.
 pub const JOURNAL: u8 = b'j';
+
+/// Bits of what is counted in one generation of our log.
+const COUNTED: u32 = 40;
+
+/// The number under which leaf 0 of a log of ours is stored: 0 in its first generation.
+pub fn first(log: &Origin) -> u64 {
+    u64::from(log.generation() - 1) << COUNTED
+}
+
+/// How the name of a channel's row ends: with the generation of our log, unless that is the first.
+pub fn channel_end(first: u64) -> Vec<u8> {
+    if first == 0 { Vec::new() } else { first.to_be_bytes().to_vec() }
+}
+
+/// What a stored number counts, within its generation.
+pub fn counted(number: u64) -> u64 {
+    number & ((1 << COUNTED) - 1)
+}
 
 /// Whether the earlier versions of a row must be found again when it is erased: a draft is written anew by everyone who acts on it.
 pub fn keeps_trail(row: &[u8]) -> bool {

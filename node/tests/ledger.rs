@@ -108,7 +108,7 @@ async fn what_waits_lands_in_order_and_survives_reopening() {
                         state.seq += 1;
                         desk.set_channel(channel(), state)?;
                         desk.seal(rows::numbered(rows::RECORD, n), &n.to_be_bytes())?;
-                        desk.append(leaf()).map(|(index, _)| index.0)
+                        desk.append(leaf()).map(|(number, _)| number)
                     });
                     let landed = landed.await.unwrap();
                     let size = landed.head().size().0;

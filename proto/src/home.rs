@@ -10,6 +10,9 @@
 //! DIR/peers/CC.descriptor        a pin: taken up within a second          DIR/peers/CC.acceptance our yes to the agreement
 //! DIR/peers/CC.keys              how a peer's keys changed; the node's    DIR/keys/ROLE.N.key     the key of statement N
 //! DIR/keys/statements/N.*        key statements and their approvals: taken up within a second
+//! DIR/bump/                      a new generation of the log, until the node takes it up at its next start
+//! DIR/incident*                  why the log before this one ended        DIR/generations/N/      what log N had of these files
+//! DIR/peers/CC.N.proposed        a peer's log N, until two people accept it        DIR/peers/CC.N.{1,2}.accepted   what they signed
 //! ```
 
 mod config;
@@ -59,6 +62,16 @@ pub const ACCEPTANCE_SUFFIX: &str = ".acceptance";
 
 /// How the file name of what a peer said of its keys ends.
 pub const HISTORY_SUFFIX: &str = ".keys";
+/// How the file name of what a member of staff signed about a peer's new log ends.
+pub const ACCEPTED_SUFFIX: &str = ".accepted";
+/// Folder of a new generation of the log: files of the same names as in the node's directory, which they replace.
+pub const BUMP: &str = "bump";
+/// Why the log before this one ended, signed by the identity key.
+pub const INCIDENT: &str = "incident";
+/// What the first of the two people signed who decided that.
+pub const INCIDENT_PROPOSED: &str = "incident.proposed";
+/// What the second signed.
+pub const INCIDENT_APPROVED: &str = "incident.approved";
 /// Folder of this node's key statements.
 pub const STATEMENTS: &str = "keys/statements";
 
@@ -115,6 +128,26 @@ pub fn operator(name: &str) -> String {
 /// `peers/EE.descriptor`
 pub fn descriptor(node: NodeId) -> String {
     format!("{PEERS}/{node}{DESCRIPTOR_SUFFIX}")
+}
+
+/// `generations/1`
+pub fn generation(number: u32) -> String {
+    format!("generations/{number}")
+}
+
+/// `generations/1/bundle`: the last bundle of a log that ended.
+pub fn last_bundle(number: u32) -> String {
+    format!("generations/{number}/bundle")
+}
+
+/// `peers/EE.2.proposed`
+pub fn successor(node: NodeId, generation: u32) -> String {
+    format!("{PEERS}/{node}.{generation}.proposed")
+}
+
+/// `peers/EE.2.1.accepted`: what the first, or the second, of two people signed.
+pub fn accepted(node: NodeId, generation: u32, place: u8) -> String {
+    format!("{PEERS}/{node}.{generation}.{place}{ACCEPTED_SUFFIX}")
 }
 
 /// `peers/EE.acceptance`

@@ -1,5 +1,6 @@
 //! Names of things: countries, origins, ids, digests, positions in a log. Parsing is strict; each value has one spelling.
 
+use crate::limits;
 use std::fmt;
 
 /// A name that does not have the one spelling it may have.
@@ -97,6 +98,17 @@ impl Origin {
     /// Whose log it is.
     pub fn node(&self) -> NodeId {
         self.node
+    }
+
+    /// Whether both are logs of one node, whatever their generations.
+    pub fn is_of_node(&self, other: &Self) -> bool {
+        self.network() == other.network() && self.node == other.node
+    }
+
+    /// The log of the same node that follows this one; `None` after the last that there can be.
+    pub fn successor(&self) -> Option<Self> {
+        let next = self.generation.checked_add(1).filter(|next| *next <= limits::GENERATIONS)?;
+        Self::new(self.network(), self.node, next).ok()
     }
 
     /// 1 for a node's first log; a generation bump starts the next.

@@ -34,6 +34,10 @@ pub const NOTE_SIGNATURES: usize = 128;
 pub const LOG_SIGNATURES: usize = 4;
 /// Bytes of a key name (C2SP tlog-cosignature carries its length in one byte).
 pub const KEY_NAME_BYTES: usize = 255;
+/// Generations of one node's log: their numbers stand in the upper 24 bits of the numbers under which a node stores what is logged.
+pub const GENERATIONS: u32 = 1 << 24;
+/// Bytes of the newest head in an incident statement, so that a descriptor that embeds the statement fits a leaf.
+pub const INCIDENT_HEAD_BYTES: usize = 1024;
 /// Bytes of one stored value: the embedded store keeps larger ones in files that it never syncs.
 pub const STORED_VALUE_BYTES: usize = 16 * 1024;
 /// Items sealed under one bucket key: the cost of an erasure is bounded by rewrapping this many keys.

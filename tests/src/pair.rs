@@ -278,6 +278,7 @@ fn pinned(country: &str, other: &str) -> Peer {
         agreement: default_agreement(),
         descriptor: descriptor(other),
         our_acceptance: ours.sign(&key(country, 1)).expect("an acceptance"),
+        accepted: Vec::new(),
     }
 }
 

@@ -12,8 +12,9 @@ use varde_proto::exchange::{
 };
 use varde_proto::id::{AlertId, Digest, LogIndex, Origin, TreeSize};
 use varde_proto::identity::agreement::default_agreement;
+use varde_proto::identity::armor::{self, Label};
 use varde_proto::identity::certificate::Certificate;
-use varde_proto::identity::{Acceptance, Descriptor, Endpoint, Genesis, Role, RoleKeys, SecretKey};
+use varde_proto::identity::{Acceptance, Descriptor, Endpoint, Genesis, Incident, Reason, Role, RoleKeys, SecretKey};
 use varde_proto::log::fork::{Claim, Fork};
 use varde_proto::log::head::log_vkey;
 use varde_proto::log::tiles::{self, Tile, TileKind};
@@ -253,5 +254,32 @@ fn identities(seeds: &mut Seeds, key: &SecretKey) -> Result<(), Failure> {
     seeds.add("armor", "descriptor", descriptor.sign_text(key)?);
     seeds.add("armor", "acceptance", acceptance.sign_text(key)?);
     seeds.add("certificate", "fresh", Certificate::issue(key, now())?);
+    incidents(seeds, key, &keys)
+}
+
+/// What says why a log ended, and what follows it.
+fn incidents(seeds: &mut Seeds, key: &SecretKey, keys: &[(Role, &SecretKey)]) -> Result<(), Failure> {
+    let no = origin("no")?;
+    let later = no.successor().ok_or("no later log")?;
+    let genesis = Genesis::found(later.clone(), Mode::Test, RoleKeys::prove(&later, keys)?, now(), [4; 32])?;
+    let newest = Head::sign(&no, TreeSize(9), Digest([9; 32]), keys[1].1)?.write();
+    let known = |size, root| KnownHead { size, root: Digest([root; 32]) };
+    let incident = Incident {
+        origin: later,
+        mode: Mode::Test,
+        previous: no,
+        reason: Reason::TailLost,
+        newest,
+        stored: known(7, 7),
+        shown: Some(known(12, 8)),
+        genesis: envelope::digest(&genesis.sign(key)?),
+        created: now(),
+        salt: [5; 32],
+    };
+    let signed = incident.sign(key)?;
+    let descriptor = Descriptor::issue(&genesis, None, now(), [2; 32]).with_incident(signed.clone())?;
+    seeds.add("armor", "incident", armor::encode(Label::Incident, &signed));
+    seeds.add("document", "incident", signed.payload);
+    seeds.add("document", "descriptor-later", descriptor.sign(key)?.payload);
     Ok(())
 }

@@ -16,8 +16,9 @@ use tokio_stream::wrappers::{ReceiverStream, UnixListenerStream};
 use tonic::{Request, Response, Status};
 use varde_proto::wire::operator::log_server::{Log, LogServer};
 use varde_proto::wire::operator::{
-    LogBackupRequest, LogExportRequest, LogFilePart, LogForksReply, LogForksRequest, LogShowReply, LogShowRequest,
-    LogStandingReply, LogStandingRequest, LogUnfreezeReply, LogUnfreezeRequest, OutstandingReply, OutstandingRequest,
+    LogBackupRequest, LogExportRequest, LogFilePart, LogForksReply, LogForksRequest, LogIncidentReply,
+    LogIncidentRequest, LogShowReply, LogShowRequest, LogStandingReply, LogStandingRequest, LogUnfreezeReply,
+    LogUnfreezeRequest, OutstandingReply, OutstandingRequest,
 };
 use varde_tests::harness::{Country, Outcome, binaries, pin_all, run, until};
 
@@ -103,6 +104,10 @@ impl Log for Mute {
     }
 
     async fn outstanding(&self, _: Request<OutstandingRequest>) -> Result<Response<OutstandingReply>, Status> {
+        std::future::pending().await
+    }
+
+    async fn incident(&self, _: Request<LogIncidentRequest>) -> Result<Response<LogIncidentReply>, Status> {
         std::future::pending().await
     }
 

@@ -41,10 +41,21 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
     if let Some(country) = &country {
         NodeId::parse(country).map_err(|bad| Failure::usage(format!("--for: {bad}")).reason("bad-country"))?;
     }
+    let (files, bytes) = write(&out, country.unwrap_or_default(), context).await?;
+    if context.render.is_json() {
+        context.render.document(&Written { out: out.display().to_string(), files, bytes })?;
+    } else {
+        context.render.line(format!("{}: {files} files, {bytes} bytes", out.display()));
+        context.render.talk(&format!("Check it with `varde audit verify {}`.", out.display()));
+    }
+    Ok(Exit::Done)
+}
+
+/// Writes it into a new folder; returns how many files and bytes.
+pub(super) async fn write(out: &Path, for_country: String, context: &Context) -> Result<(u64, u64), Failure> {
     let channel = client::connect(context).await?;
-    let request = LogExportRequest { for_country: country.unwrap_or_default() };
-    let mut parts = LogClient::new(channel).export(request).await?.into_inner();
-    let mut folder = Folder::make(&out)?;
+    let mut parts = LogClient::new(channel).export(LogExportRequest { for_country }).await?.into_inner();
+    let mut folder = Folder::make(out)?;
     let bar = context.render.progress(0, "files");
     let broken = |failure: Failure| {
         let means = format!("what lies in {} is no bundle, and nothing was changed at the node", out.display());
@@ -56,14 +67,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
         folder.write(part)?;
     }
     bar.finish_and_clear();
-    let (files, bytes) = folder.finish("bundle")?;
-    if context.render.is_json() {
-        context.render.document(&Written { out: out.display().to_string(), files, bytes })?;
-    } else {
-        context.render.line(format!("{}: {files} files, {bytes} bytes", out.display()));
-        context.render.talk(&format!("Check it with `varde audit verify {}`.", out.display()));
-    }
-    Ok(Exit::Done)
+    folder.finish("bundle")
 }
 
 /// The folder being written.

@@ -1,6 +1,7 @@
 //! `varde log`: the own node's exchange log. What an auditor does with its bundle is `varde audit`.
 
 mod backup;
+mod bump;
 mod export;
 mod outstanding;
 mod restore;
@@ -32,6 +33,8 @@ enum Verb {
     Backup(backup::Args),
     /// Lays a backup down in a stopped node's directory, which takes it up at its next start
     Restore(restore::Args),
+    /// Decides, as one of two people, that the log of a locked node ends and the node goes on under a new one
+    Bump(bump::Args),
     /// Lists which peer still owes the erasure of which alert of ours
     Outstanding(outstanding::Args),
 }
@@ -44,6 +47,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
         Verb::Export(args) => export::run(args, context).await,
         Verb::Backup(args) => backup::run(args, context).await,
         Verb::Restore(args) => restore::run(args, context),
+        Verb::Bump(args) => bump::run(args, context).await,
         Verb::Outstanding(args) => outstanding::run(args, context).await,
     }
 }

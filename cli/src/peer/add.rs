@@ -1,10 +1,11 @@
 //! `varde peer add`: pins a peer. From then on its node may connect, and both sides stand under the default agreement.
 
-use super::{ask, pins};
+use super::{ask, pins, succeed};
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::files;
 use crate::home::Home;
+use crate::staff::As;
 use serde::Serialize;
 use std::path::PathBuf;
 use varde_proto::home;
@@ -21,13 +22,17 @@ use varde_proto::time::Timestamp;
     The fingerprint must come by another channel than the file: on the phone, or in person. A newer descriptor of a\n\
     peer that is already pinned needs no comparison; its identity key is the same.\n\n\
     Adding a peer also signs, with identity.key, this node's yes to the default agreement with it; both sides sign\n\
-    the same text, and nothing travels before.")]
+    the same text, and nothing travels before.\n\n\
+    A peer whose log ended and goes on under a new one (`varde log bump` there) is pinned anew only after two people of this\n\
+    node's staff ran this, each with `--as FILE`. Call that country first: what was owed to its old log is given up.")]
 pub(crate) struct Args {
     /// The peer's descriptor, as its `varde peer export` wrote it
     file: PathBuf,
     /// What the peer's `varde peer fingerprint` prints
     #[arg(long, value_name = "HEX", value_parser = ask::parse)]
     fingerprint: Option<Digest>,
+    #[command(flatten)]
+    staff: As,
 }
 
 #[derive(Serialize)]
@@ -50,7 +55,7 @@ enum Outcome {
 
 /// Reads, checks, compares, pins.
 pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
-    let Args { file, fingerprint } = args;
+    let Args { file, fingerprint, staff } = args;
     let home = Home::open(context)?;
     let now = context.now()?;
     let text = files::read_text(&file, limits::ARMOR_BYTES)?;
@@ -62,6 +67,12 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     })?;
     pins::check(&home, &found, now)?;
     pins::check_keys(&home, &found)?;
+    if succeed::needs_two(&home, &found)? {
+        if fingerprint.is_some() || pins::read(&home, found.node())?.is_none() {
+            ask::compare(&found, fingerprint, context)?;
+        }
+        return succeed::run(&home, (&found, &text), &staff.open(context)?, context);
+    }
     let outcome = judge(&home, &found, &text)?;
     if outcome == Outcome::Added || fingerprint.is_some() {
         ask::compare(&found, fingerprint, context)?;
@@ -99,11 +110,12 @@ fn judge(home: &Home, found: &Descriptor, text: &str) -> Result<Outcome, Failure
 }
 
 /// Signs our yes to the default agreement, unless it is there already. It must be there before the pin is.
-fn accept(home: &Home, found: &Descriptor, now: Timestamp) -> Result<(), Failure> {
+pub(super) fn accept(home: &Home, found: &Descriptor, now: Timestamp) -> Result<(), Failure> {
     let path = home.path(home::acceptance(found.node()));
     let id = home.identity()?;
+    let is_between = |a: &Acceptance| a.with == *found.origin() && a.from == *home.genesis.origin();
     let stands = files::read_text(&path, limits::ARMOR_BYTES)
-        .is_ok_and(|text| Acceptance::open_text(&text, &id.public()).is_ok_and(|(a, _)| a.with == *found.origin()));
+        .is_ok_and(|text| Acceptance::open_text(&text, &id.public()).is_ok_and(|(a, _)| is_between(&a)));
     if stands {
         return Ok(());
     }

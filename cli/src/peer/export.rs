@@ -43,6 +43,7 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     let endpoint = home.config.endpoint.clone();
     let issued = Descriptor::issue(&home.genesis, endpoint, context.now()?, super::pins::salt()?);
     let issued = issued.with_keys(&key::read(&home)?.history);
+    let issued = super::succeed::explained(&home, issued)?;
     let text = issued.sign_text(&home.identity()?).map_err(|e| Failure::ours(format!("cannot sign: {e}")))?;
     if !context.render.is_json() {
         context.render.text(&text);

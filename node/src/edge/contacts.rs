@@ -6,7 +6,7 @@ use super::disk;
 use crate::flow::connection::{self, Ended};
 use crate::flow::journal::Of;
 use crate::flow::ledger::CommitError;
-use crate::flow::{Node, agreement};
+use crate::flow::{Node, agreement, succession};
 use crate::port::{self, Board, Peer, Peers, StoreError};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -57,7 +57,13 @@ impl Contacts {
 pub async fn follow_pins(node: Arc<Node>, mut pins: watch::Receiver<Arc<Pins>>, peers: watch::Sender<Arc<Peers>>) {
     loop {
         let now: Peers = pins.borrow_and_update().iter().filter_map(|p| Some((p.node(), as_flow_sees(p)?))).collect();
-        let now = Arc::new(now);
+        let now = match admit(&node, &Arc::new(now)).await {
+            Ok(now) => now,
+            Err(failure) => {
+                tracing::error!(%failure, "whose log goes on under which name could not be read");
+                return;
+            }
+        };
         match agreement::log_roster(&node, &now).await {
             Ok(()) => drop(peers.send_replace(now)),
             // A node that was restored asks its peers before it logs anything; then the roster is logged.
@@ -79,6 +85,16 @@ pub async fn follow_pins(node: Arc<Node>, mut pins: watch::Receiver<Arc<Pins>>, 
     }
 }
 
+/// Leaves out who is not to be dealt with under the log that the pin names, and says so.
+async fn admit(node: &Node, pinned: &Arc<Peers>) -> Result<Arc<Peers>, StoreError> {
+    let (admitted, refused) = succession::admitted(node, pinned)?;
+    for (country, why) in refused {
+        tracing::error!(peer = country.as_str(), %why, "a pin names another log of a country than is known, and is not taken up");
+        node.journal.note(&node.ledger, node.clock.now(), &why.to_string(), country.as_str(), Of::Peer(country)).await;
+    }
+    Ok(admitted)
+}
+
 /// A peer without our acceptance of the agreement is pinned, but nothing is exchanged with it.
 fn as_flow_sees(pin: &border::Peer) -> Option<Arc<Peer>> {
     let descriptor = &pin.descriptor;
@@ -89,6 +105,7 @@ fn as_flow_sees(pin: &border::Peer) -> Option<Arc<Peer>> {
         agreement: varde_proto::identity::agreement::default_agreement(),
         descriptor: pin.envelope.clone(),
         our_acceptance: pin.acceptance.clone()?,
+        accepted: pin.accepted.clone(),
     }))
 }
 

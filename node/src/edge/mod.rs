@@ -7,6 +7,7 @@ pub mod clock;
 pub mod contacts;
 mod disk;
 pub mod entropy;
+pub mod generation;
 pub mod guard;
 pub mod keyring;
 pub mod keys;

@@ -6,6 +6,7 @@ use super::ceremony;
 use super::clock::SystemClock;
 use super::contacts::{self, Contacts, Folder};
 use super::entropy::SystemEntropy;
+use super::generation::{self, NotBumped};
 use super::guard::FileGuard;
 use super::keyring::FileKeyring;
 use super::keys::{self, BadHome};
@@ -81,6 +82,9 @@ pub enum Stopped {
         /// The node's directory.
         dir: PathBuf,
     },
+    /// A new generation of the log.
+    #[error("{0}.\n{next}", next = .0.next())]
+    Bump(#[from] NotBumped),
     /// The log's first leaves.
     #[error(transparent)]
     Founding(#[from] NotFounded),
@@ -113,6 +117,7 @@ impl Stopped {
             | Self::Config { .. }
             | Self::OtherGenesis(_)
             | Self::Home(_)
+            | Self::Bump(_)
             | Self::StoreGone { .. } => 2,
             Self::Held { .. } => 75,
             Self::Store(_)
@@ -140,6 +145,9 @@ pub async fn run(
     stop: impl Future<Output = ()>,
 ) -> Result<(), Stopped> {
     let config = read_config(dir)?;
+    if let Some(log) = generation::take_up(dir, &config.operators)? {
+        tracing::warn!(log = log.as_str(), "the log goes on under a new generation");
+    }
     let (genesis, genesis_envelope) = keys::load_genesis(dir)?;
     if config.mode != genesis.mode() {
         return Err(Stopped::OtherGenesis("mode"));
@@ -152,7 +160,8 @@ pub async fn run(
     let (show_tls, tls) = watch::channel(keys::load_keys(dir, &keys.history(), clock.now())?.tls);
     let first = genesis.keys().get(Role::Log).ok_or_else(|| BadHome::OtherKey(dir.join(home::KEYS)))?;
     let vkey = log_vkey(genesis.origin(), first).map_err(|_| BadHome::OtherKey(dir.join(home::KEYS)))?;
-    founding::found(&ledger, &genesis_envelope, &format!("log {}\nquorum none\n", vkey.text())).await?;
+    let (follows, policy) = (generation::follows(dir, &genesis)?, format!("log {}\nquorum none\n", vkey.text()));
+    founding::found_after(&ledger, &genesis_envelope, follows, &policy).await?;
 
     let setup = Setup {
         dir,
@@ -312,6 +321,9 @@ fn open_ledger(
         StoreError::InUse => Stopped::Held { dir: dir.to_owned(), by: sled::holder(&store) },
         other => Stopped::Store(other),
     })?;
+    if generation::is_gone(&store, &guard, genesis.origin())? {
+        return Err(Stopped::StoreGone { dir: dir.to_owned() });
+    }
     let purged = erase::purge(&store, &keyring)?;
     if purged > 0 {
         tracing::warn!(purged, "the keyring had keys again that erasures had destroyed; they are destroyed anew");

@@ -4,7 +4,7 @@
 use super::connection::Ended;
 use super::desk::{Desk, FactName};
 use super::ledger::CommitError;
-use super::{Node, founding};
+use super::{Node, founding, succession};
 use crate::port::{Peer, Peers, Scan, StoreError};
 use crate::rows;
 use prost::Message;
@@ -34,7 +34,9 @@ pub async fn keep_acceptance(node: &Node, peer: &Arc<Peer>, theirs: &Envelope) -
         for (direction, envelope) in [(Direction::Out, &peer.our_acceptance), (Direction::In, &theirs)] {
             // Once for an agreement and a descriptor: a peer that salts its yes anew at every hello adds nothing.
             let said = Digest::of(&[&peer.agreement.0[..], &envelope::digest(&peer.descriptor).0].concat());
-            log_once(desk, Kind::AGREEMENT, direction, (&peer.origin, said), peer.agreement, Some(envelope))?;
+            let leaf =
+                Event { direction, agreement: peer.agreement, ..Event::local(Kind::AGREEMENT, Timestamp::default()) };
+            log_once(desk, leaf, (&peer.origin, said), Some(envelope))?;
         }
         Ok::<bool, StoreError>(true)
     });
@@ -53,14 +55,18 @@ pub async fn log_roster(node: &Node, peers: &Arc<Peers>) -> Result<(), CommitErr
     let landed = node.ledger.commit(move |desk| {
         for peer in peers.values() {
             let said = envelope::digest(&peer.descriptor);
-            log_once(desk, Kind::ROSTER, Direction::None, (&peer.origin, said), Digest::NONE, Some(&peer.descriptor))?;
+            let restricted = succession::take_up(desk, peer)?;
+            let leaf = Event { restricted, ..Event::local(Kind::ROSTER, Timestamp::default()) };
+            log_once(desk, leaf, (&peer.origin, said), Some(&peer.descriptor))?;
+            succession::know(desk, peer)?;
             log_keys(desk, peer)?;
         }
         for (country, generation) in desk.facts_named(&fact_prefix(Kind::ROSTER, Direction::None))? {
-            let gone = NodeId::parse(&country).ok().filter(|country| !peers.contains_key(country));
+            let pinned = |peer: &Arc<Peer>| peer.origin.generation() == generation;
+            let gone = NodeId::parse(&country).ok().filter(|country| !peers.get(country).is_some_and(pinned));
             if let Some(Ok(origin)) = gone.map(|c| Origin::new(desk.origin().network(), c, generation)) {
-                let gone = (&origin, Digest::NONE);
-                log_once(desk, Kind::ROSTER, Direction::None, gone, Digest::NONE, None)?;
+                let leaf = Event::local(Kind::ROSTER, Timestamp::default());
+                log_once(desk, leaf, (&origin, Digest::NONE), None)?;
             }
         }
         founding::follow(desk, &keys.history(), &peers)
@@ -122,6 +128,19 @@ pub(super) fn in_roster(scan: Scan<'_, '_>, network: &str) -> Result<BTreeSet<Or
     Ok(found)
 }
 
+/// How the facts begin that say what the log holds of each peer: what a new log of ours does not hold yet.
+pub(super) fn logged() -> [String; 4] {
+    let [roster, ours, theirs] =
+        [(Kind::ROSTER, Direction::None), (Kind::AGREEMENT, Direction::Out), (Kind::AGREEMENT, Direction::In)]
+            .map(|(kind, direction)| fact_prefix(kind, direction));
+    [roster, ours, theirs, KEYS_LOGGED.to_owned()]
+}
+
+/// Whether the log has ever named this log of a peer.
+pub(super) fn is_named(desk: &Desk<'_>, log: &Origin) -> Result<bool, StoreError> {
+    Ok(desk.fact(&FactName::new(&fact_prefix(Kind::ROSTER, Direction::None), log))?.is_some())
+}
+
 fn fact_prefix(kind: Kind, direction: Direction) -> String {
     format!("logged/{:02x}/{}/", kind.0, direction.number())
 }
@@ -129,25 +148,17 @@ fn fact_prefix(kind: Kind, direction: Direction) -> String {
 /// Appends the leaf unless the newest one of its kind, direction and peer said the same.
 fn log_once(
     desk: &mut Desk<'_>,
-    kind: Kind,
-    direction: Direction,
+    leaf: Event,
     (peer, said): (&Origin, Digest),
-    agreement: Digest,
     envelope: Option<&Envelope>,
 ) -> Result<(), StoreError> {
     let object = envelope.map_or(Digest::NONE, envelope::digest);
-    let fact = FactName::new(&fact_prefix(kind, direction), peer);
+    let fact = FactName::new(&fact_prefix(leaf.kind, leaf.direction), peer);
     let before = desk.fact(&fact)?;
     if before.as_deref() == Some(&said.0[..]) || (before.is_none() && envelope.is_none()) {
         return Ok(());
     }
-    desk.append(Event {
-        direction,
-        peer: Some(peer.clone()),
-        object,
-        agreement,
-        body: envelope.map(Message::encode_to_vec).unwrap_or_default(),
-        ..Event::local(kind, Timestamp::default())
-    })?;
+    let body = envelope.map(Message::encode_to_vec).unwrap_or_default();
+    desk.append(Event { peer: Some(peer.clone()), object, body, ..leaf })?;
     desk.set_fact(&fact, said.0.to_vec())
 }

@@ -6,6 +6,7 @@
 use super::Node;
 use super::alert::drafts;
 use super::erase::{self, Stage};
+use super::ledger::Ledger;
 use super::reopen::peer_of;
 use super::witness;
 use crate::port::StoreError;
@@ -18,6 +19,7 @@ use varde_proto::id::{Origin, TreeSize};
 use varde_proto::identity::agreement::DEFAULT_TEXT;
 use varde_proto::log::event::{Direction, Event, Kind};
 use varde_proto::log::fork::Claim;
+use varde_proto::log::head::Head;
 
 /// Why there is no bundle.
 #[derive(Debug, thiserror::Error)]
@@ -37,8 +39,24 @@ type Exported<S> = Result<(), NotExported<<S as BundleSink>::Error>>;
 
 /// Writes the bundle of this moment; returns the sink and the number of leaves.
 pub fn write<S: BundleSink>(node: &Node, scope: Scope, sink: S) -> Result<(S, u64), NotExported<S::Error>> {
-    let mut size = node.ledger.show()?.size().0;
-    let genesis = node.ledger.opening(0)?;
+    let size = node.ledger.show()?.size().0;
+    write_to(node, scope, sink, (size, Ledger::head_at))
+}
+
+/// The last bundle of a log that is locked and of which people decided that it ends.
+pub fn write_last<S: BundleSink>(node: &Node, scope: Scope, sink: S) -> Result<(S, u64), NotExported<S::Error>> {
+    write_to(node, scope, sink, (node.ledger.head().size().0, Ledger::last_at))
+}
+
+type HeadAt = fn(&Ledger, u64) -> Result<Head, StoreError>;
+
+fn write_to<S: BundleSink>(
+    node: &Node,
+    scope: Scope,
+    sink: S,
+    (mut size, head_at): (u64, HeadAt),
+) -> Result<(S, u64), NotExported<S::Error>> {
+    let genesis = node.ledger.opening(node.ledger.number(0))?;
     let genesis = Envelope::decode(genesis.event().body.as_slice()).map_err(|_| damaged("the genesis in leaf 0"))?;
     let mut writer = Writer::new(sink, scope, &genesis, &node.me.origin)?;
     writer.agreement(DEFAULT_TEXT)?;
@@ -53,7 +71,7 @@ pub fn write<S: BundleSink>(node: &Node, scope: Scope, sink: S) -> Result<(S, u6
     writer.policy(&told.policy)?;
     writer.key_statements(&node.keys.history().write_below(TreeSize(size)))?;
     decisions(node, size, &mut writer)?;
-    heads(node, size, &mut writer)?;
+    heads(node, (size, head_at), &mut writer)?;
     let sent = |peer: &Origin, class, seq, proof: &[u8]| writer.sent(peer, class, seq, proof);
     proofs(node, rows::SENT_PROOF, &told.taken, sent)?;
     let receipt = |peer: &Origin, class, seq, proof: &[u8]| writer.receipt(peer, class, seq, proof);
@@ -107,8 +125,9 @@ fn leaf<S: BundleSink>(
 ) -> Result<u64, NotExported<S::Error>> {
     let ledger = &node.ledger;
     let entry = ledger.entry(index)?;
-    let opening = ledger.opening_if_kept(index)?;
-    let envelope = match ledger.read(&rows::numbered(rows::ENVELOPE, index))? {
+    let number = ledger.number(index);
+    let opening = ledger.opening_if_kept(number)?;
+    let envelope = match ledger.read(&rows::numbered(rows::ENVELOPE, number))? {
         Some(bytes) => Some(Envelope::decode(bytes.as_slice()).map_err(|_| damaged("an envelope"))?),
         None => None,
     };
@@ -128,16 +147,19 @@ fn explained<E>(node: &Node, item: &Event) -> Result<u64, NotExported<E>> {
     let issuer = erase::issuer(&node.me.origin, item);
     match erase::find(&node.ledger, issuer, &item.object)?.map(|remains| remains.stage) {
         None | Some(Stage::Held) => Ok(0),
-        Some(Stage::Done(leaf)) if leaf < node.ledger.head().size().0 => Ok(leaf + 1),
+        Some(Stage::Done(leaf)) if leaf < node.ledger.number(node.ledger.head().size().0) => {
+            Ok(rows::counted(leaf) + 1)
+        }
         Some(Stage::Done(_) | Stage::Destroying(_)) => Err(NotExported::Erasing),
     }
 }
 
 /// The sharing decision of each released alert, at its first `sent` leaf.
 fn decisions<S: BundleSink>(node: &Node, size: u64, writer: &mut Writer<S>) -> Exported<S> {
-    for (index, id) in drafts::released(&node.ledger)?.into_iter().filter(|(index, _)| *index < size) {
+    let (released, ours) = (drafts::released(&node.ledger)?, node.ledger.number(0));
+    for (index, id) in released.into_iter().filter(|(index, _)| (ours..ours + size).contains(index)) {
         match drafts::find(&node.ledger, id) {
-            Ok(draft) => writer.decision(index, &draft.decision.opening(&draft.salt))?,
+            Ok(draft) => writer.decision(rows::counted(index), &draft.decision.opening(&draft.salt))?,
             Err(drafts::Refused::Store(failure)) => return Err(failure.into()),
             // Erased since.
             Err(_) => {}
@@ -147,14 +169,14 @@ fn decisions<S: BundleSink>(node: &Node, size: u64, writer: &mut Writer<S>) -> E
 }
 
 /// Every signed head with its cosignatures: the policy names the witnesses, and without them nobody could judge by it.
-fn heads<S: BundleSink>(node: &Node, size: u64, writer: &mut Writer<S>) -> Exported<S> {
+fn heads<S: BundleSink>(node: &Node, (size, head_at): (u64, HeadAt), writer: &mut Writer<S>) -> Exported<S> {
     let witnesses = node.peers.borrow().clone();
-    let (from, to) = (rows::numbered(rows::HEAD, 0), rows::numbered(rows::HEAD, size + 1));
+    let [from, to] = [0, size + 1].map(|size| rows::numbered(rows::HEAD, node.ledger.number(size)));
     for row in node.ledger.scan(&from, &to, false) {
         let (name, _) = row?;
         let size = name.get(1..).and_then(|bytes| bytes.try_into().ok()).map(u64::from_be_bytes);
-        let size = size.ok_or_else(|| damaged("the row of a head"))?;
-        let mut head = node.ledger.head_at(size)?;
+        let size = rows::counted(size.ok_or_else(|| damaged("the row of a head"))?);
+        let mut head = head_at(&node.ledger, size)?;
         for peer in witnesses.values() {
             if let Some(line) = witness::line(node, peer, &head)? {
                 head.add(line).map_err(|_| damaged("the row of a cosignature"))?;
@@ -176,7 +198,9 @@ fn proofs<E>(
         let (name, value) = row?;
         let (peer, class, seq) = item_of(node, &name).ok_or_else(|| damaged("the row of a proof"))?;
         let newest = newest.get(&(peer.clone(), class)).copied().unwrap_or_default();
-        if seq <= newest {
+        let ours = seq - rows::counted(seq) == node.ledger.number(0);
+        let seq = rows::counted(seq);
+        if ours && seq <= newest {
             write(&peer, class, seq, &node.ledger.unseal(&name, &value)?)?;
         }
     }

@@ -56,7 +56,9 @@ pub fn items(ledger: &Ledger, peer: &Peer, run: Run, size: u64, room: usize) -> 
     let mut items = Vec::new();
     let mut bytes = 0;
     for seq in run.from..run.from + run.count {
-        let (leaf, opening, envelope) = owed(ledger, &item_row(rows::OWED, &peer.origin, run.class, seq))?;
+        let (leaf, opening, envelope) =
+            owed(ledger, &item_row(rows::OWED, &peer.origin, run.class, ledger.number(seq)))?;
+        let leaf = rows::counted(leaf);
         if leaf >= size {
             break;
         }
@@ -166,7 +168,7 @@ pub fn settle(
         if receipt.seq != state.settled + 1 || receipt.seq > state.seq {
             return Err(Broken::Leaf("receipt-out-of-order"));
         }
-        let row = item_row(rows::OWED, &peer.origin, receipt.class, receipt.seq);
+        let row = item_row(rows::OWED, &peer.origin, receipt.class, desk.number(receipt.seq));
         let owed = desk.get(&row)?.as_deref().and_then(Owed::decode);
         let owed = owed.ok_or_else(|| StoreError::Damaged("an owed item is gone".into()))?;
         if owed.object != receipt.object || owed.chain != receipt.chain {
@@ -175,9 +177,10 @@ pub fn settle(
         if receipt.abandoned && !is_abandoned_here(desk, &owed)? {
             return Err(Broken::Leaf("abandoned-by-the-receiver"));
         }
-        desk.seal(item_row(rows::RECEIPT, &peer.origin, receipt.class, receipt.seq), &receipt.proof)?;
+        let held = item_row(rows::RECEIPT, &peer.origin, receipt.class, desk.number(receipt.seq));
+        desk.seal(held, &receipt.proof)?;
         desk.delete(row);
-        desk.put(item_row(rows::SETTLED, &peer.origin, receipt.class, receipt.seq), owed.encode())?;
+        desk.put(item_row(rows::SETTLED, &peer.origin, receipt.class, desk.number(receipt.seq)), owed.encode())?;
         state.settled = receipt.seq;
         desk.set_channel(key, state)?;
         newest.insert(receipt.class, (receipt.seq, Digest::of(&receipt.proof), receipt.chain));

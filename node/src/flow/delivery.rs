@@ -4,6 +4,7 @@ use super::ledger::Ledger;
 use super::outbox::item_row;
 use crate::port::StoreError;
 use crate::rows;
+use crate::state::{ChannelKey, Direction};
 use std::time::Duration;
 use varde_proto::id::{NodeId, Origin};
 use varde_proto::limits;
@@ -33,6 +34,8 @@ pub enum State {
         /// The code.
         reason: String,
     },
+    /// Given up without a receipt: our log or the peer's ended, and the node goes on under another.
+    Ended,
     /// Given up before it was delivered; the peer's log says so too.
     Abandoned {
         /// In the peer's log.
@@ -63,7 +66,7 @@ pub struct Delivery {
 
 /// The deliveries of what is kept under `kept`: the `sent` leaves from that index on that concern the same object.
 pub fn of(ledger: &Ledger, kept: u64) -> Result<Vec<Delivery>, StoreError> {
-    let sent = leaves(kept, ledger.head().size().0, |index| ledger.opening_if_kept(index))?;
+    let sent = leaves(kept, ledger.number(ledger.head().size().0), |index| ledger.opening_if_kept(index))?;
     sent.iter().map(|(index, event)| delivery(ledger, *index, event)).collect()
 }
 
@@ -81,7 +84,7 @@ pub(super) fn leaves(
     }
     let (object, most) = (first.object, limits::RECIPIENTS);
     let mut leaves = vec![(kept, first)];
-    let (before, after) = ((0..kept).rev().take(most), (kept + 1..size).take(most));
+    let (before, after) = ((kept - rows::counted(kept)..kept).rev().take(most), (kept + 1..size).take(most));
     for side in [before.collect::<Vec<_>>(), after.collect()] {
         for index in side {
             match open(index)?.map(|opening| opening.event().clone()) {
@@ -98,8 +101,11 @@ pub(super) fn leaves(
 fn delivery(ledger: &Ledger, sent_index: u64, sent: &Event) -> Result<Delivery, StoreError> {
     let unreadable = |what: &str| StoreError::Damaged(format!("{what} cannot be read"));
     let peer = sent.peer.as_ref().ok_or_else(|| unreadable("a sent leaf's peer"))?;
-    let receipt = ledger.read(&item_row(rows::RECEIPT, peer, sent.class, sent.seq))?;
+    let ended = has_ended(ledger, peer, sent_index, sent);
+    let receipt =
+        ledger.read(&item_row(rows::RECEIPT, peer, sent.class, sent_index - rows::counted(sent_index) + sent.seq))?;
     let state = match receipt {
+        None if ended => State::Ended,
         None => State::Owed,
         Some(bytes) => {
             let proof = TlogProof::parse(&bytes).map_err(|_| unreadable("a receipt"))?;
@@ -116,6 +122,13 @@ fn delivery(ledger: &Ledger, sent_index: u64, sent: &Event) -> Result<Delivery, 
     let country = peer.node();
     let peer = peer.clone();
     Ok(Delivery { country, peer, class: sent.class, seq: sent.seq, sent_index, sent: sent.time, state })
+}
+
+/// Whether one of the two logs ended before there was a receipt. Read before the receipt is looked for, which lands first.
+fn has_ended(ledger: &Ledger, peer: &Origin, sent_index: u64, sent: &Event) -> bool {
+    let key = ChannelKey { direction: Direction::Out, peer: peer.clone(), class: sent.class };
+    let ours = sent_index - rows::counted(sent_index) == ledger.number(0);
+    !ours || ledger.book().channel(&key).settled >= sent.seq
 }
 
 /// A refusal's code as a peer logged it, cut to what a code may hold.

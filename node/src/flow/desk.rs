@@ -175,6 +175,11 @@ impl<'a> Desk<'a> {
         self.get(&name.0)
     }
 
+    /// Forgets a fact.
+    pub fn forget(&mut self, name: &FactName) {
+        self.delete(name.0.clone());
+    }
+
     /// Sets a fact.
     pub fn set_fact(&mut self, name: &FactName, value: Vec<u8>) -> Result<(), StoreError> {
         self.put(name.0.clone(), value)
@@ -201,23 +206,34 @@ impl<'a> Desk<'a> {
         LogIndex(self.book.tree.size().0 + self.staged.leaves.len() as u64)
     }
 
-    /// Appends a leaf; its time is the commit's, and never before the leaf before it. Returns its index and opening.
-    pub fn append(&mut self, mut event: Event) -> Result<(LogIndex, Opening), StoreError> {
+    /// The number under which the next leaf will be stored.
+    pub fn next_leaf(&self) -> u64 {
+        self.number(self.next_index().0)
+    }
+
+    /// The number under which something that is counted in our log is stored.
+    pub fn number(&self, counted: u64) -> u64 {
+        self.book.first + counted
+    }
+
+    /// Appends a leaf; its time is the commit's, and never before the leaf before it. Returns the number under which it is stored,
+    /// and its opening.
+    pub fn append(&mut self, mut event: Event) -> Result<(u64, Opening), StoreError> {
         if self.locked {
             return Err(StoreError::Locked);
         }
-        let index = self.next_index();
+        let number = self.next_leaf();
         let last = self.last_time();
         event.time = self.now.max(last);
         let time = event.time;
         let opening = Opening::new(&self.random(), event)
             .map_err(|bad| StoreError::Damaged(format!("a leaf could not be written: {bad}")))?;
         let entry = opening.entry();
-        self.put(rows::numbered(rows::LEAF, index.0), entry.bytes().to_vec())?;
-        self.seal(rows::numbered(rows::OPENING, index.0), opening.bytes())?;
+        self.put(rows::numbered(rows::LEAF, number), entry.bytes().to_vec())?;
+        self.seal(rows::numbered(rows::OPENING, number), opening.bytes())?;
         let loud = !opening.event().kind.is_quiet();
         self.staged.leaves.push(Leaf { hash: entry.leaf_hash(), time, loud });
-        Ok((index, opening))
+        Ok((number, opening))
     }
 
     /// Time of the newest leaf, as this commit will leave it.
@@ -236,7 +252,10 @@ impl<'a> Desk<'a> {
             crate::state::Direction::Out => b'>',
             crate::state::Direction::In => b'<',
         };
-        self.put(rows::row(rows::CHANNEL, &[&[direction], &key.row_parts()]), state.encode())?;
+        self.put(
+            rows::row(rows::CHANNEL, &[&[direction], &key.row_parts(), &rows::channel_end(self.book.first)]),
+            state.encode(),
+        )?;
         let before = self.staged.channels.insert(key.clone(), state);
         self.undo.channels.push((key, before));
         Ok(())
@@ -247,13 +266,16 @@ impl<'a> Desk<'a> {
         self.staged.heads.get(peer).copied().unwrap_or_else(|| self.book.head_of(peer))
     }
 
-    /// The newest verified head of every other log, as this commit will leave them.
+    /// The newest verified head of every other log, as this commit will leave them; of a node whose log ended, only of the one that
+    /// follows it.
     pub fn heads(&self) -> Vec<Entangled> {
         let mut heads: BTreeMap<&Origin, PeerHead> = self.book.heads().collect();
         heads.extend(self.staged.heads.iter().map(|(log, head)| (log, *head)));
         let named =
             |(log, head): (&Origin, PeerHead)| Entangled { origin: log.clone(), size: head.size, root: head.root };
-        heads.into_iter().filter(|(_, head)| head.size > 0).map(named).collect()
+        let last =
+            |log: &Origin| !heads.keys().any(|other| other.is_of_node(log) && other.generation() > log.generation());
+        heads.iter().filter(|(log, head)| head.size > 0 && last(log)).map(|(log, head)| named((log, *head))).collect()
     }
 
     /// Keeps a peer's verified head, with the note that proves it.

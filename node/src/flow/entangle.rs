@@ -26,7 +26,7 @@ struct Last {
     named: Digest,
 }
 
-fn row() -> Vec<u8> {
+pub(super) fn row() -> Vec<u8> {
     rows::row(rows::FACT, &[b"entangled"])
 }
 

@@ -227,12 +227,12 @@ fn thaw(desk: &mut Desk<'_>, log: &Origin, standing: Standing, acts: [&Envelope;
     let acts: Vec<u8> = acts.iter().flat_map(|act| act.encode_length_delimited_to_vec()).collect();
     let key = desk.random::<32>();
     let restricted = leaf::restricted(&key, &acts);
-    let (index, _) = desk.append(Event {
+    let (number, _) = desk.append(Event {
         peer: Some(log.clone()),
         object: evidence,
         restricted,
         ..Event::local(Kind::UNFREEZE, Timestamp::default())
     })?;
-    desk.seal(rows::numbered(rows::ACT, index.0), &[&key[..], &acts].concat())?;
+    desk.seal(rows::numbered(rows::ACT, number), &[&key[..], &acts].concat())?;
     desk.set_fact(&fact(log), Standing { evidence, through: decided, frozen: false }.encode())
 }

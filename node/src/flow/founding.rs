@@ -1,7 +1,9 @@
-//! The first two leaves of a log: who it belongs to, and by which policy its heads are to be believed. The policy follows the peers.
+//! The first leaves of a log: who it belongs to, which log it follows and why, and by which policy its heads are to be believed. The
+//! policy follows the peers.
 
 use super::desk::Desk;
 use super::ledger::{CommitError, Ledger};
+use super::succession::{self, Follows};
 use crate::port::{Peer, Peers, StoreError};
 use crate::rows;
 use crate::state::quorum;
@@ -32,11 +34,21 @@ pub enum NotFounded {
     Stopped,
 }
 
-/// Begins an empty log with genesis and policy; on a log that has begun, checks that it is the same genesis.
+/// Begins an empty log of the first generation with genesis and policy; on a log that has begun, checks that it is the same genesis.
 pub async fn found(ledger: &Ledger, genesis: &Envelope, policy: &str) -> Result<(), NotFounded> {
+    found_after(ledger, genesis, None, policy).await
+}
+
+/// The same for a log that may follow another one of this node.
+pub async fn found_after(
+    ledger: &Ledger,
+    genesis: &Envelope,
+    follows: Option<Follows>,
+    policy: &str,
+) -> Result<(), NotFounded> {
     let object = envelope::digest(genesis);
     if ledger.book().tree.size().0 > 0 {
-        let begun = ledger.opening(0)?;
+        let begun = ledger.opening(ledger.number(0))?;
         let same = begun.event().kind == Kind::GENESIS && begun.event().object == object;
         return if same { Ok(()) } else { Err(NotFounded::AnotherGenesis) };
     }
@@ -44,6 +56,9 @@ pub async fn found(ledger: &Ledger, genesis: &Envelope, policy: &str) -> Result<
     let landed = ledger.commit(move |desk| {
         let leaf = |kind| Event::local(kind, Timestamp::default());
         desk.append(Event { object, body, ..leaf(Kind::GENESIS) })?;
+        if let Some(follows) = &follows {
+            succession::begin(desk, follows)?;
+        }
         let object = Digest::of(&policy);
         desk.append(Event { object, body: policy, ..leaf(Kind::POLICY) })?;
         desk.put(policy_row(), object.0.to_vec())
@@ -56,7 +71,7 @@ pub async fn found(ledger: &Ledger, genesis: &Envelope, policy: &str) -> Result<
 }
 
 /// Digest of the newest policy in the log.
-fn policy_row() -> Vec<u8> {
+pub(super) fn policy_row() -> Vec<u8> {
     rows::row(rows::FACT, &[b"policy"])
 }
 

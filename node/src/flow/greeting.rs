@@ -15,7 +15,7 @@ use std::time::Duration;
 use varde_proto::envelope::Envelope;
 use varde_proto::exchange::{self, BadProof, Frame, Hello, KnownHead, Position, Shown, check_shown, check_signature};
 use varde_proto::id::{LogIndex, TreeSize};
-use varde_proto::identity::{Genesis, History, Role};
+use varde_proto::identity::{Descriptor, Genesis, History, Role};
 use varde_proto::limits;
 use varde_proto::log::event::Kind;
 use varde_proto::log::frontier::Frontier;
@@ -121,6 +121,11 @@ fn their_keys(theirs: &Hello, peer: &Peer) -> Result<Arc<History>, Ended> {
     let genesis = Genesis::open(&envelope).map_err(|_| invalid())?;
     if first.index != 0 || first.opening.event().kind != Kind::GENESIS || genesis.keys().id() != peer.keys.id() {
         return Err(invalid());
+    }
+    // A log that follows another is the one of which the statement says so.
+    let descriptor = Descriptor::open(&peer.descriptor).map_err(|_| invalid())?;
+    if descriptor.incident().is_some_and(|incident| !incident.leads_to(&genesis, &envelope)) {
+        return Err(Ended::Greeting("generation-differs"));
     }
     let mut history = History::found(&genesis, &envelope);
     for shown in statements {

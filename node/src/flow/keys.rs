@@ -59,7 +59,7 @@ impl Keys {
             for (place, holding) in held.iter().enumerate().take(newest + 1) {
                 if role == Role::Log || place == newest {
                     let (from, key) = (holding.from.0, find(role, &holding.key)?);
-                    let first = if from == 0 { None } else { first_head(store, from)? };
+                    let first = if from == 0 { None } else { first_head(store, rows::first(history.origin()) + from)? };
                     of_role.push(Turn { from, first, key });
                 }
             }
@@ -142,14 +142,17 @@ impl State {
 
 fn first_head(store: &dyn Store, from: u64) -> Result<Option<u64>, StoreError> {
     let row = store.scan(&rows::numbered(rows::HEAD, from), &[rows::HEAD + 1], false).next().transpose()?;
-    let size = row.and_then(|(name, _)| name.get(1..).and_then(|bytes| bytes.try_into().ok()).map(u64::from_be_bytes));
-    Ok(size)
+    let number =
+        row.and_then(|(name, _)| name.get(1..).and_then(|bytes| bytes.try_into().ok()).map(u64::from_be_bytes));
+    Ok(number.map(rows::counted))
 }
 
 /// How the keys of a log came to be what they are, from the rows of its statements.
 pub fn recorded(store: &dyn Store, genesis: &Genesis, envelope: &Envelope) -> Result<History, StoreError> {
     let mut history = History::found(genesis, envelope);
-    for row in store.scan(&[rows::KEY], &[rows::KEY + 1], false) {
+    let first = rows::first(genesis.origin());
+    let [from, to] = [first, first + u64::from(u32::MAX)].map(|number| rows::numbered(rows::KEY, number));
+    for row in store.scan(&from, &to, false) {
         let (_, value) = row?;
         let parts = value.split_first_chunk::<8>();
         let parts = parts.and_then(|(index, bytes)| Some((u64::from_be_bytes(*index), Envelope::decode(bytes).ok()?)));
@@ -198,7 +201,7 @@ pub async fn take_up(node: &Node, envelope: Envelope, secret: Option<Arc<SecretK
             Change::Revoke { .. } => None,
         };
         let body = envelope.encode_to_vec();
-        let row = rows::numbered(rows::KEY, u64::from(history.number()));
+        let row = rows::numbered(rows::KEY, desk.number(u64::from(history.number())));
         desk.put(row, [&index.0.to_be_bytes()[..], &body].concat())?;
         let local = Event::local(logged.kind(), Timestamp::default());
         desk.append(Event { object: envelope::digest(&envelope), body, ..local })?;
@@ -221,7 +224,8 @@ pub(super) fn shown(ledger: &Ledger, history: &History, size: u64) -> Result<Vec
         return Ok(Vec::new());
     }
     let show = |index: u64| {
-        let (opening, path) = (ledger.opening(index)?, super::deliver::path(&ledger.book(), index, size)?);
+        let (opening, path) =
+            (ledger.opening(ledger.number(index))?, super::deliver::path(&ledger.book(), index, size)?);
         Ok(Shown { index, opening, path })
     };
     indexes.into_iter().map(show).collect()

@@ -66,6 +66,8 @@ struct Shared {
     keys: Arc<Keys>,
     guard: Arc<dyn Guard>,
     recovering: Option<Arc<Recovering>>,
+    /// The number under which leaf 0 is stored.
+    first: u64,
     book: RwLock<Book>,
 }
 
@@ -133,14 +135,14 @@ impl Ledger {
         let vault = Vault::new(parts.keyring.clone(), parts.entropy.clone(), &*parts.store)?;
         let unsealer = vault.unsealer();
         let book = reopen::book(&*parts.store, &unsealer, &parts.origin)?;
-        let (first, twice) = (sign(&parts, &book)?, Twice::of(&book.tree));
+        let (newest, twice) = (sign(&parts, &book)?, Twice::of(&book.tree, book.first));
         let recovering = Recovering::at_start(&*parts.store, &*parts.guard, &book, parts.clock.now())?;
         let (lock_sender, locked) = watch::channel(recovering.is_some());
         let (store, keyring, keys) = (parts.store.clone(), parts.keyring.clone(), parts.keys.clone());
-        let guard = parts.guard.clone();
-        let shared = Arc::new(Shared { store, keyring, unsealer, keys, guard, recovering, book: book.into() });
+        let (guard, first) = (parts.guard.clone(), book.first);
+        let shared = Arc::new(Shared { store, keyring, unsealer, keys, guard, recovering, first, book: book.into() });
         let (jobs, queue) = mpsc::channel(QUEUE);
-        let (head_sender, head) = watch::channel(Arc::new(first));
+        let (head_sender, head) = watch::channel(Arc::new(newest));
         let (stop_sender, stopped) = watch::channel(false);
         let moved = broadcast::Sender::new(1);
         let weak = moved.downgrade();
@@ -218,15 +220,20 @@ impl Ledger {
         self.shared.unsealer.open(row, |name| self.shared.store.get(name))
     }
 
-    /// An entry of our own log, which is the one that its tree has.
+    /// The number under which something that is counted in our log is stored.
+    pub fn number(&self, counted: u64) -> u64 {
+        self.shared.first + counted
+    }
+
+    /// An entry of our own log by its index, which is the one that its tree has.
     pub fn entry(&self, index: u64) -> Result<Entry, StoreError> {
-        let entry = self.get(&rows::numbered(rows::LEAF, index))?.as_deref().and_then(Entry::parse);
+        let entry = self.get(&rows::numbered(rows::LEAF, self.number(index)))?.as_deref().and_then(Entry::parse);
         let leaf = self.book().tree.leaf(LogIndex(index));
         let logged = entry.filter(|entry| leaf == Some(entry.leaf_hash()));
         logged.ok_or_else(|| StoreError::Damaged(format!("leaf {index} of the log is not the entry that was logged")))
     }
 
-    /// The opening of one of our leaves.
+    /// The opening of one of our leaves, by the number under which it is stored.
     pub fn opening(&self, index: u64) -> Result<Opening, StoreError> {
         let bytes = self.read(&rows::numbered(rows::OPENING, index))?;
         let opening = bytes.and_then(|bytes| Opening::parse(&bytes).ok());
@@ -358,10 +365,10 @@ impl Writer {
                     book.loud = book.tree.size().0;
                 }
             }
-            reopen::blocks(&book.tree, before).for_each(|(row, hashes)| staged.put(row, Some(hashes)));
+            reopen::blocks(&book, before).for_each(|(row, hashes)| staged.put(row, Some(hashes)));
             let (size, root) = (book.tree.size(), book.tree.root());
             self.twice.check(&staged, leaves.len(), root)?;
-            staged.put(rows::numbered(rows::HEAD, size.0), Some(root.0.to_vec()));
+            staged.put(rows::numbered(rows::HEAD, book.first + size.0), Some(root.0.to_vec()));
         }
         self.parts.store.commit(staged.into_batch())?;
         let mut book = self.shared.book.write().unwrap_or_else(PoisonError::into_inner);

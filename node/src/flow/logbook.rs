@@ -39,7 +39,7 @@ pub fn lines(ledger: &Ledger, from: Option<u64>, most: usize) -> Result<Vec<Line
     let last = size.min(first.saturating_add(most as u64));
     let mut lines = Vec::new();
     for index in first..last {
-        let event = ledger.opening_if_kept(index)?.map(|opening| Box::new(opening.event().clone()));
+        let event = ledger.opening_if_kept(ledger.number(index))?.map(|opening| Box::new(opening.event().clone()));
         lines.push(Line::Leaf { index, event });
     }
     let earliest = lines.iter().find_map(Line::time).filter(|_| first > 0).unwrap_or_default();

@@ -35,6 +35,7 @@ pub mod receive;
 pub mod records;
 pub mod recover;
 mod reopen;
+pub mod succession;
 pub mod summarise;
 pub mod withdraw;
 pub mod witness;

@@ -19,7 +19,7 @@ use varde_proto::time::Timestamp;
 /// One item owed to one peer: where its leaf and its envelope are, and what the receipt must say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Owed {
-    /// Index of the `sent` leaf.
+    /// Number of the `sent` leaf.
     pub leaf: u64,
     /// Index under which the envelope is kept.
     pub envelope: u64,
@@ -54,7 +54,7 @@ impl Owed {
     }
 }
 
-/// The row of an item of a channel.
+/// The row of an item of a channel; `seq` is the number under which its number is stored.
 pub fn item_row(prefix: u8, peer: &Origin, class: u8, seq: u64) -> Vec<u8> {
     rows::row(prefix, &[&channel_parts(peer, class), &seq.to_be_bytes()])
 }
@@ -116,9 +116,10 @@ impl Signed {
         &self.envelope
     }
 
-    /// The envelope, signed by the key that is in force where it will be logged: keys may change between the two.
+    /// The envelope, signed by the key that is in force where it will be logged, by the number of that leaf: keys may change
+    /// between the two.
     pub fn at(&self, leaf: u64) -> Envelope {
-        let key = self.keys.message(leaf + 1);
+        let key = self.keys.message(rows::counted(leaf) + 1);
         let current = self.envelope.signatures.iter().all(|line| line.key_id == key.public().hint());
         if current { self.envelope.clone() } else { envelope::sign_again(&self.envelope, &key) }
     }
@@ -165,7 +166,7 @@ pub fn owe(desk: &mut Desk<'_>, signed: &Signed, restricted: Digest) -> Result<u
     let Signed { class, recipients, .. } = signed;
     let class = *class;
     entangle::weave(desk, entangle::BEFORE_AN_EXCHANGE)?;
-    let kept = desk.next_index().0;
+    let kept = desk.next_leaf();
     let envelope = signed.at(kept);
     let object = envelope::digest(&envelope);
     desk.seal(rows::numbered(rows::ENVELOPE, kept), &envelope.encode_to_vec())?;
@@ -187,8 +188,8 @@ pub fn owe(desk: &mut Desk<'_>, signed: &Signed, restricted: Digest) -> Result<u
             agreement: peer.agreement,
             body: Vec::new(),
         })?;
-        let owed = Owed { leaf: leaf.0, envelope: kept, object, chain: state.chain };
-        desk.put(item_row(rows::OWED, &peer.origin, class, state.seq), owed.encode())?;
+        let owed = Owed { leaf, envelope: kept, object, chain: state.chain };
+        desk.put(item_row(rows::OWED, &peer.origin, class, desk.number(state.seq)), owed.encode())?;
         desk.set_channel(key, state)?;
     }
     Ok(kept)

@@ -9,6 +9,7 @@ use super::reopen::peer_of;
 use super::{Node, erase, filing, kept};
 use crate::port::{Peer, StoreError};
 use crate::rows;
+use std::sync::Arc;
 use std::time::Duration;
 use varde_proto::control::{Act, Erasure};
 use varde_proto::envelope::Rejection;
@@ -108,7 +109,8 @@ pub(super) fn check(desk: &Desk<'_>, peer: &Peer, message: &Erasure) -> filing::
     if object != message.object {
         return Ok(Err(Rejection::Content("erasure-other-item")));
     }
-    let sent = erase::items(desk, kept)?.iter().any(|item| item.peer.as_ref() == Some(&peer.origin));
+    let sent =
+        erase::items(desk, kept)?.iter().any(|item| item.peer.as_ref().is_some_and(|to| to.is_of_node(&peer.origin)));
     Ok(if sent { Ok(()) } else { Err(Rejection::Content("erasure-not-sent")) })
 }
 
@@ -253,6 +255,43 @@ fn expired(node: &Node, now: Timestamp) -> Result<Vec<Outstanding>, StoreError> 
         }
     }
     Ok(all)
+}
+
+/// E, the log that was asked, what that owed, and whom to ask now.
+type Over = (Digest, Origin, Duty, Arc<Peer>);
+
+/// What must be asked for again, since one of the two logs ended: of a peer's log that follows, whatever the one before answered, for its
+/// store may have gone back behind the erasure; by our own that follows, what is not shown to be erased.
+pub(super) fn over(node: &Node) -> Result<Vec<Over>, StoreError> {
+    let (peers, first) = (node.peers.borrow().clone(), node.ledger.number(0));
+    let mut over = Vec::new();
+    if first == 0 && peers.values().all(|peer| peer.origin.generation() == 1) {
+        return Ok(over);
+    }
+    for row in node.ledger.scan(&[rows::OUTSTANDING], &[rows::OUTSTANDING + 1], false) {
+        let (name, value) = row?;
+        let object = name.get(1..33).and_then(Digest::from_bytes);
+        let log = name.get(33..).and_then(|name| peer_of(&node.me.origin, name));
+        let (Some(object), Some((log, _)), Some(duty)) = (object, log, Duty::decode(&value)) else {
+            return Err(damaged());
+        };
+        let Some(peer) = peers.get(&log.node()).filter(|peer| peer.origin.is_of_node(&log)) else { continue };
+        let unheard = duty.request < first && !matches!(duty.answer, Answer::Done(_));
+        if duty.request > 0 && (peer.origin.generation() > log.generation() || unheard) {
+            over.push((object, log, duty, peer.clone()));
+        }
+    }
+    Ok(over)
+}
+
+/// Takes away a recipient's duty, if it still stands as it was read: another one is to take its place.
+pub(super) fn take_away(desk: &mut Desk<'_>, object: &Digest, log: &Origin, was: Duty) -> Result<bool, StoreError> {
+    let row = row(object, log);
+    let stands = read(desk.get(&row)?)? == Some(was);
+    if stands {
+        desk.delete(row);
+    }
+    Ok(stands)
 }
 
 /// Waits until nobody is left who was asked and has not answered, or the time is over.

@@ -169,7 +169,7 @@ fn judge(me: &Me, peer: &Peer, item: &Item, envelope: &Envelope, now: Timestamp)
     }
 }
 
-/// Our leaf about an item, to be shown as its receipt.
+/// Our leaf about an item, to be shown as its receipt: the number under which it is stored.
 pub type Answer = (u64, Opening);
 
 /// Takes checked items: verdict logged, content and the sender's proof kept, channel moved on, all in the commit that also
@@ -199,14 +199,14 @@ pub fn take(
 fn take_item(desk: &mut Desk<'_>, peer: &Arc<Peer>, head: &Head, item: CheckedItem) -> Result<Answer, Broken> {
     let key = ChannelKey { direction: Direction::In, peer: peer.origin.clone(), class: item.class };
     let mut state = desk.channel(&key);
-    let row = item_row(rows::TAKEN, &peer.origin, item.class, item.seq);
+    let row = item_row(rows::TAKEN, &peer.origin, item.class, desk.number(item.seq));
     if item.seq <= state.seq {
         return repeat(desk, &row, &item);
     }
     if item.seq != state.seq + 1 || item.chain != chain::next(&state.chain, item.seq, &item.object) {
         return Err(Broken::Leaf("sequence-gap"));
     }
-    let index = desk.next_index().0;
+    let index = desk.next_leaf();
     let refused = match &item.verdict {
         Verdict::Admitted(admitted) => keep(desk, peer, admitted, index)?.err(),
         Verdict::Rejected(rejection) => Some(*rejection),
@@ -230,18 +230,19 @@ fn take_item(desk: &mut Desk<'_>, peer: &Arc<Peer>, head: &Head, item: CheckedIt
         agreement: peer.agreement,
         body,
     })?;
-    desk.put(row, [&index.0.to_be_bytes()[..], &item.object.0].concat())?;
+    desk.put(row, [&index.to_be_bytes()[..], &item.object.0].concat())?;
     let Shown { index: sent, opening: shown, path } = item.sent;
     let proof = TlogProof::of_leaf(&shown, LogIndex(sent), path, head.note().clone()).write();
-    desk.seal(item_row(rows::SENT_PROOF, &peer.origin, item.class, item.seq), proof.as_bytes())?;
+    let held = item_row(rows::SENT_PROOF, &peer.origin, item.class, desk.number(item.seq));
+    desk.seal(held, proof.as_bytes())?;
     state.seq = item.seq;
     state.chain = item.chain;
     desk.set_channel(key, state)?;
     if let (Verdict::Admitted(Admitted::Erasure(message)), Kind::RECEIVED) = (&item.verdict, kind) {
         erase::asked(desk, (&peer.origin, peer.agreement), message.digest(), message.payload())?;
-        outstanding::answered(desk, peer, message.payload(), index.0)?;
+        outstanding::answered(desk, peer, message.payload(), index)?;
     }
-    Ok((index.0, opening))
+    Ok((index, opening))
 }
 
 /// The receipt of an item that was taken before; another content under the same number is the sender's equivocation.

@@ -10,14 +10,15 @@ use crate::vault::Unsealer;
 use varde_proto::id::{Digest, LogIndex, NodeId, Origin};
 use varde_proto::log::frontier::Frontier;
 use varde_proto::log::leaf::{Entry, Opening};
-use varde_proto::log::tree::Tree;
 
+/// No generation of a log has so many leaves.
+const END: u64 = 1 << 40;
 /// Leaf hashes in one row: 8 KiB, half of what a value may have.
 const BLOCK: u64 = 256;
 
 /// The book as it was when the last commit landed.
 pub(super) fn book(store: &dyn Store, unsealer: &Unsealer, origin: &Origin) -> Result<Book, StoreError> {
-    let mut book = Book::new(origin.clone());
+    let mut book = Book::new(origin.clone(), rows::first(origin));
     read_tree(store, &mut book)?;
     read_last_time(store, unsealer, &mut book)?;
     read_channels(store, &mut book)?;
@@ -31,22 +32,27 @@ fn damaged(text: impl Into<String>) -> StoreError {
 }
 
 /// The rows of leaf hashes that became whole since the tree had `before` leaves.
-pub(super) fn blocks(tree: &Tree, before: u64) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
-    (before / BLOCK..tree.size().0 / BLOCK).map(|block| {
+pub(super) fn blocks(book: &Book, before: u64) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
+    (before / BLOCK..book.tree.size().0 / BLOCK).map(|block| {
         let first = block * BLOCK;
-        let hashes = (first..first + BLOCK).filter_map(|index| tree.leaf(LogIndex(index)));
-        (rows::numbered(rows::HASHES, first), hashes.flat_map(|hash| hash.0).collect())
+        let hashes = (first..first + BLOCK).filter_map(|index| book.tree.leaf(LogIndex(index)));
+        (rows::numbered(rows::HASHES, book.first + first), hashes.flat_map(|hash| hash.0).collect())
     })
 }
 
 fn read_tree(store: &dyn Store, book: &mut Book) -> Result<(), StoreError> {
+    let book_first = book.first;
     let unread = |first: u64| {
         damaged(format!("the row with the hashes of the leaves {first} to {} is missing or cut", first + BLOCK - 1))
     };
-    for row in store.scan(&[rows::HASHES], &[rows::HASHES + 1], false) {
+    let range =
+        |prefix, from: u64| (rows::numbered(prefix, book_first + from), rows::numbered(prefix, book_first + END));
+    let (from, to) = range(rows::HASHES, 0);
+    for row in store.scan(&from, &to, false) {
         let ((name, value), first) = (row?, book.tree.size().0);
         let (hashes, rest) = value.as_chunks::<32>();
-        if name != rows::numbered(rows::HASHES, first) || hashes.len() as u64 != BLOCK || !rest.is_empty() {
+        if name != rows::numbered(rows::HASHES, book_first + first) || hashes.len() as u64 != BLOCK || !rest.is_empty()
+        {
             return Err(unread(first));
         }
         for hash in hashes {
@@ -54,22 +60,24 @@ fn read_tree(store: &dyn Store, book: &mut Book) -> Result<(), StoreError> {
         }
     }
     let whole = book.tree.size().0;
-    for row in store.scan(&rows::numbered(rows::LEAF, whole), &[rows::LEAF + 1], false) {
+    let (from, to) = range(rows::LEAF, whole);
+    for row in store.scan(&from, &to, false) {
         let (name, entry) = row?;
         if book.tree.size().0 - whole == BLOCK {
             return Err(unread(whole));
         }
-        if name != rows::numbered(rows::LEAF, book.tree.size().0) {
+        if name != rows::numbered(rows::LEAF, book_first + book.tree.size().0) {
             return Err(damaged(format!("leaf {} of the log is missing", book.tree.size().0)));
         }
         let entry = Entry::parse(&entry).ok_or_else(|| damaged("a leaf of the log is not an entry"))?;
         book.tree.push(entry.leaf_hash());
     }
-    let newest = store.scan(&[rows::HEAD], &[rows::HEAD + 1], true).next().transpose()?;
+    let (from, to) = range(rows::HEAD, 0);
+    let newest = store.scan(&from, &to, true).next().transpose()?;
     let (size, root) = (book.tree.size().0, book.tree.root());
     match newest {
         None if size == 0 => Ok(()),
-        Some((name, value)) if name == rows::numbered(rows::HEAD, size) && value == root.0 => Ok(()),
+        Some((name, value)) if name == rows::numbered(rows::HEAD, book_first + size) && value == root.0 => Ok(()),
         _ => Err(damaged(format!("the {size} leaves of the log do not make the head that was written with them"))),
     }
 }
@@ -77,7 +85,8 @@ fn read_tree(store: &dyn Store, book: &mut Book) -> Result<(), StoreError> {
 /// Of the newest leaf whose opening is there: those that came back from peers after a backup was restored may have none.
 fn read_last_time(store: &dyn Store, unsealer: &Unsealer, book: &mut Book) -> Result<(), StoreError> {
     let mut read = book.tree.size().0 == 0;
-    for row in store.scan(&[rows::OPENING], &[rows::OPENING + 1], true) {
+    let (from, to) = (rows::numbered(rows::OPENING, book.first), rows::numbered(rows::OPENING, book.first + END));
+    for row in store.scan(&from, &to, true) {
         let (row, value) = row?;
         read = true;
         let bytes = unsealer.open_value(&row, &value, |name| store.get(name))?;
@@ -86,7 +95,7 @@ fn read_last_time(store: &dyn Store, unsealer: &Unsealer, book: &mut Book) -> Re
         book.last_time = book.last_time.max(opening.event().time);
         if !opening.event().kind.is_quiet() {
             let index = row.get(1..).and_then(|bytes| bytes.try_into().ok()).map(u64::from_be_bytes);
-            book.loud = index.ok_or_else(unreadable)? + 1;
+            book.loud = rows::counted(index.ok_or_else(unreadable)?) + 1;
             return Ok(());
         }
     }
@@ -111,8 +120,10 @@ fn read_channels(store: &dyn Store, book: &mut Book) -> Result<(), StoreError> {
         };
         let parsed = peer_of(&book.origin, &name[2..]);
         match (parsed, ChannelState::decode(&value)) {
-            (Some((peer, [class])), Some(state)) => {
-                book.set_channel(ChannelKey { direction, peer, class: *class }, state);
+            (Some((peer, [class, generation @ ..])), Some(state)) => {
+                if *generation == *rows::channel_end(book.first) {
+                    book.set_channel(ChannelKey { direction, peer, class: *class }, state);
+                }
             }
             _ => return Err(damaged("a channel's row cannot be read")),
         }

@@ -3,9 +3,10 @@
 
 use super::alert::drafts::{self, Refused, Signed as SignedAct};
 use super::desk::Desk;
+use super::erase::{self, NotErased};
 use super::outbox::{self, NotSent, Owed, item_row};
 use super::outstanding::{self, Answer, Duty};
-use super::{Node, delivery, erase, filing, kept};
+use super::{Node, delivery, filing, kept};
 use crate::port::{Peer, StoreError};
 use crate::rows;
 use std::collections::BTreeMap;
@@ -89,7 +90,37 @@ pub async fn take_back(node: &Node, id: AlertId, what: Withdrawal) -> Result<Dig
 }
 
 fn is_target(targets: &[Origin], item: &Event) -> bool {
-    item.peer.as_ref().is_some_and(|peer| targets.contains(peer))
+    item.peer.as_ref().is_some_and(|peer| targets.iter().any(|target| target.is_of_node(peer)))
+}
+
+/// Asks the logs of now for what a log that ended was asked to erase, or our own log that ended asked for ([`outstanding::over`]).
+pub(super) async fn ask_anew(node: &Node) -> Result<(), NotErased> {
+    for (object, log, was, peer) in outstanding::over(node)? {
+        let Some((_, before)) = kept::if_kept::<Erasure>(&node.ledger, was.request)? else { continue };
+        let Act::Request { basis, authority, .. } = before.act else { continue };
+        let asked = node.clock.now();
+        let due = asked.after(was.due.since(was.asked));
+        let message = |header| Erasure { header, act: Act::Request { basis, authority, due }, ..before.clone() };
+        let Some(signed) = erase::signed(node, &peer.origin, message)? else { continue };
+        let landed = node.ledger.commit(move |desk| {
+            if !outstanding::take_away(desk, &object, &log, was)? {
+                return Ok(());
+            }
+            let (id, reason, request) = (was.id, was.reason, envelope::digest(signed.envelope()));
+            let wanted = leaf::Requested { request, reason, basis, due }.encode();
+            let filed = desk.get(&filing::alert_row(desk.origin().node(), id))?;
+            let filed = filed.map(|value| filing::read_filed(&value)).transpose()?;
+            let items = filed.map(|(kept, _)| erase::items(desk, kept)).transpose()?.unwrap_or_default();
+            for item in items.iter().filter(|item| is_target(std::slice::from_ref(&log), item)) {
+                desk.append(erase::about(item, Kind::ERASE_REQUEST, wanted.clone()))?;
+            }
+            let request = outbox::owe(desk, &signed, Digest::NONE)?;
+            let duty = Duty { id, reason, request, asked, due, answer: Answer::None };
+            outstanding::put(desk, &object, &peer.origin, duty)
+        });
+        landed.await?;
+    }
+    Ok(())
 }
 
 /// Whom it was sent to, as far as it is taken back from them and they have not shown already that it is erased.
@@ -98,10 +129,14 @@ fn targets(node: &Node, kept: u64, object: Digest, from: &[NodeId]) -> Result<Ve
     if let Some(other) = from.iter().find(|country| !sent.iter().any(|delivery| delivery.country == **country)) {
         return Err(Refused::NotRecipient(*other));
     }
-    let mut targets = Vec::new();
+    let (mut targets, peers) = (Vec::new(), node.peers.borrow().clone());
     for delivery in sent.into_iter().filter(|delivery| from.is_empty() || from.contains(&delivery.country)) {
-        if !outstanding::is_erased_at(&node.ledger, &object, &delivery.peer)? {
-            targets.push(delivery.peer);
+        // A country whose log goes on under a new generation has what it took before.
+        let present = peers.get(&delivery.country).filter(|peer| peer.origin.is_of_node(&delivery.peer));
+        let present = present.map_or_else(|| delivery.peer.clone(), |peer| peer.origin.clone());
+        let erased = |log| outstanding::is_erased_at(&node.ledger, &object, log);
+        if !erased(&delivery.peer)? && !erased(&present)? {
+            targets.push(present);
         }
     }
     Ok(targets)
@@ -124,7 +159,7 @@ struct Request {
 
 impl Request {
     fn is_to(&self, item: &Event) -> bool {
-        self.recipients.iter().any(|peer| Some(&peer.origin) == item.peer.as_ref())
+        self.recipients.iter().any(|peer| item.peer.as_ref().is_some_and(|to| peer.origin.is_of_node(to)))
     }
 
     fn digest(&self) -> Digest {
@@ -159,8 +194,10 @@ fn requests(
 /// Gives up an item that has no receipt yet: its number and E stay, its content does not travel any more.
 fn abandon(desk: &mut Desk<'_>, item: &Event) -> Result<(), StoreError> {
     let Some(peer) = &item.peer else { return Ok(()) };
-    let row = item_row(rows::OWED, peer, item.class, item.seq);
-    let Some(owed) = desk.get(&row)?.as_deref().and_then(Owed::decode) else { return Ok(()) };
+    let row = item_row(rows::OWED, peer, item.class, desk.number(item.seq));
+    // What an earlier generation of our log owed is owed no more.
+    let owed = desk.get(&row)?.as_deref().and_then(Owed::decode).filter(|owed| owed.object == item.object);
+    let Some(owed) = owed else { return Ok(()) };
     let (leaf, _) = desk.append(Event { chain: item.chain, ..erase::about(item, Kind::ABANDONED, Vec::new()) })?;
-    desk.put(row, Owed { leaf: leaf.0, ..owed }.encode())
+    desk.put(row, Owed { leaf, ..owed }.encode())
 }

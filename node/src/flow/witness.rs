@@ -54,7 +54,8 @@ const INVALID: &str = "cosignature-invalid";
 /// Keeps a checked cosignature of one of our heads: the first for each head that we signed, so that no peer makes this store grow, nor
 /// write, by cosigning again or at any size between.
 pub fn keep(desk: &mut Desk<'_>, witness: &Origin, cosigned: &Cosigned) -> Result<(), StoreError> {
-    let (size, row) = (cosigned.head.size, row(witness, cosigned.head.size));
+    let size = desk.number(cosigned.head.size);
+    let row = row(witness, size);
     let new = desk.get(&rows::numbered(rows::HEAD, size))?.is_some() && desk.get(&row)?.is_none();
     if new { desk.put(row, value(cosigned)) } else { Ok(()) }
 }
@@ -95,7 +96,8 @@ pub struct Witnessed {
 pub fn standing(node: &Node) -> Result<Witnessed, StoreError> {
     let peers = node.peers.borrow().clone();
     let scan = |from: &[u8], to: &[u8], descending| node.ledger.scan(from, to, descending);
-    let by = peers.values().map(|peer| newest(&scan, &peer.origin)).collect::<Result<Vec<_>, _>>()?;
+    let by =
+        peers.values().map(|peer| newest(&scan, node.ledger.number(0), &peer.origin)).collect::<Result<Vec<_>, _>>()?;
     let needed = quorum::needed(by.len());
     let size = quorum::covered(by.iter().map(|standing| standing.size), needed);
     Ok(Witnessed { by, needed, size, waiting_since: waiting_since(node, size)? })
@@ -105,7 +107,7 @@ pub fn standing(node: &Node) -> Result<Witnessed, StoreError> {
 fn waiting_since(node: &Node, size: u64) -> Result<Option<Timestamp>, StoreError> {
     let loud = node.ledger.book().loud;
     for index in size..loud {
-        match node.ledger.opening_if_kept(index)? {
+        match node.ledger.opening_if_kept(node.ledger.number(index))? {
             Some(opening) if opening.event().kind.is_quiet() => {}
             opening => return Ok(opening.map(|opening| opening.event().time)),
         }
@@ -113,14 +115,14 @@ fn waiting_since(node: &Node, size: u64) -> Result<Option<Timestamp>, StoreError
     Ok(None)
 }
 
-/// How far a witness has cosigned the log.
-pub(super) fn newest(scan: Scan<'_, '_>, witness: &Origin) -> Result<Standing, StoreError> {
-    let (from, to) = (row(witness, 0), [&row(witness, u64::MAX)[..], &[0]].concat());
+/// How far a witness has cosigned the log whose leaf 0 is stored under `first`.
+pub(super) fn newest(scan: Scan<'_, '_>, first: u64, witness: &Origin) -> Result<Standing, StoreError> {
+    let [from, to] = [first, first + (1 << 40)].map(|size| row(witness, size));
     let none = Standing { witness: witness.clone(), size: 0, seconds: 0 };
     match scan(&from, &to, true).next().transpose()? {
         Some((name, value)) => {
             let (size, seconds, _) = read(&name[1 + peer_parts(witness).len()..], &value)?;
-            Ok(Standing { size, seconds, ..none })
+            Ok(Standing { size: rows::counted(size), seconds, ..none })
         }
         None => Ok(none),
     }
@@ -136,7 +138,9 @@ fn read<'a>(size: &[u8], value: &'a [u8]) -> Result<(u64, u64, &'a [u8]), StoreE
 /// A peer's cosignature of a head of ours as a line of its note, if it gave one: by the key that it had then.
 pub fn line(node: &Node, witness: &Peer, head: &Head) -> Result<Option<SignatureLine>, StoreError> {
     let name = cosignature::witness_name(&witness.origin);
-    let Some(value) = node.ledger.get(&row(&witness.origin, head.size().0))? else { return Ok(None) };
+    let Some(value) = node.ledger.get(&row(&witness.origin, node.ledger.number(head.size().0)))? else {
+        return Ok(None);
+    };
     let held = witness.keys.roster().holdings(&witness.origin, Role::Wit);
     let by = |key: &PublicKey| held.len() == 1 || cosignature::verify(head.note().text(), &value, key).is_some();
     let key = held.iter().map(|holding| holding.key).find(by);

@@ -32,6 +32,9 @@ pub enum Refused {
     /// A release of it was begun and broken off. Its cost is spent, and it is never published.
     #[error("the {0} edition of {1} was broken off and is void")]
     Void(&'static str, Period),
+    /// An earlier log of this node ended, and peers may hold what it spent of that year.
+    #[error("what the log that ended spent of {0} is not known here, so nothing more of that year is spent")]
+    Unknown(Period),
     /// The rules of the budget forbid it.
     #[error(transparent)]
     Chain(#[from] ChainFault),
@@ -45,6 +48,7 @@ impl Refused {
             Self::NotBegun(_) => "cohort-not-begun",
             Self::TooShort(_) => "cohort-too-short",
             Self::Void(..) => "edition-void",
+            Self::Unknown(_) => "budget-unknown",
             Self::Chain(fault) => fault.code(),
         }
     }

@@ -90,6 +90,8 @@ pub struct PeerHead {
 pub struct Book {
     /// The name of our log.
     pub origin: Origin,
+    /// The number under which its leaf 0 is stored.
+    pub first: u64,
     /// Our log. It may run ahead of the newest signed head by the leaves of the commit under way; whoever shows leaves shows
     /// them in the tree of a signed head.
     pub tree: Tree,
@@ -103,10 +105,11 @@ pub struct Book {
 }
 
 impl Book {
-    /// An empty book.
-    pub fn new(origin: Origin) -> Self {
+    /// An empty book of a log whose leaf 0 is stored under `first`.
+    pub fn new(origin: Origin, first: u64) -> Self {
         Self {
             origin,
+            first,
             tree: Tree::default(),
             last_time: Timestamp::default(),
             loud: 0,

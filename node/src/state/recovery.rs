@@ -105,6 +105,11 @@ impl Recovery {
         self.local
     }
 
+    /// What the sign guard says was shown.
+    pub fn shown(&self) -> Option<PeerHead> {
+        self.shown
+    }
+
     /// A peer's answer; a later one replaces an earlier one.
     pub fn answer(&mut self, peer: Origin, kept: Kept) {
         self.unfit.remove(&peer);

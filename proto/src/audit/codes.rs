@@ -80,6 +80,13 @@ codes! {
     /// The log says that the node was restored from a backup, and what came back.
     RESTORED = Note "restored" "L1"
         "ask the operator what happened; compare the size that came back with the newest head that a peer holds of that time";
+    /// The log follows another one of its node, which ended: the leaf names its newest head that peers had, and why it ended.
+    GENERATION_BUMPED = Note "generation-bumped" "L1"
+        "ask for the bundle of the log before, and every peer for its newest head of it: what that log showed beyond what the statement \
+         names is in nobody's bundle";
+    /// The log is of a later generation, and does not say who decided that, and why, as K_id signed it.
+    GENERATION_UNEXPLAINED = Finding "generation-unexplained" "L1"
+        "ask the coordinator for the incident statement, and peers for the descriptor that they accepted; believe neither log without it";
     /// More padding than hides a size.
     PADS_OVER_POLICY = Note "pads-over-policy" "" "ask the operator why: padding reserves places, and says nothing itself";
     /// Two different roots of one size, both signed by the log.

@@ -36,7 +36,7 @@ pub fn incomparable(a: &Audit, b: &Audit) -> Option<Incomparable> {
     let (Some(a), Some(b)) = (&a.log, &b.log) else {
         return Some(Incomparable::new("a bundle cannot be read as one", "ask for it again, and verify it by itself"));
     };
-    between(a, b)
+    if a.follows(b) || b.follows(a) { None } else { between(a, b) }
 }
 
 pub(super) fn between(a: &Log, b: &Log) -> Option<Incomparable> {
@@ -80,9 +80,7 @@ fn names_items_of(log: &Log, other: &Log) -> bool {
 
 /// Two bundles of one log: the shorter is the beginning of the longer, or the log was shown in two ways.
 pub(super) fn one_log(a: &Log, b: &Log, out: &mut Findings) {
-    if a.genesis.keys().id() != b.genesis.keys().id() {
-        let text = format!("both bundles say that they are of {}, under different identity keys", a.origin);
-        out.add(Finding::new(codes::WRONG_IDENTITY, text).of(&a.origin));
+    if !one_identity(a, b, out) {
         return;
     }
     let (short, long) = if a.size() <= b.size() { (a, b) } else { (b, a) };
@@ -92,6 +90,20 @@ pub(super) fn one_log(a: &Log, b: &Log, out: &mut Findings) {
         let text = format!("the two bundles of {} differ in their first {} leaves", a.origin, size.0);
         out.add(Finding::new(code, text).of(&a.origin));
     }
+}
+
+/// Whether two bundles of one node are of one identity.
+pub(super) fn one_identity(a: &Log, b: &Log, out: &mut Findings) -> bool {
+    let is_one = a.genesis.keys().id() == b.genesis.keys().id();
+    if !is_one {
+        let node = a.origin.node();
+        let text = format!(
+            "both bundles say that they are of {node} ({}, {}), under different identity keys",
+            a.origin, b.origin
+        );
+        out.add(Finding::new(codes::WRONG_IDENTITY, text).of(&a.origin));
+    }
+    is_one
 }
 
 /// A country of which `holder` knows another log than this one: whatever was exchanged stands in that one.

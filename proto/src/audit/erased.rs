@@ -60,10 +60,13 @@ impl Pretexts {
         if request == Digest::NONE {
             return reason == ErasureReason::EXPIRED;
         }
-        self.received
-            .get(&request)
-            .is_some_and(|(peer, object)| event.peer.as_ref() == Some(peer) && event.object == *object)
+        self.received.get(&request).is_some_and(|(peer, object)| is_peer(event, peer) && event.object == *object)
     }
+}
+
+/// Whether a leaf is about what was exchanged with this peer, under any generation of its log.
+fn is_peer(event: &Event, peer: &Origin) -> bool {
+    event.peer.as_ref().is_some_and(|of| of.is_of_node(peer))
 }
 
 impl Leaves<'_> {

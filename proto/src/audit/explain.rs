@@ -123,6 +123,8 @@ const GROUPS: &[(Proof, Who, &[Code])] = &[
             codes::TILE_ALTERED,
             codes::POLICY_DIFFERS,
             codes::RESTORED,
+            codes::GENERATION_BUMPED,
+            codes::GENERATION_UNEXPLAINED,
             codes::PADS_OVER_POLICY,
             codes::LEAF_MALFORMED,
             codes::ADMITTED_TWICE,

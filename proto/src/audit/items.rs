@@ -202,7 +202,11 @@ impl Leaves<'_> {
         if !self.items.lines.contains(&digest) && self.unknown.is_empty() {
             self.say(index, event, codes::BUDGET_FAULT, "a budget entry was sent that has no leaf of its own");
         }
-        if let Err(fault) = self.items.budget.append(&entry, digest)
+        // The lines before the first of a later generation are in the log that ended.
+        let first = self.genesis.origin().generation() == 1;
+        let budget = &mut self.items.budget;
+        let added = if first { budget.append(&entry, digest) } else { budget.resume(&entry, digest) };
+        if let Err(fault) = added
             && self.unknown.is_empty()
         {
             self.say(index, event, codes::BUDGET_FAULT, format!("{fault} ({})", fault.code()));

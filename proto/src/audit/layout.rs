@@ -84,7 +84,12 @@ impl Scope {
     pub fn shows(self, event: &Event) -> bool {
         let common = matches!(
             event.kind,
-            Kind::GENESIS | Kind::POLICY | Kind::MISBEHAVIOUR | Kind::KEY_ROTATE | Kind::KEY_REVOKE
+            Kind::GENESIS
+                | Kind::GENERATION_BUMP
+                | Kind::POLICY
+                | Kind::MISBEHAVIOUR
+                | Kind::KEY_ROTATE
+                | Kind::KEY_REVOKE
         );
         self == Self::National || common || event.peer.as_ref().is_some_and(|peer| self.concerns(peer))
     }

@@ -18,7 +18,7 @@ use super::queries::Queries;
 use super::source::Unreadable;
 use crate::envelope::{self, Envelope};
 use crate::id::{Digest, LogIndex};
-use crate::identity::{Genesis, History, Logged};
+use crate::identity::{Genesis, History, Incident, Logged};
 use crate::log::event::{Direction, Event, Kind};
 use crate::log::leaf::DECISION;
 use crate::log::tree::Tree;
@@ -40,7 +40,11 @@ pub(super) struct Held {
 pub(super) struct Leaves<'a> {
     pub(super) out: &'a mut Findings,
     pub(super) genesis: &'a Genesis,
-    genesis_digest: Digest,
+    pub(super) genesis_digest: Digest,
+    /// Whether a leaf says which log this one follows.
+    pub(super) bumped: bool,
+    /// Why the log before ended.
+    pub(super) follows: Option<Incident>,
     /// Our keys.
     pub(super) history: Arc<History>,
     /// Changes of our keys that the leaves show as the bundle does.
@@ -89,6 +93,8 @@ impl<'a> Leaves<'a> {
             out,
             genesis,
             genesis_digest,
+            bumped: false,
+            follows: None,
             history: files.history.clone(),
             statements: 0,
             scope,
@@ -127,6 +133,7 @@ impl<'a> Leaves<'a> {
         }
         pass.own.say_missing(pass.out);
         pass.compare_statements();
+        pass.expect_bump();
         pass.finish(files);
         Ok(pass)
     }
@@ -259,6 +266,7 @@ impl<'a> Leaves<'a> {
             Kind::GENESIS if event.object != self.genesis_digest => {
                 self.say(index, event, codes::GENESIS_DIFFERS, "leaf 0 names another genesis than the bundle's");
             }
+            Kind::GENERATION_BUMP => self.bumped(index, event),
             Kind::KEY_ROTATE | Kind::KEY_REVOKE => self.key_statement(index, event),
             Kind::ROSTER => self.by_peers(index, event, Peers::roster),
             Kind::AGREEMENT => self.by_peers(index, event, Peers::agreement),

@@ -18,6 +18,7 @@ mod explain;
 mod files;
 mod finding;
 mod forks;
+mod generation;
 mod heads;
 mod items;
 mod layout;
@@ -51,7 +52,7 @@ pub use source::{BundleSink, BundleSource, MemoryBundle, Unreadable};
 pub use writer::{NotWritten, Writer};
 
 use crate::id::{Digest, LogIndex, Origin, TreeSize};
-use crate::identity::{Genesis, History};
+use crate::identity::{Genesis, History, Incident};
 use crate::log::tree::Tree;
 use crate::time::Timestamp;
 use dating::Brackets;
@@ -130,6 +131,8 @@ pub struct Log {
     pub scope: Scope,
     /// How much was checked.
     pub counts: Counts,
+    /// Why the log that it follows ended.
+    follows: Option<Incident>,
     history: Arc<History>,
     pub(super) tree: Tree,
     pub(super) channels: BTreeMap<Channel, Vec<Item>>,
@@ -150,6 +153,11 @@ impl Log {
     /// Leaves in the bundle.
     pub fn size(&self) -> TreeSize {
         self.tree.size()
+    }
+
+    /// Whether it says that it follows this one.
+    fn follows(&self, before: &Self) -> bool {
+        self.follows.as_ref().is_some_and(|incident| incident.previous == before.origin)
     }
 
     /// Every channel with its items, by number.
@@ -222,7 +230,7 @@ fn read(
         until: leaves.last_time(),
         quorum: witnessed.quorum().values().copied().max(),
     };
-    let Leaves { out, scope, peers, channels, held, policy, own, erasures, unknown, .. } = leaves;
+    let Leaves { out, scope, peers, channels, held, policy, own, erasures, unknown, follows, .. } = leaves;
     views::policy(&mut files, policy.as_deref(), &head, !unknown.is_empty(), out)?;
     views::agreements(&mut files, out)?;
     files.rest(out)?;
@@ -232,6 +240,7 @@ fn read(
         origin: genesis.origin().clone(),
         scope,
         counts,
+        follows,
         channels: channels.into_inner(),
         peers,
         heads: receipts.heads,

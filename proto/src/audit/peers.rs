@@ -123,6 +123,25 @@ impl Peers {
         let message_key = descriptor.key(Role::Msg).copied();
         let fresh =
             || Pinned { present: true, id, message_key, log_keys: Vec::new(), told: None, ours: None, theirs: None };
+        let of_before = |log: &Origin| log.is_of_node(peer) && log.generation() < peer.generation();
+        let before = self.0.iter().filter(|(log, _)| of_before(log)).max_by_key(|(log, _)| log.generation());
+        let follows = before.filter(|_| !self.0.contains_key(peer));
+        if follows.is_some_and(|(_, before)| before.id != id) {
+            let text =
+                format!("{peer} was pinned in the place of an earlier log of its node, under another identity key");
+            return Err(Wrong(codes::IDENTITY_CHANGED, text));
+        }
+        let previous = descriptor.incident().map(|incident| &incident.previous);
+        if follows.is_some_and(|(log, _)| Some(log) != previous) {
+            return Err(invalid(format!(
+                "{peer} was pinned, which does not follow the log of its node that was pinned before"
+            )));
+        }
+        if follows.is_some() && event.restricted == Digest::NONE {
+            return Err(invalid(format!(
+                "{peer} was pinned in the place of an earlier log without the decision of two people"
+            )));
+        }
         let pinned = self.0.entry(peer.clone()).or_insert_with(fresh);
         let changed = pinned.id != id;
         (pinned.present, pinned.id, pinned.message_key) = (true, id, message_key);

@@ -211,14 +211,18 @@ impl Receipts {
 
     /// Every number up to the newest that the log claims must have its receipt; what is beyond is still owed.
     fn compare_held(&self, files: &Files<'_>, leaves: &mut Leaves<'_>) {
-        let Leaves { channels, held, out, .. } = leaves;
+        let Leaves { channels, held, peers, out, .. } = leaves;
         for (channel, items) in channels.iter().filter(|(channel, _)| channel.direction == Direction::Out) {
+            // What was given up when the peer's log ended is owed to nobody.
+            let over = peers.pinned(&channel.peer).is_none();
             if files.lost(&receipts_folder(&channel.peer, channel.class)) {
                 continue;
             }
             let through = held.get(channel).and_then(|held| held.last());
             for item in items.iter().filter(|item| item.proof().is_none()) {
-                if self.bad.contains(&(channel.clone(), item.seq)) {
+                if self.bad.contains(&(channel.clone(), item.seq))
+                    || over && item.kind == Kind::ABANDONED && through.is_none_or(|through| item.seq > through.seq)
+                {
                     continue;
                 }
                 let finding = match through.filter(|through| item.seq <= through.seq) {

@@ -10,7 +10,7 @@ use super::finding::{Finding, Findings};
 use super::overdue;
 use super::partly::Unread;
 use super::witnesses::SKEW;
-use super::{Audit, Log};
+use super::{Audit, Log, generation};
 use crate::id::{LogIndex, TreeSize};
 use crate::log::event::{Direction, Kind};
 use std::collections::BTreeSet;
@@ -22,12 +22,14 @@ pub fn reconcile(a: &Audit, b: &Audit) -> Vec<Finding> {
     if let (Some(a), Some(b)) = (&a.log, &b.log) {
         if a.origin == b.origin {
             comparable::one_log(a, b, &mut out);
-        } else {
+        } else if !generation::one_node(a, b, &mut out) && !generation::one_node(b, a, &mut out) {
             let (of_a, of_b) = (heads(a, b, &mut out), heads(b, a, &mut out));
             comparable::renamed(a, b, &mut out);
             comparable::renamed(b, a, &mut out);
             comparable::another_log(a, b, &mut out);
             comparable::another_log(b, a, &mut out);
+            generation::shown_to_others(a, b, &mut out);
+            generation::shown_to_others(b, a, &mut out);
             let by_a = !of_b.misread && overdue::dates(a, b, of_b.forked, &mut out);
             let by_b = !of_a.misread && overdue::dates(b, a, of_a.forked, &mut out);
             if comparable::between(a, b).is_none() {

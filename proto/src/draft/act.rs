@@ -36,6 +36,10 @@ pub enum Verb {
     ApproveKey,
     /// A log that was frozen for misbehaviour is dealt with again; about the log and the proof.
     Unfreeze,
+    /// This node's log goes on under a new generation; about the incident statement.
+    Bump,
+    /// A peer's log goes on under a new generation, and is dealt with there; about the peer's descriptor.
+    Succeed,
 }
 
 impl Verb {
@@ -51,6 +55,8 @@ impl Verb {
             Self::ProposeKey => "propose-key",
             Self::ApproveKey => "approve-key",
             Self::Unfreeze => "unfreeze",
+            Self::Bump => "bump",
+            Self::Succeed => "succeed",
         }
     }
 }

@@ -20,6 +20,8 @@ pub enum Label {
     KeyStatement,
     /// What a member of staff signed.
     Act,
+    /// Why a log ended, and what follows it.
+    Incident,
 }
 
 impl Label {
@@ -30,6 +32,7 @@ impl Label {
             Self::Acceptance => "VARDE ACCEPTANCE",
             Self::KeyStatement => "VARDE KEY STATEMENT",
             Self::Act => "VARDE ACT",
+            Self::Incident => "VARDE INCIDENT",
         }
     }
 }

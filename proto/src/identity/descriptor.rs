@@ -4,7 +4,7 @@ use super::armor::{self, Label};
 use super::document::{self, BadDocument};
 use super::endpoint::Endpoint;
 use super::role::{Role, RoleKeys};
-use super::{Genesis, History, PublicKey, SecretKey};
+use super::{Genesis, History, Incident, PublicKey, SecretKey};
 use crate::envelope::{self, Rejection};
 use crate::id::{Digest, NodeId, Origin};
 use crate::limits;
@@ -19,7 +19,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 const SKEW_MS: i64 = 3_600_000;
 
 /// Country, endpoint, role keys and TLS pin of a node for at most two years, signed by the identity key among them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Descriptor {
     origin: Origin,
     mode: Mode,
@@ -29,6 +29,7 @@ pub struct Descriptor {
     not_after: Timestamp,
     salt: [u8; 32],
     key_statements: u32,
+    incident: Option<Box<(peer::Envelope, Incident)>>,
 }
 
 /// Whether a descriptor is valid at some time.
@@ -61,6 +62,7 @@ impl Descriptor {
             not_after: not_before.after(DAY * 730),
             salt,
             key_statements: 0,
+            incident: None,
         }
     }
 
@@ -69,8 +71,15 @@ impl Descriptor {
         Self { keys: history.keys().for_peers(), key_statements: history.number(), ..self }
     }
 
+    /// The same with the statement of why the log before ended, which each generation but the first must show.
+    pub fn with_incident(self, envelope: peer::Envelope) -> Result<Self, BadDocument> {
+        let incident = Incident::open(&envelope, self.keys.id())?;
+        Ok(Self { incident: Some(Box::new((envelope, incident))), ..self })
+    }
+
     /// Signs with the identity key.
     pub fn sign(&self, id: &SecretKey) -> Result<peer::Envelope, BadDocument> {
+        Self::from_wire(&self.to_wire())?;
         document::sign(Self::TYPE, &self.to_wire(), self.keys.id(), id)
     }
 
@@ -134,6 +143,16 @@ impl Descriptor {
         self.key_statements
     }
 
+    /// Why the log before ended; none for the first generation of a node.
+    pub fn incident(&self) -> Option<&Incident> {
+        self.incident.as_ref().map(|incident| &incident.1)
+    }
+
+    /// The same as it was signed.
+    pub fn explanation(&self) -> Option<&peer::Envelope> {
+        self.incident.as_ref().map(|incident| &incident.0)
+    }
+
     /// First moment of its validity: the newer of two descriptors has the later one.
     pub fn not_before(&self) -> Timestamp {
         self.not_before
@@ -170,6 +189,7 @@ impl Descriptor {
             not_after_ms: self.not_after.ms(),
             salt: Bytes::copy_from_slice(&self.salt),
             key_statements: self.key_statements,
+            incident: self.incident.as_ref().map(|incident| incident.0.encode_to_vec().into()).unwrap_or_default(),
         }
     }
 
@@ -186,6 +206,7 @@ impl Descriptor {
             not_after_ms,
             salt,
             key_statements,
+            incident,
         } = wire;
         let (origin, mode) = document::place(network, *mode, origin)?;
         if country != origin.node().as_str() {
@@ -205,7 +226,28 @@ impl Descriptor {
             return Err(BadDocument::Field("key_statements"));
         }
         let (salt, key_statements) = (document::salt(salt)?, *key_statements);
-        Ok(Self { origin, mode, endpoint, keys, not_before, not_after, salt, key_statements })
+        let incident = read_incident(incident, &origin, mode, keys.id())?.map(Box::new);
+        Ok(Self { origin, mode, endpoint, keys, not_before, not_after, salt, key_statements, incident })
+    }
+}
+
+/// The statement that every generation but the first must show.
+fn read_incident(
+    bytes: &[u8],
+    origin: &Origin,
+    mode: Mode,
+    id: &PublicKey,
+) -> Result<Option<(peer::Envelope, Incident)>, BadDocument> {
+    let wrong = BadDocument::Field("incident");
+    match (origin.generation(), bytes.is_empty()) {
+        (1, true) => Ok(None),
+        (1, false) | (_, true) => Err(wrong),
+        (_, false) => {
+            let envelope = peer::Envelope::decode(bytes).map_err(|_| wrong.clone())?;
+            let incident = Incident::open(&envelope, id)?;
+            let ours = incident.origin == *origin && incident.mode == mode && envelope.encode_to_vec() == bytes;
+            if ours { Ok(Some((envelope, incident))) } else { Err(wrong) }
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! In: keys and their roles ([`key`], [`role`]), the three documents that K_id signs ([`Genesis`], [`Descriptor`],
 //! [`Acceptance`]) and their text form ([`armor`]), the default [`agreement`], who holds which key when ([`Roster`]), how a
-//! log's keys change ([`Statement`], [`History`]), and the TLS [`certificate`]. Out: key files, which `varde init` makes and the node reads; the pins on disk and the connections,
+//! log's keys change ([`Statement`], [`History`]), why one ended and another follows it ([`Incident`]), and the TLS [`certificate`]. Out: key files, which `varde init` makes and the node reads; the pins on disk and the connections,
 //! which are the node's (`node::edge`).
 
 mod acceptance;
@@ -14,6 +14,7 @@ mod document;
 mod endpoint;
 mod genesis;
 mod history;
+mod incident;
 pub mod key;
 #[cfg(varde_simulation)]
 mod memo;
@@ -30,6 +31,7 @@ pub use document::BadDocument;
 pub use endpoint::Endpoint;
 pub use genesis::Genesis;
 pub use history::{BadHistory, History, Logged};
+pub use incident::{Incident, Reason};
 pub use key::{BadKey, BadSignature, PublicKey, SecretKey};
 pub use role::{BadRoles, Held, Role, RoleKeys};
 pub use roster::{BadEntry, Holding, Roster};

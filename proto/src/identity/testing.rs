@@ -15,9 +15,10 @@ pub(crate) fn key(seed: u8) -> SecretKey {
     SecretKey::from_seed(&Zeroizing::new([seed; 32]))
 }
 
-/// Of the network varde.example, in which every test lives.
+/// Of the network varde.example, in which every test lives; of the first generation, unless it is named.
 pub(crate) fn origin(country: &str) -> Origin {
-    Origin::parse(&format!("varde.example/{country}/1")).unwrap()
+    let generation = if country.contains('/') { "" } else { "/1" };
+    Origin::parse(&format!("varde.example/{country}{generation}")).unwrap()
 }
 
 /// Six keys of NO; K_id has the seed `first`, the others the next five.

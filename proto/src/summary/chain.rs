@@ -150,6 +150,30 @@ impl Chain {
         Ok(spent)
     }
 
+    /// Adds a line of which those before are in another log: the first that is known, or the first of its cohort. What it says that its
+    /// cohort had spent before is taken as it stands; everything else must be as of any line.
+    pub fn resume(&mut self, entry: &LedgerEntry, digest: Digest) -> Result<(), ChainFault> {
+        let follows = self.length == 0 || entry.seq == self.length + 1 && entry.prev == self.head;
+        if !follows || self.spent.contains_key(&entry.cohort) {
+            return self.append(entry, digest);
+        }
+        if let Act::Reserve(_) = entry.act {
+            let rho = entry.act.rho().ok_or(ChainFault::Overspent(Rho::default()))?;
+            let place = Place { cohort: entry.cohort, edition: entry.edition };
+            self.admit_reserve(place, rho)?;
+            let before = entry.spent.nano().checked_sub(rho.nano());
+            before.ok_or(ChainFault::Sum { said: entry.spent, is: rho })?;
+        } else if self.length > 0 {
+            // It settles what was reserved by the line before, which is here.
+            return Err(ChainFault::Unreserved);
+        }
+        if entry.spent > family::COHORT_CAP {
+            return Err(ChainFault::Overspent(entry.spent));
+        }
+        self.enter(entry, digest);
+        Ok(())
+    }
+
     /// Adds a line, whose SHA-256(PAE) is `digest`, if it follows.
     pub fn append(&mut self, entry: &LedgerEntry, digest: Digest) -> Result<(), ChainFault> {
         let wanted = self.length + 1;
@@ -164,16 +188,20 @@ impl Chain {
         if entry.spent != is {
             return Err(ChainFault::Sum { said: entry.spent, is });
         }
+        self.enter(entry, digest);
+        Ok(())
+    }
+
+    fn enter(&mut self, entry: &LedgerEntry, digest: Digest) {
+        let place = Place { cohort: entry.cohort, edition: entry.edition };
         let state = match entry.act {
             Act::Reserve(_) => EditionState::Reserved(digest),
             Act::Commit { release, .. } => EditionState::Committed(release),
             Act::Void { .. } => EditionState::Void,
         };
         self.editions.insert(place, state);
-        self.spent.insert(entry.cohort, is);
-        self.length = wanted;
-        self.head = digest;
-        Ok(())
+        self.spent.insert(entry.cohort, entry.spent);
+        (self.length, self.head) = (entry.seq, digest);
     }
 }
 
@@ -236,6 +264,40 @@ mod tests {
             assert_eq!((chain.open(), chain.spent(place.cohort)), (None, family::FLASH_CAP));
         }
         assert_eq!(chain.edition(Place { cohort: Period::Quarter(2026, 2), ..Q3 }), Some(EditionState::Void));
+    }
+
+    #[test]
+    fn a_budget_of_which_the_beginning_is_in_another_log_goes_on_from_what_it_says_was_spent() {
+        let (mut whole, mut later) = (Chain::default(), Chain::default());
+        let q4 = Place { cohort: Period::Quarter(2026, 4), ..Q3 };
+        let reserve = grow(&mut whole, Q3, Act::Reserve(charges())).unwrap();
+        let mut lines = Vec::new();
+        for (place, act) in [(Q3, commit(reserve)), (q4, Act::Reserve(charges()))] {
+            lines.push(next(&whole, place, act.clone()));
+            grow(&mut whole, place, act).unwrap();
+        }
+        assert_eq!(later.append(&lines[0], digest(&lines[0])), Err(ChainFault::Gap { wanted: 1, found: 2 }));
+        for line in &lines {
+            assert_eq!(later.resume(line, digest(line)), Ok(()));
+        }
+        assert_eq!((later.spent(Q3.cohort), later.head()), (whole.spent(Q3.cohort), whole.head()));
+        assert_eq!(later.resume(&lines[1], digest(&lines[1])), Err(ChainFault::Gap { wanted: 4, found: 3 }));
+        // What its cohort had spent before is believed, and nothing else.
+        let first = |entry: LedgerEntry| Chain::default().resume(&entry, digest(&entry));
+        let line = next(&Chain::default(), q4, Act::Reserve(charges()));
+        let rho = line.act.rho().unwrap().nano();
+        assert_eq!(first(LedgerEntry { seq: 9, ..line.clone() }), Ok(()));
+        let nothing = LedgerEntry { spent: Rho::default(), ..line.clone() };
+        assert!(matches!(first(nothing), Err(ChainFault::Sum { .. })));
+        let over = Rho::from_nano(family::COHORT_CAP.nano() + 1);
+        assert_eq!(first(LedgerEntry { spent: over, ..line.clone() }), Err(ChainFault::Overspent(over)));
+        assert!(over.nano() > rho);
+        let year = Place { cohort: Period::Year(2026), ..Q3 };
+        let overlapping = LedgerEntry { cohort: year.cohort, ..next(&later, q4, Act::Void { reserve: later.head() }) };
+        let overlapping = LedgerEntry { act: Act::Reserve(charges()), spent: line.spent, ..overlapping };
+        assert!(later.clone().resume(&overlapping, digest(&overlapping)).is_err());
+        let fork = LedgerEntry { prev: Digest::NONE, ..next(&whole, q4, Act::Void { reserve: whole.head() }) };
+        assert_eq!(later.resume(&fork, digest(&fork)), Err(ChainFault::Fork));
     }
 
     #[test]

@@ -6,8 +6,9 @@ use varde_proto::alert::{self, Alert};
 use varde_proto::envelope::{self, Payload};
 use varde_proto::exchange::{self, Frame, KnownHead, Proven};
 use varde_proto::id::{Digest, LogIndex, Origin, TreeSize};
+use varde_proto::identity::armor::{self as text_form, Label};
 use varde_proto::identity::certificate::Certificate;
-use varde_proto::identity::{Acceptance, Descriptor, Genesis, PublicKey, SecretKey};
+use varde_proto::identity::{Acceptance, Descriptor, Genesis, Incident, PublicKey, SecretKey};
 use varde_proto::log::frontier::Frontier;
 use varde_proto::log::proof::Shown;
 use varde_proto::log::tiles::{self, Tile};
@@ -285,7 +286,7 @@ pub fn bundle(bytes: &[u8]) -> bool {
     true
 }
 
-/// The content of a genesis, descriptor or acceptance, signed anew so that a changed byte gets past the signature.
+/// The content of a genesis, descriptor, acceptance or incident, signed anew so that a changed byte gets past the signature.
 pub fn document(bytes: &[u8]) -> bool {
     let signed = |payload_type: &str| {
         let signature = key().sign(&envelope::pae(payload_type, bytes)).to_vec().into();
@@ -296,20 +297,22 @@ pub fn document(bytes: &[u8]) -> bool {
     let descriptor = Descriptor::open(&signed(Descriptor::TYPE)).and_then(|descriptor| descriptor.sign(&key()));
     let acceptance =
         Acceptance::open(&signed(Acceptance::TYPE), &key().public()).and_then(|acceptance| acceptance.sign(&key()));
-    let opened: Vec<_> = [genesis, descriptor, acceptance].into_iter().flatten().collect();
+    let incident = Incident::open(&signed(Incident::TYPE), &key().public()).and_then(|incident| incident.sign(&key()));
+    let opened: Vec<_> = [genesis, descriptor, acceptance, incident].into_iter().flatten().collect();
     for envelope in &opened {
         assert_eq!(envelope.payload, bytes, "a field was accepted that is not kept");
     }
     !opened.is_empty()
 }
 
-/// The text of a genesis, descriptor or acceptance file.
+/// The text of a genesis, descriptor, acceptance or incident file.
 pub fn armor(bytes: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(bytes) else { return false };
     let public: PublicKey = key().public();
     Descriptor::open_text(text).is_ok()
         || Genesis::open_text(text).is_ok()
         || Acceptance::open_text(text, &public).is_ok()
+        || text_form::decode(Label::Incident, text).is_ok_and(|signed| Incident::open(&signed, &public).is_ok())
 }
 
 /// The certificate that a stranger shows in the TLS handshake.

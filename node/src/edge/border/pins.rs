@@ -28,6 +28,8 @@ pub struct Peer {
     pub descriptor: Descriptor,
     /// The descriptor as it was signed, for the log.
     pub envelope: Envelope,
+    /// What members of our staff signed when its log went on under a new generation.
+    pub accepted: Vec<Envelope>,
     /// Our own signed yes to the agreement with it, for `Hello`; none when the file is missing.
     pub acceptance: Option<Envelope>,
     /// Its keys, as far as it told us.
@@ -206,7 +208,8 @@ impl Watcher {
         let accepted = keys.tls(now);
         *until = accepted.iter().map(|(_, until)| *until).fold(*until, Timestamp::min);
         let tls = accepted.into_iter().map(|(key, _)| key).collect();
-        Ok(Peer { descriptor, envelope, acceptance, keys, tls })
+        let accepted = self.read_accepted(&descriptor);
+        Ok(Peer { descriptor, envelope, accepted, acceptance, keys, tls })
     }
 
     /// What the peer said of its keys, unless its descriptor says more.
@@ -224,6 +227,16 @@ impl Watcher {
                 pinned
             }
         }
+    }
+
+    /// What staff signed about this descriptor; whether that is enough, `flow` judges.
+    fn read_accepted(&self, descriptor: &Descriptor) -> Vec<Envelope> {
+        let read = |name: String| {
+            let name = name.strip_prefix(home::PEERS)?.strip_prefix('/')?.to_owned();
+            armor::decode(Label::Act, &read_bounded(&self.folder.join(name)).ok()?).ok()
+        };
+        let generation = descriptor.origin().generation();
+        [1, 2].into_iter().filter_map(|place| read(home::accepted(descriptor.node(), generation, place))).collect()
     }
 
     fn read_acceptance(&self, descriptor: &Descriptor) -> Option<Envelope> {
@@ -254,7 +267,7 @@ fn list(folder: &Path) -> io::Result<Vec<Mark>> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let (Ok(name), Ok(meta)) = (entry.file_name().into_string(), entry.metadata()) else { continue };
-        let counts = [home::DESCRIPTOR_SUFFIX, home::ACCEPTANCE_SUFFIX, home::HISTORY_SUFFIX];
+        let counts = [home::DESCRIPTOR_SUFFIX, home::ACCEPTANCE_SUFFIX, home::HISTORY_SUFFIX, home::ACCEPTED_SUFFIX];
         if counts.iter().any(|suffix| name.ends_with(suffix)) {
             files.push(Mark {
                 name,

@@ -9,6 +9,7 @@ use crate::flow::alert::release;
 use crate::flow::delivery::{self, State};
 use crate::flow::{Node, kept};
 use crate::port::Peers;
+use crate::rows;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -239,10 +240,12 @@ pub(super) fn delivery_reply(delivery: delivery::Delivery) -> Delivery {
     let delivery::Delivery { country, sent_index, state, .. } = delivery;
     let (state, reason, receipt_index) = match state {
         State::Owed => ("owed", String::new(), 0),
+        State::Ended => ("ended", String::new(), 0),
         State::Received { index, .. } => ("receipted", String::new(), index),
         State::Rejected { index, reason, .. } => ("refused", reason, index),
         State::Abandoned { index, .. } => ("abandoned", String::new(), index),
     };
+    let sent_index = rows::counted(sent_index);
     Delivery { country: country.to_string(), state: state.to_owned(), reason, sent_index, receipt_index }
 }
 

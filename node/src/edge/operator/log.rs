@@ -2,10 +2,12 @@
 
 use super::{backups, erasures, stories};
 use crate::edge::backup;
+use crate::edge::generation;
 use crate::edge::status::{Class, Trouble};
 use crate::flow::bundle::{self, NotExported};
 use crate::flow::ledger::CommitError;
 use crate::flow::logbook::{self, Line};
+use crate::flow::recover::ended;
 use crate::flow::witness::{self, Witnessed};
 use crate::flow::{Node, fork, gossip, journal, recover};
 use crate::port::StoreError;
@@ -22,8 +24,8 @@ use varde_proto::log::event::Event;
 use varde_proto::wire::operator::log_server::{Log, LogServer};
 use varde_proto::wire::operator::{
     LogAlarm, LogBackupRequest, LogChannel, LogExportRequest, LogFilePart, LogFork, LogForksReply, LogForksRequest,
-    LogLine, LogPeer, LogShowReply, LogShowRequest, LogStandingReply, LogStandingRequest, LogUnfreezeReply,
-    LogUnfreezeRequest, OutstandingReply, OutstandingRequest,
+    LogIncidentReply, LogIncidentRequest, LogLine, LogPeer, LogShowReply, LogShowRequest, LogStandingReply,
+    LogStandingRequest, LogUnfreezeReply, LogUnfreezeRequest, OutstandingReply, OutstandingRequest,
 };
 
 /// Bytes of one piece of a file.
@@ -83,8 +85,13 @@ impl Log for Service {
         let scope = scope(&self.node, &request.into_inner().for_country).map_err(Trouble::for_staff)?;
         let (parts, reader) = mpsc::channel(WAITING);
         let node = self.node.clone();
+        // Two people have decided that this log ends; when the node starts again, nobody can ask for it any more.
+        let ended = generation::is_over(&self.dir, &node);
         tokio::task::spawn_blocking(move || {
-            match bundle::write(&node, scope, Parts(parts.clone())) {
+            let sink = Parts(parts.clone());
+            let written =
+                if ended { bundle::write_last(&node, scope, sink) } else { bundle::write(&node, scope, sink) };
+            match written {
                 Ok((_, size)) => tracing::info!(%scope, size, "a bundle was exported"),
                 // Nobody reads any more.
                 Err(NotExported::Written(error)) if parts.is_closed() => {
@@ -115,11 +122,33 @@ impl Log for Service {
         Ok(Response::new(ReceiverStream::new(reader)))
     }
 
+    async fn incident(&self, _request: Request<LogIncidentRequest>) -> Result<Response<LogIncidentReply>, Status> {
+        incident(&self.node).map(Response::new).map_err(failed)
+    }
+
     async fn outstanding(&self, _request: Request<OutstandingRequest>) -> Result<Response<OutstandingReply>, Status> {
         let node = self.node.clone();
         let read = tokio::task::spawn_blocking(move || erasures::outstanding(&node));
         read.await.map_err(|error| Trouble::incident(&error).for_staff())?.map(Response::new).map_err(failed)
     }
+}
+
+fn incident(node: &Node) -> Result<LogIncidentReply, StoreError> {
+    let origin = node.me.origin.to_string();
+    let Some(ended::Known { reason, newest, stored, shown, silent }) = ended::known(node)? else {
+        return Ok(LogIncidentReply { origin, ..LogIncidentReply::default() });
+    };
+    let root = |root: &Digest| Bytes::copy_from_slice(&root.0);
+    Ok(LogIncidentReply {
+        origin,
+        reason: reason.name().to_owned(),
+        newest: newest.map(|head| head.write()).unwrap_or_default(),
+        stored_size: stored.size,
+        stored_root: root(&stored.root),
+        shown_size: shown.map_or(0, |shown| shown.size),
+        shown_root: shown.map(|shown| root(&shown.root)).unwrap_or_default(),
+        silent: silent.iter().map(ToString::to_string).collect(),
+    })
 }
 
 fn scope(node: &Node, country: &str) -> Result<Scope, Trouble> {

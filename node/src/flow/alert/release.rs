@@ -36,7 +36,7 @@ pub async fn release(node: &Node, id: AlertId, countries: &[NodeId], act: Option
             return Err(Refused::Changed);
         }
         let kept = owe(desk, &signed, &draft.content, decision)?;
-        draft.sent = (kept..desk.next_index().0).collect();
+        draft.sent = (kept..desk.next_leaf()).collect();
         drafts::store(desk, &draft)?;
         Ok(kept)
     });

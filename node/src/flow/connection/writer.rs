@@ -7,6 +7,7 @@ use crate::flow::deliver::Broken;
 use crate::flow::receive::Answer;
 use crate::flow::{Node, deliver, entangle, escrow, gossip};
 use crate::port::{Peer, StoreError};
+use crate::rows;
 use crate::state::Direction;
 use crate::state::outgoing::{Event, Outgoing};
 use std::collections::BTreeSet;
@@ -253,8 +254,9 @@ impl Writer {
     fn show(&self, answers: &[Answer], size: u64) -> Result<Vec<Shown>, StoreError> {
         let book = self.node.ledger.book();
         let shown = answers.iter().map(|(index, opening)| {
-            let path = deliver::path(&book, *index, size)?;
-            Ok(Shown { index: *index, opening: opening.clone(), path })
+            let index = rows::counted(*index);
+            let path = deliver::path(&book, index, size)?;
+            Ok(Shown { index, opening: opening.clone(), path })
         });
         shown.collect()
     }

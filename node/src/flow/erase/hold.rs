@@ -82,10 +82,16 @@ pub(in crate::flow) fn set_again(desk: &mut Desk<'_>, object: &Digest, leaf: Opt
     }
 }
 
+/// Logs a hold of what is kept under an index once more.
+pub(super) fn say_anew(desk: &mut Desk<'_>, index: u64, object: &Digest) -> Result<(), StoreError> {
+    let leaf = log(desk, index, true)?;
+    desk.put(row(object), leaf.to_be_bytes().to_vec())
+}
+
 fn log(desk: &mut Desk<'_>, index: u64, begins: bool) -> Result<u64, StoreError> {
     let item = event(desk, index)?;
     let (leaf, _) = desk.append(about(&item, Kind::HOLD, bodies::hold(begins)))?;
-    Ok(leaf.0)
+    Ok(leaf)
 }
 
 /// Where an alert is kept, ours or a peer's, and its E. An id says whose alert is meant only as long as no other country uses it:

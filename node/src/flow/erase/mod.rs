@@ -15,13 +15,14 @@ pub mod hold;
 mod remains;
 mod replay;
 
+pub(super) use answer::signed;
 pub(super) use remains::at_desk as remains_at;
 pub use remains::{Remains, Stage, all, find};
 pub use replay::{Replayed, purge, replay};
 
 use super::desk::Desk;
 use super::ledger::{CommitError, Committed, Ledger};
-use super::{Node, delivery, filing, kept, recover};
+use super::{Node, delivery, filing, kept, recover, withdraw};
 use crate::port::{Peer, StoreError};
 use crate::rows;
 use std::time::Duration;
@@ -70,8 +71,7 @@ pub async fn keep_erasing(node: std::sync::Arc<Node>) {
         peers.borrow_and_update();
         // A node that is being recovered logs nothing; what a recovery left undone comes first.
         let locked = node.ledger.recovering().is_some();
-        let repeated = if locked { Ok(()) } else { recover::finish(&node).await };
-        let done = if locked { Ok(()) } else { repeated.and(look(&node, node.clock.now()).await) };
+        let done = if locked { Ok(()) } else { go_on(&node).await };
         if let Err(failure) = done {
             tracing::error!(%failure, "an erasure did not come to its end; it is tried again within a minute");
         }
@@ -84,6 +84,11 @@ pub async fn keep_erasing(node: std::sync::Arc<Node>) {
             () = tokio::time::sleep(LOOK) => {}
         }
     }
+}
+
+async fn go_on(node: &Node) -> Result<(), NotErased> {
+    let repeated = recover::finish(node).await.and(withdraw::ask_anew(node).await);
+    repeated.and(look(node, node.clock.now()).await)
 }
 
 /// Erases what is expired by now, and finishes every erasure that was begun.
@@ -183,10 +188,10 @@ fn never_seen(
         body: asked.encode(),
         ..Event::local(Kind::ERASE_REQUEST, Timestamp::default())
     })?;
-    desk.put(filing::alert_row(peer.node(), *id), filing::filed(leaf.0, *object))?;
+    desk.put(filing::alert_row(peer.node(), *id), filing::filed(leaf, *object))?;
     let leaf::Requested { request, reason, due, .. } = asked;
     let (issuer, stage) = (peer.node(), Stage::Destroying(Vec::new()));
-    let remains = Remains { issuer, id: *id, kind: None, kept: leaf.0, reason, request, due, stage };
+    let remains = Remains { issuer, id: *id, kind: None, kept: leaf, reason, request, due, stage };
     remains::put(desk, object, &remains, true)
 }
 
@@ -265,6 +270,11 @@ fn event(desk: &Desk<'_>, index: u64) -> Result<Event, StoreError> {
 
 /// Goes on with an erasure from wherever it stands.
 async fn finish(node: &Node, (issuer, object): (NodeId, Digest)) -> Result<(), NotErased> {
+    if find(&node.ledger, issuer, &object)?.is_some_and(|remains| answer::is_of_before(&node.ledger, &object, &remains))
+    {
+        let anew = node.ledger.commit(move |desk| say_anew(desk, issuer, object));
+        anew.await.map(Committed::into_value)?;
+    }
     if let Some(Remains { stage: Stage::Destroying(keys), .. }) = find(&node.ledger, issuer, &object)? {
         destroy_keys(node, keys).await?;
         let done = node.ledger.commit(move |desk| done(desk, issuer, object));
@@ -273,6 +283,18 @@ async fn finish(node: &Node, (issuer, object): (NodeId, Digest)) -> Result<(), N
     match find(&node.ledger, issuer, &object)? {
         Some(remains) => answer::answer(node, object, remains).await,
         None => Ok(()),
+    }
+}
+
+/// What a log of ours that ended says of an item, and what was not answered: the log of now says it, too, so that it can be shown.
+fn say_anew(desk: &mut Desk<'_>, issuer: NodeId, object: Digest) -> Result<(), StoreError> {
+    let Some(mut remains) = remains::at_desk(desk, issuer, &object)? else { return Ok(()) };
+    match remains.stage {
+        Stage::Held => hold::say_anew(desk, remains.kept, &object),
+        _ => {
+            remains.stage = Stage::Destroying(Vec::new());
+            remains::put(desk, &object, &remains, true)
+        }
     }
 }
 
@@ -292,7 +314,7 @@ fn done(desk: &mut Desk<'_>, issuer: NodeId, object: Digest) -> Result<(), Store
     let Some(mut remains) = remains::at_desk(desk, issuer, &object)? else { return Ok(()) };
     let Stage::Destroying(_) = remains.stage else { return Ok(()) };
     let body = leaf::Done { request: remains.request, reason: remains.reason }.encode();
-    remains.stage = Stage::Done(desk.next_index().0);
+    remains.stage = Stage::Done(desk.next_leaf());
     for item in items(desk, remains.kept)? {
         desk.append(about(&item, Kind::ERASE_DONE, body.clone()))?;
     }
@@ -305,7 +327,7 @@ pub(super) fn items(desk: &Desk<'_>, kept: u64) -> Result<Vec<Event>, StoreError
         let bytes = desk.open(&rows::numbered(rows::OPENING, index))?;
         Ok(bytes.and_then(|bytes| Opening::parse(&bytes).ok()))
     };
-    let sent = delivery::leaves(kept, desk.next_index().0, open)?;
+    let sent = delivery::leaves(kept, desk.next_leaf(), open)?;
     if sent.is_empty() { Ok(vec![event(desk, kept)?]) } else { Ok(sent.into_iter().map(|(_, event)| event).collect()) }
 }
 

@@ -71,6 +71,7 @@ fn erased(ledger: &Ledger, from: u64) -> Result<Done, StoreError> {
     let own = ledger.book().origin.clone();
     let mut done = BTreeMap::new();
     for index in from..ledger.book().tree.size().0 {
+        let index = ledger.number(index);
         let event = ledger.opening_if_kept(index)?.map(|opening| opening.event().clone());
         if let Some(event) = event.filter(|event| event.kind == Kind::ERASE_DONE) {
             done.insert((issuer(&own, &event), event.object), Erased { index, event });

@@ -58,13 +58,19 @@ impl Ledger {
 
     /// The head of an earlier commit. Ed25519 is deterministic: signing it again gives the note of then.
     pub fn head_at(&self, size: u64) -> Result<Head, StoreError> {
-        let book = self.book();
-        let root = book.tree.root_at(TreeSize(size)).filter(|_| size <= self.head.borrow().size().0);
-        let root = root.ok_or_else(|| StoreError::Damaged(format!("there was never a head of {size} leaves")))?;
         if *self.locked.borrow() {
             return Err(StoreError::Locked);
         }
-        self.shared.guard.show(KnownHead { size, root })?;
+        let head = self.last_at(size)?;
+        self.shared.guard.show(KnownHead::of(&head))?;
+        Ok(head)
+    }
+
+    /// The same of a log that ended, for its last bundle: locked as it is, it says what it said then. The guard keeps what it knows.
+    pub fn last_at(&self, size: u64) -> Result<Head, StoreError> {
+        let book = self.book();
+        let root = book.tree.root_at(TreeSize(size)).filter(|_| size <= self.head.borrow().size().0);
+        let root = root.ok_or_else(|| StoreError::Damaged(format!("there was never a head of {size} leaves")))?;
         let head = self.shared.keys.sign(&book.origin, TreeSize(size), root);
         head.map_err(|bad| StoreError::Damaged(format!("the head could not be signed: {bad}")))
     }

@@ -12,14 +12,18 @@ use varde_proto::log::leaf::Entry;
 use varde_proto::log::tree::Tree;
 
 /// The second tree: nothing in it is shared with the first.
-pub(super) struct Twice(Frontier);
+pub(super) struct Twice {
+    tree: Frontier,
+    /// The number under which leaf 0 is stored.
+    first: u64,
+}
 
 impl Twice {
     /// Begins from a tree whose root was found to be the one that was written with it.
-    pub(super) fn of(tree: &Tree) -> Self {
+    pub(super) fn of(tree: &Tree, first: u64) -> Self {
         let mut second = Frontier::default();
         (0..tree.size().0).filter_map(|index| tree.leaf(LogIndex(index))).for_each(|leaf| second.push(leaf));
-        Self(second)
+        Self { tree: second, first }
     }
 
     /// Appends the entries that are about to be written, and compares: `root` is the first tree's with `leaves` more.
@@ -32,11 +36,11 @@ impl Twice {
             )
         };
         for _ in 0..leaves {
-            let row = rows::numbered(rows::LEAF, self.0.size().0);
+            let row = rows::numbered(rows::LEAF, self.first + self.tree.size().0);
             let entry = staged.value(&row).and_then(Entry::parse).ok_or_else(differs)?;
-            self.0.push(entry.leaf_hash());
+            self.tree.push(entry.leaf_hash());
         }
-        if self.0.root() == root { Ok(()) } else { Err(differs()) }
+        if self.tree.root() == root { Ok(()) } else { Err(differs()) }
     }
 }
 
@@ -52,7 +56,7 @@ mod tests {
         for n in 0..3 {
             tree.push(entry(n).leaf_hash());
         }
-        let mut second = Twice::of(&tree);
+        let mut second = Twice::of(&tree, 0);
         let (mut hash, mut bytes) = (entry(3).leaf_hash(), entry(3).bytes().to_vec());
         flip(&mut hash.0, &mut bytes);
         tree.push(hash);

@@ -29,7 +29,7 @@ use varde_proto::log::proof::TlogProof;
 use varde_proto::time::Timestamp;
 
 /// The fact that stands while a recovery is under way: leaves that the backup had, and the time of the newest.
-pub(super) const RESTORED: &[u8] = b"restored";
+pub(in crate::flow) const RESTORED: &[u8] = b"restored";
 
 /// Adopts entries that make a head which we signed.
 pub(super) fn entries(desk: &mut Desk<'_>, backup: u64, entries: &[Entry]) -> Result<(), StoreError> {
@@ -97,9 +97,9 @@ struct Taker<'a, 'd> {
 impl Taker<'_, '_> {
     fn take(&mut self, item: RegainedItem) -> Result<(), Broken> {
         let RegainedItem { yours, envelope, mine } = item;
-        let (index, opening) = (yours.index, yours.opening);
+        let (index, opening) = (self.desk.number(yours.index), yours.opening);
         let event = opening.event().clone();
-        if self.desk.leaf_hash(index) != Some(opening.entry().leaf_hash())
+        if self.desk.leaf_hash(yours.index) != Some(opening.entry().leaf_hash())
             || event.peer.as_ref() != Some(&self.peer.origin)
         {
             return Err(Broken::Leaf("not-our-leaf"));
@@ -133,7 +133,7 @@ impl Taker<'_, '_> {
                 }
                 let note = self.head.note().clone();
                 let proof = TlogProof::of_leaf(&mine.opening, LogIndex(mine.index), mine.path, note).write();
-                let row = item_row(rows::SENT_PROOF, &self.peer.origin, event.class, event.seq);
+                let row = item_row(rows::SENT_PROOF, &self.peer.origin, event.class, self.desk.number(event.seq));
                 self.desk.seal(row, proof.as_bytes())?;
                 self.received((index, mine.index), &event, envelope)
             }
@@ -157,7 +157,8 @@ impl Taker<'_, '_> {
             None => index,
         };
         let owed = Owed { leaf: index, envelope: kept, object: event.object, chain: event.chain };
-        self.desk.put(item_row(rows::OWED, &self.peer.origin, event.class, event.seq), owed.encode())?;
+        let row = item_row(rows::OWED, &self.peer.origin, event.class, self.desk.number(event.seq));
+        self.desk.put(row, owed.encode())?;
         Ok(())
     }
 
@@ -165,7 +166,7 @@ impl Taker<'_, '_> {
     /// erasure finds it; one that cannot be filed is not kept.
     fn sent_content(&mut self, index: u64, event: &Event, envelope: &Envelope) -> Result<u64, Broken> {
         let own = self.me.origin.node();
-        let keys = self.ours.at(Role::Msg, TreeSize(index + 1));
+        let keys = self.ours.at(Role::Msg, TreeSize(rows::counted(index) + 1));
         let admitted = receive::admit(envelope, &self.expected(event, &keys, true), event.time);
         match &admitted {
             Ok(Admitted::Alert(alert)) => {
@@ -202,6 +203,7 @@ impl Taker<'_, '_> {
         if self.desk.leaf_hash(leaf) != Some(opening.entry().leaf_hash()) {
             return Err(Broken::Leaf("not-our-leaf"));
         }
+        let leaf = self.desk.number(leaf);
         let row = rows::numbered(rows::OPENING, leaf);
         if self.desk.get(&row)?.is_none() {
             self.desk.seal(row, opening.bytes())?;
@@ -212,7 +214,7 @@ impl Taker<'_, '_> {
     }
 
     fn taken(&mut self, index: u64, event: &Event) -> Result<(), StoreError> {
-        let row = item_row(rows::TAKEN, &self.peer.origin, event.class, event.seq);
+        let row = item_row(rows::TAKEN, &self.peer.origin, event.class, self.desk.number(event.seq));
         self.desk.put(row, [&index.to_be_bytes()[..], &event.object.0].concat())
     }
 
@@ -280,7 +282,7 @@ fn is_whole(ledger: &Ledger, own: &Origin, index: u64, event: &Event) -> Result<
     let kept = match (event.kind, &event.peer) {
         (Kind::RECEIVED, _) => index,
         (Kind::SENT, Some(peer)) => {
-            let row = |prefix| ledger.get(&item_row(prefix, peer, event.class, event.seq));
+            let row = |prefix| ledger.get(&item_row(prefix, peer, event.class, ledger.number(event.seq)));
             let sent = row(rows::OWED)?.map_or_else(|| row(rows::SETTLED), |row| Ok(Some(row)))?;
             sent.as_deref().and_then(Owed::decode).map_or(index, |sent| sent.envelope)
         }
@@ -297,9 +299,10 @@ pub(super) fn recovery(ledger: &Ledger, own: &Origin, begun: Begun) -> Result<(V
     let size = ledger.book().tree.size().0;
     let (mut missing, mut latest): (Vec<(u64, u64)>, _) = (Vec::new(), backup);
     for index in from..size {
-        let opening = ledger.opening_if_kept(index)?;
+        let number = ledger.number(index);
+        let opening = ledger.opening_if_kept(number)?;
         latest = opening.as_ref().map_or(latest, |opening| latest.max(opening.event().time));
-        if !matches!(&opening, Some(opening) if is_whole(ledger, own, index, opening.event())?) {
+        if !matches!(&opening, Some(opening) if is_whole(ledger, own, number, opening.event())?) {
             match missing.last_mut() {
                 Some((_, to)) if *to == index => *to += 1,
                 _ => missing.push((index, index + 1)),

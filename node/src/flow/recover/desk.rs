@@ -21,8 +21,8 @@ impl Desk<'_> {
     /// Adopts leaves of our own log that came back from peers. Their openings may follow.
     pub(super) fn adopt(&mut self, entries: &[Entry]) -> Result<(), StoreError> {
         for entry in entries {
-            let (index, time) = (self.next_index(), self.last_time());
-            self.put(rows::numbered(rows::LEAF, index.0), entry.bytes().to_vec())?;
+            let (number, time) = (self.next_leaf(), self.last_time());
+            self.put(rows::numbered(rows::LEAF, number), entry.bytes().to_vec())?;
             self.staged.leaves.push(Leaf { hash: entry.leaf_hash(), time, loud: true });
         }
         Ok(())

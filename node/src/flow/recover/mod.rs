@@ -7,10 +7,13 @@
 
 mod adopt;
 mod desk;
+pub mod ended;
 mod redo;
 pub mod serve;
 mod session;
 
+pub(super) use adopt::RESTORED;
+pub(super) use redo::REPEAT;
 pub use redo::finish;
 pub use session::session;
 
@@ -39,12 +42,15 @@ pub struct Recovering {
     changed: broadcast::Sender<()>,
     /// One connection ends it.
     closing: tokio::sync::Mutex<()>,
+    /// The newest head of ours that a peer had.
+    newest: Mutex<Option<Head>>,
 }
 
 impl Recovering {
     /// Begins with what is stored and what the sign guard says.
     fn new(state: Recovery) -> Self {
-        Self { state: state.into(), changed: broadcast::Sender::new(1), closing: Default::default() }
+        let changed = broadcast::Sender::new(1);
+        Self { state: state.into(), changed, closing: Default::default(), newest: Default::default() }
     }
 
     /// Whether the store went back: a head was shown that is not in the log, or nobody knows what was shown, or an earlier
@@ -103,7 +109,7 @@ fn is_confirmed(store: &dyn Store, book: &Book, now: Timestamp) -> Result<bool, 
     let scan = |from: &[u8], to: &[u8], descending| store.scan(from, to, descending);
     let mut newest = 0;
     for peer in agreement::in_roster(&scan, book.origin.network())? {
-        newest = newest.max(witness::newest(&scan, &peer)?.seconds);
+        newest = newest.max(witness::newest(&scan, book.first, &peer)?.seconds);
     }
     let now = u64::try_from(now.seconds()).unwrap_or_default();
     Ok(newest == 0 || now.saturating_sub(newest) <= LEASE_SECONDS)
@@ -149,12 +155,13 @@ pub fn standing(node: &Node) -> Option<String> {
         Phase::Over => "the log is whole; what was erased since the backup is being erased again".into(),
         Phase::Frozen(Frozen::Forked) => {
             "what lies in this store is not the beginning of the log that this node signed: stop the node and \
-            restore a backup of this log; if there is none, call the other coordinators"
+            restore a backup of this log; if there is none, call the other coordinators, and two people decide that this log ends: \
+            `varde log bump`"
                 .into()
         }
         Phase::Frozen(Frozen::TailLost { shown, kept }) => format!(
             "this node showed a head of {shown} leaves, of which its peers keep {kept}: the end of its log is lost. Call the other \
-             coordinators: the log must go on under a new generation"
+             coordinators; if they keep no more either, two people decide that this log ends: `varde log bump`"
         ),
     })
 }
@@ -167,9 +174,14 @@ fn required(node: &Node) -> Result<BTreeSet<Origin>, StoreError> {
     let scan = |from: &[u8], to: &[u8], descending| node.ledger.scan(from, to, descending);
     let mut peers = agreement::in_roster(&scan, node.me.origin.network())?;
     peers.extend(node.peers.borrow().values().map(|peer| peer.origin.clone()));
+    // A log that ended answers nobody any more; the one that follows it and is pinned does.
+    let pinned = node.peers.borrow().clone();
+    let over = |log: &Origin| {
+        pinned.values().any(|peer| peer.origin.is_of_node(log) && peer.origin.generation() > log.generation())
+    };
     let mut required = BTreeSet::new();
-    for peer in peers {
-        if heard(witness::newest(&scan, &peer)?.seconds) {
+    for peer in peers.into_iter().filter(|log| !over(log)) {
+        if heard(witness::newest(&scan, node.ledger.number(0), &peer)?.seconds) {
             required.insert(peer);
         }
     }

@@ -18,7 +18,7 @@ use varde_proto::log::event::{Direction, Event, Kind};
 use varde_proto::vocabulary::ErasureReason;
 
 /// The fact that stands until our own withdrawals since a backup are repeated: leaves that the backup had.
-const REPEAT: &[u8] = b"repeat";
+pub(in crate::flow) const REPEAT: &[u8] = b"repeat";
 
 /// A request to erase something, as it came back.
 pub(super) struct Request {
@@ -33,6 +33,7 @@ pub(super) struct Request {
 pub(super) fn requests(ledger: &Ledger, from: u64, direction: Direction) -> Result<Vec<Request>, StoreError> {
     let mut found = Vec::new();
     for index in from..ledger.book().tree.size().0 {
+        let index = ledger.number(index);
         let Some(opening) = ledger.opening_if_kept(index)? else { continue };
         let event = opening.event().clone();
         let taken = matches!(event.kind, Kind::SENT | Kind::RECEIVED) && event.direction == direction;

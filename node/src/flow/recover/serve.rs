@@ -124,7 +124,7 @@ pub(super) fn is_full(items: &[RegainedItem]) -> bool {
 /// Something that we took from the peer.
 fn took(node: &Node, peer: &Peer, (class, seq): (u8, u64), _: u64) -> Result<Option<RegainedItem>, StoreError> {
     let Some(yours) = proof(&node.ledger, rows::SENT_PROOF, &peer.origin, class, seq)? else { return Ok(None) };
-    let row = node.ledger.get(&item_row(rows::TAKEN, &peer.origin, class, seq))?;
+    let row = node.ledger.get(&item_row(rows::TAKEN, &peer.origin, class, node.ledger.number(seq)))?;
     let envelope = match row.as_deref().and_then(<[u8]>::first_chunk::<8>) {
         Some(index) => envelope(&node.ledger, u64::from_be_bytes(*index))?,
         None => None,
@@ -135,16 +135,19 @@ fn took(node: &Node, peer: &Peer, (class, seq): (u8, u64), _: u64) -> Result<Opt
 /// Something that we sent and hold a receipt for. What the peer was asked to erase does not travel again.
 fn gave(node: &Node, peer: &Peer, (class, seq): (u8, u64), size: u64) -> Result<Option<RegainedItem>, StoreError> {
     let Some(yours) = proof(&node.ledger, rows::RECEIPT, &peer.origin, class, seq)? else { return Ok(None) };
-    let row = node.ledger.get(&item_row(rows::SETTLED, &peer.origin, class, seq))?;
-    let Some(sent) = row.as_deref().and_then(Owed::decode).filter(|sent| sent.leaf < size) else { return Ok(None) };
+    let row = node.ledger.get(&item_row(rows::SETTLED, &peer.origin, class, node.ledger.number(seq)))?;
+    let Some(sent) = row.as_deref().and_then(Owed::decode).filter(|sent| rows::counted(sent.leaf) < size) else {
+        return Ok(None);
+    };
     let Some(opening) = node.ledger.opening_if_kept(sent.leaf)? else { return Ok(None) };
     let is_here = opening.event().kind == Kind::SENT;
     let envelope = match is_here && !outstanding::is_asked(&node.ledger, &sent.object, &peer.origin)? {
         true => envelope(&node.ledger, sent.envelope)?,
         false => None,
     };
-    let path = deliver::path(&node.ledger.book(), sent.leaf, size)?;
-    Ok(Some(RegainedItem { yours, envelope, mine: Some(Shown { index: sent.leaf, opening, path }) }))
+    let index = rows::counted(sent.leaf);
+    let path = deliver::path(&node.ledger.book(), index, size)?;
+    Ok(Some(RegainedItem { yours, envelope, mine: Some(Shown { index, opening, path }) }))
 }
 
 fn after(positions: &[Position], class: u8) -> u64 {
@@ -153,7 +156,7 @@ fn after(positions: &[Position], class: u8) -> u64 {
 
 /// The peer's leaf in a proof that we hold.
 fn proof(ledger: &Ledger, prefix: u8, peer: &Origin, class: u8, seq: u64) -> Result<Option<Shown>, StoreError> {
-    let Some(bytes) = ledger.read(&item_row(prefix, peer, class, seq))? else { return Ok(None) };
+    let Some(bytes) = ledger.read(&item_row(prefix, peer, class, ledger.number(seq)))? else { return Ok(None) };
     let proof = TlogProof::parse(&bytes).ok().and_then(|proof| Some((proof.index.0, proof.opening()?)));
     let (index, opening) = proof.ok_or_else(|| StoreError::Damaged("a proof that is held cannot be read".into()))?;
     Ok(Some(Shown { index, opening, path: Vec::new() }))

@@ -143,7 +143,9 @@ impl Session<'_> {
         let head = match checkpoint {
             Some(checkpoint) => {
                 let head = self.node.ledger.own_head(&checkpoint).ok_or(Ended::Greeting("not-our-head"))?;
-                PeerHead { size: head.size().0, root: head.root() }
+                let known = PeerHead { size: head.size().0, root: head.root() };
+                self.recovering.keep(head);
+                known
             }
             None => PeerHead { size: 0, root: Digest::of(b"") },
         };

@@ -10,7 +10,7 @@ mod spend;
 use super::desk::Desk;
 use super::ledger::CommitError;
 use super::outbox::{self, NotSent};
-use super::{Node, filing, kept, records};
+use super::{Node, filing, kept, records, succession};
 use crate::national::aggregate::Tally;
 use crate::national::budget::{Line, Refused, Running, Standing};
 use crate::national::disclosure::{Plan, disclose};
@@ -24,6 +24,7 @@ use tokio::sync::Mutex;
 use varde_proto::envelope::{Payload, Rejection};
 use varde_proto::id::{Digest, NodeId};
 use varde_proto::summary::{ChainFault, Coverage, Place, Release, ReleaseDraft, Rho, TrendSummary};
+use varde_proto::time::Period;
 
 /// What a coordinator asks for.
 #[derive(Debug, Clone)]
@@ -144,7 +145,14 @@ impl Summarise {
         let plan = Plan::of(request.place.edition);
         match budget.ask(request.place, &plan, self.node.clock.now(), request.running)? {
             Standing::Published(release) => self.again(request, release, recipients).await,
-            Standing::Free(line) => self.first(request, plan, line, recipients).await,
+            Standing::Free(line) => {
+                // Spending is never forgotten: what peers may hold and this node does not know counts as all.
+                let year = Period::Year(request.place.cohort.year());
+                if succession::unknown_until(&self.node)?.is_some_and(|ended| year.has_begun(ended)) {
+                    return Err(Refused::Unknown(request.place.cohort).into());
+                }
+                self.first(request, plan, line, recipients).await
+            }
         }
     }
 

@@ -100,8 +100,8 @@ pub(super) fn write(desk: &mut Desk<'_>, written: &Written) -> Result<(), StoreE
     let local = Event { object: *digest, ..Event::local(Kind::BUDGET, Timestamp::default()) };
     let (leaf, _) = desk.append(local)?;
     let index = if entry.header.recipients.is_empty() {
-        desk.seal(rows::numbered(rows::ENVELOPE, leaf.0), &signed.at(leaf.0).encode_to_vec())?;
-        leaf.0
+        desk.seal(rows::numbered(rows::ENVELOPE, leaf), &signed.at(leaf).encode_to_vec())?;
+        leaf
     } else {
         outbox::owe(desk, signed, Digest::NONE)?
     };

@@ -8,6 +8,7 @@ mod dated;
 mod dishonest;
 mod erased;
 mod forked;
+mod generation;
 mod keys;
 mod lost;
 mod pairs;

@@ -5,12 +5,15 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use varde_proto::audit::{Listed, Manifest, Scope, manifest_key_name, read_list, write_list};
 use varde_proto::envelope::{self, Envelope};
+use varde_proto::exchange::KnownHead;
 use varde_proto::id::{Digest, LogIndex, Origin, TreeSize, hex};
 use varde_proto::identity::armor::{self, Label};
 use varde_proto::identity::mode;
-use varde_proto::identity::{Acceptance, Descriptor, Endpoint, Genesis, History, Role, RoleKeys, SecretKey};
+use varde_proto::identity::{
+    Acceptance, Descriptor, Endpoint, Genesis, History, Incident, Reason, Role, RoleKeys, SecretKey,
+};
 use varde_proto::log::vkey::KeyMaterial;
-use varde_proto::log::{Note, Vkey};
+use varde_proto::log::{Head, Note, Vkey};
 use varde_proto::time::Timestamp;
 
 pub(super) fn formats() -> Vec<Format> {
@@ -18,7 +21,7 @@ pub(super) fn formats() -> Vec<Format> {
         Format {
             name: "document",
             about: "Origin, mode, time, salt and the seeds of the role keys in the order of the roles, and for an acceptance \
-                    the other side and the agreement (in); type, payload, E, and the text of the file (out).",
+                    the other side and the agreement, for a log that follows another why that ended (in); type, payload, E, and the text of the file (out).",
             inputs: document_inputs,
             encode: document_encode,
             decode: Some(document_decode),
@@ -67,14 +70,65 @@ fn document_inputs() -> Vec<Value> {
             "agreement": "b87a46075518524dc7e04cbb71b8711f653b83cc480cf88b5f62eb55889e83cc",
         })
     };
+    let incident = |what: &str, reason: &str, shown: Option<u64>| {
+        let mut case = case(what, "");
+        case["origin"] = json!("varde.example/no/2");
+        let newest = shown.map(|_| head(9)).unwrap_or_default();
+        case["incident"] = json!({"reason": reason, "newest": newest, "stored_size": "7", "stored_root": seed(7)});
+        if let Some(shown) = shown {
+            case["incident"]["shown_size"] = json!(shown.to_string());
+            case["incident"]["shown_root"] = json!(seed(8));
+        }
+        case
+    };
     vec![
         case("genesis", ""),
         case("descriptor", "no.varde.example:7443"),
         case("descriptor", ""),
         case("acceptance", ""),
+        incident("incident", "tail-lost", Some(12)),
+        incident("incident", "peers-unreachable", None),
+        incident("descriptor", "not-a-prefix", Some(12)),
         case("key-rotate", ""),
         case("key-revoke", ""),
     ]
+}
+
+/// A head of the log that ended, by its log key.
+fn head(size: u64) -> String {
+    let key = secret(&json!({"seed": seed(2)}), "seed");
+    Head::sign(&Origin::parse("varde.example/no/1").unwrap(), TreeSize(size), Digest([9; 32]), &key).unwrap().write()
+}
+
+/// Why the log before `genesis` ended.
+fn incident(case: &Value, genesis: &Genesis, id: &SecretKey) -> Incident {
+    let said = &case["incident"];
+    let known = |size: &str, root: &str| KnownHead { size: number(said, size), root: digest(said, root) };
+    let origin = genesis.origin().clone();
+    Incident {
+        previous: Origin::new(origin.network(), origin.node(), origin.generation() - 1).unwrap(),
+        origin,
+        mode: genesis.mode(),
+        reason: Reason::parse(text(said, "reason")).unwrap(),
+        newest: text(said, "newest").to_owned(),
+        stored: known("stored_size", "stored_root"),
+        shown: said.get("shown_size").map(|_| known("shown_size", "shown_root")),
+        genesis: envelope::digest(&genesis.sign(id).unwrap()),
+        created: genesis.created(),
+        salt: array(case, "salt"),
+    }
+}
+
+/// What an incident says, as the cases have it.
+fn told(incident: &Incident) -> Value {
+    let Incident { reason, newest, stored, shown, .. } = incident;
+    let (size, root) = (stored.size.to_string(), stored.root.to_string());
+    let mut told = json!({"reason": reason.name(), "newest": newest, "stored_size": size, "stored_root": root});
+    if let Some(shown) = shown {
+        told["shown_size"] = json!(shown.size.to_string());
+        told["shown_root"] = json!(shown.root.to_string());
+    }
+    told
 }
 
 fn made(case: &Value) -> (Envelope, String) {
@@ -90,8 +144,16 @@ fn made(case: &Value) -> (Envelope, String) {
         "genesis" => (genesis.sign(id).unwrap(), genesis.sign_text(id).unwrap()),
         "descriptor" => {
             let endpoint = Some(text(case, "endpoint")).filter(|e| !e.is_empty()).map(|e| Endpoint::parse(e).unwrap());
-            let descriptor = Descriptor::issue(&genesis, endpoint, time, salt);
+            let mut descriptor = Descriptor::issue(&genesis, endpoint, time, salt);
+            if case.get("incident").is_some() {
+                let signed = incident(case, &genesis, id).sign(id).unwrap();
+                descriptor = descriptor.with_incident(signed).unwrap();
+            }
             (descriptor.sign(id).unwrap(), descriptor.sign_text(id).unwrap())
+        }
+        "incident" => {
+            let signed = incident(case, &genesis, id).sign(id).unwrap();
+            (signed.clone(), armor::encode(Label::Incident, &signed))
         }
         what @ ("key-rotate" | "key-revoke") => {
             let history = History::found(&genesis, &genesis.sign(id).unwrap());
@@ -129,7 +191,15 @@ fn document_decode(out: &Value, case: &Value) -> Option<Value> {
         "descriptor" => {
             let descriptor = Descriptor::open_text(file).ok()?;
             let endpoint = descriptor.endpoint().map_or(String::new(), |e| format!("{}:{}", e.host(), e.port()));
-            (descriptor.origin().clone(), descriptor.mode(), json!({"endpoint": endpoint}))
+            let mut more = json!({"endpoint": endpoint});
+            descriptor.incident().into_iter().for_each(|incident| more["incident"] = told(incident));
+            (descriptor.origin().clone(), descriptor.mode(), more)
+        }
+        "incident" => {
+            let id = secret(&json!({"seed": case["seeds"][0]}), "seed").public();
+            let incident = Incident::open(&armor::decode(Label::Incident, file).ok()?, &id).ok()?;
+            let more = json!({"incident": told(&incident), "time": incident.created.to_string()});
+            (incident.origin, incident.mode, more)
         }
         "key-rotate" | "key-revoke" => {
             let envelope = armor::decode(Label::KeyStatement, file).ok()?;

@@ -54,6 +54,9 @@ fn refusal(refused: &Refused) -> Trouble {
         Refused::Void(..) => Trouble::new(Class::Ask, refused.code(), what)
             .means("its privacy budget was spent when the node stopped or failed, and is never given back")
             .next("release another cohort; `varde trend list` shows the budget"),
+        Refused::Unknown(_) => Trouble::new(Class::Ask, refused.code(), what)
+            .means("the log of this node ended, and a peer may hold a release of that year which it does not know: a second one could cost its children twice")
+            .next("release cohorts of a later year; what `varde trend list` shows as released is given again as before"),
         Refused::Chain(ChainFault::Overlap(other)) => Trouble::new(Class::Ask, refused.code(), what)
             .means(format!("its children are counted with {other}, and counting them twice would cost them twice"))
             .next("release periods of one length that do not overlap; `varde trend list` shows what was released"),

@@ -1,0 +1,135 @@
+//! A log that follows another one of its node, and a peer that pinned it.
+
+use super::world::{Country, two};
+use super::{found, names};
+use crate::audit::{Audit, reconcile, verify};
+use crate::envelope::{self, Envelope};
+use crate::exchange::KnownHead;
+use crate::id::{Digest, TreeSize};
+use crate::identity::testing::{genesis, key, now, origin};
+use crate::identity::{Descriptor, Incident, Reason};
+use crate::log::event::{Event, Kind};
+use crate::log::head::Head;
+use crate::wire::peer::Mode;
+use prost::Message;
+
+/// What people decided is committed to by some leaf.
+const DECIDED: Digest = Digest([7; 32]);
+
+/// NO's statement that its first log ended, signed by a key of this seed.
+fn statement(founding: &Envelope, signer: u8) -> Envelope {
+    said(founding).sign(&key(signer)).unwrap()
+}
+
+fn said(founding: &Envelope) -> Incident {
+    let newest = Head::sign(&origin("no"), TreeSize(9), Digest([9; 32]), &key(2)).unwrap().write();
+    Incident {
+        origin: origin("no/2"),
+        mode: Mode::Test,
+        previous: origin("no"),
+        reason: Reason::TailLost,
+        newest,
+        stored: KnownHead { size: 7, root: Digest([7; 32]) },
+        shown: Some(KnownHead { size: 12, root: Digest([8; 32]) }),
+        genesis: envelope::digest(founding),
+        created: now(),
+        salt: [5; 32],
+    }
+}
+
+fn bump(statement: &Envelope, restricted: Digest) -> Event {
+    let (object, body) = (envelope::digest(statement), statement.encode_to_vec());
+    Event { object, body, restricted, ..Event::local(Kind::GENERATION_BUMP, now()) }
+}
+
+/// NO's second log, with a leaf after its genesis.
+fn second(leaf: impl FnOnce(&Envelope) -> Event) -> Country {
+    let mut no = Country::new("no/2", 1);
+    let leaf = Event { time: no.events[0].time, ..leaf(&no.founding()) };
+    no.events.insert(1, leaf);
+    no.commit();
+    no
+}
+
+#[test]
+fn a_log_of_a_later_generation_says_why_the_one_before_ended_as_its_identity_signed_it() {
+    let no = second(|founding| bump(&statement(founding, 1), DECIDED));
+    let said = found(&no, &no.national());
+    assert_eq!(names(&said), ["generation-bumped"]);
+    for part in
+        ["varde.example/no/1", "tail-lost", "9 leaves", &Digest([9; 32]).to_string(), "7 leaves", "12 were shown"]
+    {
+        assert!(said[0].text.contains(part), "{part}: {}", said[0].text);
+    }
+    let silent = Country::new("no/2", 1);
+    assert_eq!(names(&found(&silent, &silent.national())), ["generation-unexplained"]);
+    let by_another = second(|founding| bump(&statement(founding, 2), DECIDED));
+    let of_another = second(|_| bump(&statement(&Country::new("no", 1).founding(), 1), DECIDED));
+    let by_nobody = second(|founding| bump(&statement(founding, 1), Digest::NONE));
+    let swapped = second(|founding| Event { object: DECIDED, ..bump(&statement(founding, 1), DECIDED) });
+    for no in [by_another, of_another, by_nobody, swapped] {
+        assert_eq!(names(&found(&no, &no.national())), ["generation-unexplained"]);
+    }
+    let (mut first, _) = two();
+    first.log(bump(&statement(&first.founding(), 1), DECIDED));
+    first.commit();
+    assert_eq!(names(&found(&first, &first.national())), ["generation-unexplained"]);
+}
+
+#[test]
+fn a_log_that_follows_a_pinned_one_is_pinned_by_the_decision_of_people_and_under_the_same_identity() {
+    let pinned_after = |first: u8, restricted, is_removed: bool| {
+        let (_, mut ee) = two();
+        if is_removed {
+            ee.log(Event { peer: Some(origin("no")), ..Event::local(Kind::ROSTER, now()) });
+        }
+        let later = genesis("no/2", first);
+        let statement = statement(&later.sign(&key(first)).unwrap(), first);
+        let descriptor = Descriptor::issue(&later, None, now(), [8; 32]).with_incident(statement).unwrap();
+        let descriptor = descriptor.sign(&key(first)).unwrap();
+        let (peer, object, body) = (Some(origin("no/2")), envelope::digest(&descriptor), descriptor.encode_to_vec());
+        ee.log(Event { peer, object, body, restricted, ..Event::local(Kind::ROSTER, now()) });
+        ee.commit();
+        names(&found(&ee, &ee.national()))
+    };
+    let pinned = |first, restricted| pinned_after(first, restricted, false);
+    let (_, ee) = two();
+    let before = names(&found(&ee, &ee.national()));
+    for (first, restricted, code) in [(31, DECIDED, "identity-changed"), (1, Digest::NONE, "roster-invalid")] {
+        assert!(pinned_after(first, restricted, true).contains(&code), "taking the pin away first hides nothing");
+    }
+    assert_eq!(pinned(1, DECIDED), before);
+    assert_eq!(pinned(1, Digest::NONE), [&before[..], &["roster-invalid"]].concat());
+    assert_eq!(pinned(31, DECIDED), [&before[..], &["identity-changed"]].concat());
+}
+
+fn audit(country: &Country) -> Audit {
+    verify(&country.national(), &country.given()).unwrap()
+}
+
+#[test]
+fn what_a_log_says_of_the_one_that_it_follows_is_compared_with_the_bundle_of_that() {
+    let (mut first, _) = two();
+    let before = audit(&first);
+    let size = before.log.as_ref().unwrap().size();
+    let root = before.log.as_ref().unwrap().tree.root();
+    let follows = |stored: KnownHead, reason| {
+        let signed = |founding: &Envelope| {
+            Incident { stored, reason, newest: String::new(), ..said(founding) }.sign(&key(1)).unwrap()
+        };
+        audit(&second(|founding| bump(&signed(founding), DECIDED)))
+    };
+    let kept = KnownHead { size: size.0, root };
+    let other = KnownHead { size: size.0, root: Digest([66; 32]) };
+    assert_eq!(names(&reconcile(&before, &follows(kept, Reason::TailLost))), [""; 0]);
+    assert_eq!(names(&reconcile(&follows(kept, Reason::TailLost), &before)), [""; 0]);
+    assert_eq!(names(&reconcile(&before, &follows(other, Reason::TailLost))), ["generation-unexplained"]);
+    assert_eq!(names(&reconcile(&before, &follows(other, Reason::NotAPrefix))), [""; 0]);
+    first.log(Event::local(Kind::PAD, now()));
+    first.commit();
+    assert_eq!(
+        names(&reconcile(&audit(&first), &follows(kept, Reason::TailLost))),
+        [""; 0],
+        "a longer one begins with it"
+    );
+}
