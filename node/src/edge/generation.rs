@@ -34,15 +34,9 @@ pub enum NotBumped {
     /// The statement and the files beside it do not belong together, or are of another node.
     #[error("the statement in `bump` is not about this node's log and the genesis beside it")]
     Another,
-    /// The statement says other things than the store or the sign guard.
-    #[error("the statement in `bump` says other things of {0} than is found there now")]
-    Differs(&'static str),
     /// Two people must have signed it.
     #[error("the statement in `bump` is not signed by two different members of this node's staff")]
     NotDecided,
-    /// There is no store, or a backup waits for being taken up.
-    #[error("the statement in `bump` is about a store that is not there, or a backup was laid down since")]
-    NoStore,
     /// Something of an earlier attempt lies where the old files go.
     #[error("{0} lies there already")]
     Taken(String),
@@ -66,24 +60,43 @@ impl NotBumped {
     }
 }
 
+/// What became of the folder `bump`.
+#[derive(Debug)]
+pub enum TakenUp {
+    /// There is none, or two people have not decided.
+    Nothing,
+    /// Store or guard are others since: the log that was to end may go on. The folder was set aside.
+    Outdated,
+    /// This log goes on.
+    Log(Origin),
+}
+
 /// That everything was checked, and moving the files has begun.
 const CHECKED: &str = "bump/checked";
+/// A decision that no longer fits.
+const OUTDATED: &str = "bump.outdated";
 
 /// What takes the place of its like, in this order: the genesis is the last.
 const REPLACED: [&str; 5] =
     [home::KEYS, home::INCIDENT, home::INCIDENT_PROPOSED, home::INCIDENT_APPROVED, home::GENESIS];
 
-/// Puts a new generation in place, if two people have decided it. Returns its log.
-pub fn take_up(dir: &Path, staff: &[Operator]) -> Result<Option<Origin>, NotBumped> {
+/// Puts a new generation in place, if two people have decided it, and nothing has shown since that the log need not end.
+pub fn take_up(dir: &Path, staff: &[Operator]) -> Result<TakenUp, NotBumped> {
     let bump = dir.join(home::BUMP);
     if !dir.join(CHECKED).exists() {
         if !bump.join(home::INCIDENT_APPROVED).exists() {
-            return Ok(None);
+            return Ok(TakenUp::Nothing);
         }
-        check(dir, &bump, staff)?;
+        if !fits(dir, &bump, staff)? {
+            let aside = dir.join(OUTDATED);
+            let _ = fs::remove_dir_all(&aside);
+            fs::rename(&bump, aside).map_err(io_error("set the folder `bump` aside"))?;
+            sync_dir(dir)?;
+            return Ok(TakenUp::Outdated);
+        }
         super::disk::replace(&dir.join(CHECKED), b"")?;
     }
-    move_in(dir, &bump).map(Some).map_err(|failure| NotBumped::HalfDone(Box::new(failure)))
+    move_in(dir, &bump).map(TakenUp::Log).map_err(|failure| NotBumped::HalfDone(Box::new(failure)))
 }
 
 fn moved(from: &Path, to: &Path) -> Result<(), StoreError> {
@@ -135,7 +148,8 @@ fn read(dir: &Path, name: &'static str, label: Label) -> Result<Envelope, NotBum
     armor::decode(label, &text).map_err(|bad| NotBumped::Text(name, bad.into()))
 }
 
-fn check(dir: &Path, bump: &Path, staff: &[Operator]) -> Result<(), NotBumped> {
+/// Whether what was decided is about the store and the guard of now. What is missing or wrong is found before anything is moved.
+fn fits(dir: &Path, bump: &Path, staff: &[Operator]) -> Result<bool, NotBumped> {
     let (old, new) = (keys::load_genesis(dir)?.0, keys::load_genesis(bump)?);
     let (statement, acts) = statement(bump)?;
     let incident = Incident::open(&statement, old.keys().id()).map_err(|bad| NotBumped::Text(home::INCIDENT, bad))?;
@@ -155,20 +169,15 @@ fn check(dir: &Path, bump: &Path, staff: &[Operator]) -> Result<(), NotBumped> {
     if let Some(name) = REPLACED.into_iter().chain([home::GUARD]).find(|name| dir.join(&kept).join(name).exists()) {
         return Err(NotBumped::Taken(format!("{kept}/{name}")));
     }
-    has_store(dir)?;
-    if FileGuard::open(&dir.join(home::GUARD))?.shown() != incident.shown {
-        return Err(NotBumped::Differs("what was shown"));
-    }
-    if stored(&SledStore::open(&dir.join(home::STORE))?, old.origin())? != incident.stored {
-        return Err(NotBumped::Differs("the store"));
-    }
-    Ok(())
+    let shown = FileGuard::open(&dir.join(home::GUARD))?.shown();
+    Ok(has_store(dir)
+        && shown == incident.shown
+        && stored(&SledStore::open(&dir.join(home::STORE))?, old.origin())? == incident.stored)
 }
 
-/// Opening a store makes one, so it is looked for before.
-fn has_store(dir: &Path) -> Result<(), NotBumped> {
-    let there = dir.join(home::STORE).exists() && !dir.join(home::RESTORED_ROWS).exists();
-    if there { Ok(()) } else { Err(NotBumped::NoStore) }
+/// Opening a store makes one, so it is looked for before; and a backup that was laid down is taken up first.
+fn has_store(dir: &Path) -> bool {
+    dir.join(home::STORE).exists() && !dir.join(home::RESTORED_ROWS).exists()
 }
 
 fn is_led_to(incident: &Incident, (genesis, envelope): &(Genesis, Envelope)) -> bool {
@@ -266,7 +275,8 @@ mod tests {
             fs::remove_dir_all(dir.join(folder)).unwrap();
         }
         fs::rename(dir.join("aside"), dir.join("genesis")).unwrap();
-        assert_eq!(take_up(dir, &[]).unwrap().unwrap().as_str(), "varde.example/no/2");
+        let taken = take_up(dir, &[]).unwrap();
+        assert!(matches!(&taken, TakenUp::Log(log) if log.as_str() == "varde.example/no/2"), "{taken:?}");
         assert_eq!(fs::read(dir.join("generations/1/guard")).unwrap(), b"shown");
         assert!(FileGuard::open(&dir.join(home::GUARD)).unwrap().is_unused(), "the new log begins with a guard");
         assert!(dir.join("keys/new").exists() && dir.join("incident").is_file() && !bump.exists());
@@ -275,11 +285,11 @@ mod tests {
     #[test]
     fn a_store_that_is_not_there_is_not_made_by_looking_at_it() {
         let home = tempfile::tempdir().unwrap();
-        assert!(has_store(home.path()).is_err());
+        assert!(!has_store(home.path()));
         assert!(!home.path().join(home::STORE).exists());
         fs::create_dir(home.path().join(home::STORE)).unwrap();
-        assert!(has_store(home.path()).is_ok());
+        assert!(has_store(home.path()));
         fs::write(home.path().join(home::RESTORED_ROWS), "").unwrap();
-        assert!(has_store(home.path()).is_err(), "a backup was laid down since");
+        assert!(!has_store(home.path()), "a backup was laid down since");
     }
 }

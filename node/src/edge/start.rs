@@ -6,7 +6,7 @@ use super::ceremony;
 use super::clock::SystemClock;
 use super::contacts::{self, Contacts, Folder};
 use super::entropy::SystemEntropy;
-use super::generation::{self, NotBumped};
+use super::generation::{self, NotBumped, TakenUp};
 use super::guard::FileGuard;
 use super::keyring::FileKeyring;
 use super::keys::{self, BadHome};
@@ -145,9 +145,7 @@ pub async fn run(
     stop: impl Future<Output = ()>,
 ) -> Result<(), Stopped> {
     let config = read_config(dir)?;
-    if let Some(log) = generation::take_up(dir, &config.operators)? {
-        tracing::warn!(log = log.as_str(), "the log goes on under a new generation");
-    }
+    take_up_generation(dir, &config)?;
     let (genesis, genesis_envelope) = keys::load_genesis(dir)?;
     if config.mode != genesis.mode() {
         return Err(Stopped::OtherGenesis("mode"));
@@ -282,6 +280,21 @@ fn vitals(
         recovering: recover::standing(node),
         peers: peers.collect(),
     })
+}
+
+fn take_up_generation(dir: &Path, config: &Config) -> Result<(), Stopped> {
+    match generation::take_up(dir, &config.operators) {
+        Ok(TakenUp::Nothing) => {}
+        Ok(TakenUp::Log(log)) => tracing::warn!(log = log.as_str(), "the log goes on under a new generation"),
+        Ok(TakenUp::Outdated) => tracing::warn!(
+            "two people decided that the log ends, and its store or guard is another one since: it goes on, and `bump` was set aside"
+        ),
+        Err(NotBumped::Store(StoreError::InUse)) => {
+            return Err(Stopped::Held { dir: dir.to_owned(), by: sled::holder(&dir.join(home::STORE)) });
+        }
+        Err(refused) => return Err(refused.into()),
+    }
+    Ok(())
 }
 
 /// Opens the plain HTTP door, where the settings name one.

@@ -2,6 +2,8 @@
 //! processes, through the command line.
 #![allow(missing_docs, reason = "tests")]
 
+mod files;
+
 use serde_json::Value;
 use std::path::Path;
 use std::time::Duration;
@@ -120,7 +122,8 @@ fn world(home: &Path) -> Result<World, Trouble> {
 
 fn frozen(no: &Country) -> Result<(), Trouble> {
     let lost = |told: &String| told.contains("the end of its log is lost");
-    until("the node to be frozen", LIMIT, || recovering(no).ok().flatten().filter(lost).map(drop))
+    let frozen = until("the node to be frozen", LIMIT, || recovering(no).ok().flatten().filter(lost).map(drop));
+    frozen.map_err(|waited| Trouble::new(format!("{waited}; it says {:?}", recovering(no))))
 }
 
 /// Two people of NO decide that its log ends; one is not enough, neither twice nor with a restart.
