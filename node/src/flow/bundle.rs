@@ -12,7 +12,7 @@ use super::witness;
 use crate::port::StoreError;
 use crate::rows;
 use prost::Message;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use varde_proto::audit::{BundleSink, NotWritten, Scope, Writer};
 use varde_proto::envelope::Envelope;
 use varde_proto::id::{Origin, TreeSize};
@@ -76,7 +76,7 @@ fn write_to<S: BundleSink>(
     proofs(node, rows::SENT_PROOF, &told.taken, sent)?;
     let receipt = |peer: &Origin, class, seq, proof: &[u8]| writer.receipt(peer, class, seq, proof);
     proofs(node, rows::RECEIPT, &told.sent, receipt)?;
-    witnessed(node, &mut writer)?;
+    witnessed(node, &told.named, &mut writer)?;
     for proof in &told.forks {
         writer.fork(proof)?;
     }
@@ -87,6 +87,8 @@ fn write_to<S: BundleSink>(
 #[derive(Default)]
 struct Told {
     policy: String,
+    /// Logs of peers whose keys it names.
+    named: BTreeSet<Origin>,
     /// Proofs that other logs were forked.
     forks: Vec<Claim>,
     /// Newest number sent, by peer and class.
@@ -101,6 +103,7 @@ impl Told {
     fn take(&mut self, event: &Event) {
         match (&event.peer, event.direction, event.kind) {
             (_, _, Kind::POLICY) => self.policy = String::from_utf8_lossy(&event.body).into_owned(),
+            (Some(peer), _, Kind::ROSTER) => drop(self.named.insert(peer.clone())),
             (_, _, Kind::MISBEHAVIOUR) => self.forks.extend(Claim::read(&event.body)),
             (Some(peer), direction, Kind::SENT | Kind::RECEIVED | Kind::REJECTED | Kind::ABANDONED) => {
                 let numbers = if direction == Direction::Out { &mut self.sent } else { &mut self.taken };
@@ -214,8 +217,9 @@ fn item_of(node: &Node, name: &[u8]) -> Option<(Origin, u8, u64)> {
     Some((peer, *class, u64::from_be_bytes(seq.try_into().ok()?)))
 }
 
-/// The newest verified head of each peer's log; rows are in order of peer and size.
-fn witnessed<S: BundleSink>(node: &Node, writer: &mut Writer<S>) -> Exported<S> {
+/// The newest verified head of each log whose keys the bundle names, and not of one that only an earlier log of ours named; rows are
+/// in order of peer and size.
+fn witnessed<S: BundleSink>(node: &Node, named: &BTreeSet<Origin>, writer: &mut Writer<S>) -> Exported<S> {
     let mut newest: BTreeMap<Origin, Vec<u8>> = BTreeMap::new();
     for row in node.ledger.scan(&[rows::PEER_HEAD], &[rows::PEER_HEAD + 1], false) {
         let (name, mut value) = row?;
@@ -224,7 +228,7 @@ fn witnessed<S: BundleSink>(node: &Node, writer: &mut Writer<S>) -> Exported<S> 
             .ok_or_else(|| damaged("the row of a peer's head"))?;
         newest.insert(peer, value.split_off(32));
     }
-    for (origin, note) in &newest {
+    for (origin, note) in newest.iter().filter(|(origin, _)| named.contains(origin)) {
         writer.witnessed(origin, note)?;
     }
     Ok(())
