@@ -150,6 +150,13 @@ impl Alarm {
                  time; every peer that knows freezes this log. Stop the node, keep its directory, see `varde peer evidence`, \
                  and call the peers."
             ),
+            "ended-log-goes-on" => format!(
+                "{origin} ENDED, and {} told at {} of a head of it of {size} leaves: more than its node said when it went on under \
+                 another name, and than this node verified. Somebody goes on with it, or kept more of it than was asked for. Call its \
+                 coordinator, and whoever told.",
+                told_by.as_deref().unwrap_or("a peer"),
+                since.as_deref().unwrap_or("an unknown time")
+            ),
             _ => format!(
                 "{origin}: a head of {size} leaves, of which {} told at {}, is not shown to be of one log with what this node \
                  verified. It may only be out of reach: see `varde status`. If it is connected, ask its coordinator why: it shows \

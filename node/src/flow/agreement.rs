@@ -4,7 +4,7 @@
 use super::connection::Ended;
 use super::desk::{Desk, FactName};
 use super::ledger::CommitError;
-use super::{Node, founding, succession};
+use super::{Node, fork, founding, succession};
 use crate::port::{Peer, Peers, Scan, StoreError};
 use crate::rows;
 use prost::Message;
@@ -55,11 +55,14 @@ pub async fn log_roster(node: &Node, peers: &Arc<Peers>) -> Result<(), CommitErr
     let landed = node.ledger.commit(move |desk| {
         for peer in peers.values() {
             let said = envelope::digest(&peer.descriptor);
-            let restricted = succession::take_up(desk, peer)?;
+            let (restricted, is_new) = (succession::take_up(desk, peer)?, !is_named(desk, &peer.origin)?);
             let leaf = Event { restricted, ..Event::local(Kind::ROSTER, Timestamp::default()) };
             log_once(desk, leaf, (&peer.origin, said), Some(&peer.descriptor))?;
             succession::know(desk, peer)?;
             log_keys(desk, peer)?;
+            if is_new {
+                fork::log_again(desk, &peer.origin)?;
+            }
         }
         for (country, generation) in desk.facts_named(&fact_prefix(Kind::ROSTER, Direction::None))? {
             let pinned = |peer: &Arc<Peer>| peer.origin.generation() == generation;

@@ -11,10 +11,13 @@ use crate::rows;
 use crate::state::peer_parts;
 use varde_proto::exchange::Piece;
 use varde_proto::id::{Digest, Origin};
+use varde_proto::log::frontier::Frontier;
 use varde_proto::log::leaf::Entry;
 
 /// Entries in one row: 8 KiB, half of what a value may have.
 const ROW: usize = 256;
+/// Entries that are read at once.
+const PIECE: u64 = 16 * ROW as u64;
 
 /// The entries `from..to` of our own log.
 pub fn own(ledger: &Ledger, from: u64, to: u64) -> Result<Vec<Entry>, StoreError> {
@@ -58,6 +61,20 @@ pub fn kept(ledger: &Ledger, peer: &Origin, from: u64, most: usize) -> Result<Ve
         }
     }
     Ok(entries)
+}
+
+/// The root of the first leaves of a peer's log, as far as its entries are kept.
+pub(super) fn root_at(ledger: &Ledger, peer: &Origin, size: u64) -> Result<Option<Digest>, StoreError> {
+    let mut frontier = Frontier::default();
+    while frontier.size().0 < size {
+        let from = frontier.size().0;
+        let piece = kept(ledger, peer, from, (size - from).min(PIECE) as usize)?;
+        if piece.is_empty() {
+            return Ok(None);
+        }
+        piece.iter().for_each(|entry| frontier.push(entry.leaf_hash()));
+    }
+    Ok(Some(frontier.root()))
 }
 
 fn row(peer: &Origin, from: u64) -> Vec<u8> {

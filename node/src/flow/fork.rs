@@ -7,6 +7,7 @@
 use super::Node;
 use super::alert::drafts::{self, Signed};
 use super::desk::{Desk, FactName};
+use super::ended;
 use super::journal::Of;
 use super::ledger::{CommitError, Ledger};
 use super::reopen::peer_of;
@@ -70,14 +71,40 @@ pub fn standing(ledger: &Ledger, log: &Origin) -> Result<Option<Standing>, Store
     ledger.get(fact(log).row())?.as_deref().map(Standing::decode).transpose()
 }
 
-/// Whether a log is frozen.
+/// How many logs of a node that ended before are asked about.
+const BEFORE: usize = 16;
+
+/// A log and those of its node that ended before it.
+fn with_before(log: &Origin) -> impl Iterator<Item = Origin> {
+    std::iter::successors(Some(log.clone()), ended::before).take(1 + BEFORE)
+}
+
+/// Whether a log is frozen: it, or one that it follows, was forked, and two people have not ended that.
 pub fn is_frozen(ledger: &Ledger, log: &Origin) -> Result<bool, StoreError> {
-    Ok(standing(ledger, log)?.is_some_and(|standing| standing.frozen))
+    let mut all = with_before(log).map(|log| standing(ledger, &log));
+    all.try_fold(false, |frozen, standing| Ok(frozen || standing?.is_some_and(|standing| standing.frozen)))
 }
 
 /// The same, as this commit will leave it.
 pub fn is_frozen_at(desk: &Desk<'_>, log: &Origin) -> Result<bool, StoreError> {
-    Ok(at(desk, log)?.is_some_and(|standing| standing.frozen))
+    let mut all = with_before(log).map(|log| at(desk, &log));
+    all.try_fold(false, |frozen, standing| Ok(frozen || standing?.is_some_and(|standing| standing.frozen)))
+}
+
+/// A new log of ours names a peer whose log, or one before it, is frozen: it has the proof, too.
+pub(super) fn log_again(desk: &mut Desk<'_>, log: &Origin) -> Result<(), StoreError> {
+    for log in with_before(log) {
+        let Some(Standing { evidence, .. }) = at(desk, &log)?.filter(|standing| standing.frozen) else { continue };
+        let body = desk.get(&evidence_row(&log, evidence))?;
+        let damaged = || StoreError::Damaged(format!("the proof that {log} was forked is not there"));
+        desk.append(accusation(&log, evidence, body.ok_or_else(damaged)?))?;
+    }
+    Ok(())
+}
+
+fn accusation(log: &Origin, evidence: Digest, body: Vec<u8>) -> Event {
+    let peer = Some(log.clone());
+    Event { peer, object: evidence, body, ..Event::local(Kind::MISBEHAVIOUR, Timestamp::default()) }
 }
 
 fn at(desk: &Desk<'_>, log: &Origin) -> Result<Option<Standing>, StoreError> {
@@ -120,13 +147,7 @@ fn write(desk: &mut Desk<'_>, fork: &Fork) -> Result<bool, StoreError> {
     }
     let body = fork.claim().write();
     desk.put(row, body.clone())?;
-    let about = Event {
-        peer: Some(log.clone()),
-        object: evidence,
-        body,
-        ..Event::local(Kind::MISBEHAVIOUR, Timestamp::default())
-    };
-    desk.append(about)?;
+    desk.append(accusation(log, evidence, body))?;
     let through = before.map_or(0, |before| before.through);
     desk.set_fact(&fact(log), Standing { evidence, through, frozen: true }.encode())?;
     Ok(true)

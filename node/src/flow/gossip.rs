@@ -7,13 +7,14 @@
 use super::Node;
 use super::deliver::{Broken, consistency};
 use super::desk::head_row;
+use super::ended::{self, Doubt, LogKeys};
 use super::fork;
 use super::ledger::{Changes, Ledger};
 use crate::port::{Peer, StoreError};
 use crate::state::hearsay::{Hearsay, Open};
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::broadcast;
 use varde_proto::exchange::{BadProof, Gossip, Joined, KnownHead, LogHead, check_signature};
@@ -63,9 +64,11 @@ impl Memory {
     }
 }
 
-/// A head that was not connected in time: nobody has shown that it and what we verified are of one log.
+/// A head that was not connected in time: nobody has shown that it and what we verified are of one log; or one of a log that ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Divergence {
+    /// What is wrong with it.
+    pub doubt: Doubt,
     /// Who told of it; the log's own node, if it showed it itself.
     pub teller: NodeId,
     /// Whose head it is.
@@ -76,14 +79,24 @@ pub struct Divergence {
     pub since: Timestamp,
 }
 
-/// Every head that has been unconnected for too long.
+/// The heads that have been unconnected for too long: of each log and teller the oldest that is in doubt.
 pub fn divergences(node: &Node) -> Vec<Divergence> {
-    let (hearsay, now) = (node.gossip.hearsay(), node.clock.now());
-    let divergence = |(log, teller, open): (&Origin, NodeId, &Open)| {
-        let (log, head, since) = (log.clone(), open.head, open.since);
-        Divergence { teller, log, head, since }
+    let overdue: Vec<(Origin, NodeId, Open)> = {
+        let (hearsay, now) = (node.gossip.hearsay(), node.clock.now());
+        let overdue = hearsay.overdue(now, node.gossip.after).into_iter();
+        overdue.map(|(log, teller, open)| (log.clone(), teller, open.clone())).collect()
     };
-    hearsay.overdue(now, node.gossip.after).into_iter().map(divergence).collect()
+    let mut all: Vec<Divergence> = Vec::new();
+    for (log, teller, open) in overdue {
+        if all.last().is_some_and(|last| last.log == log && last.teller == teller) {
+            continue;
+        }
+        // What cannot be read explains nothing.
+        let doubt = ended::doubt(node, &log, &open).unwrap_or(Some(Doubt::Apart));
+        let Open { head, since, .. } = open;
+        all.extend(doubt.map(|doubt| Divergence { doubt, teller, log, head, since }));
+    }
+    all
 }
 
 /// What a frame's gossip leads to.
@@ -103,7 +116,7 @@ pub(super) fn weigh(node: &Node, peer: &Peer, gossip: Gossip, head: &Head) -> Re
     let mut heard = Heard::default();
     connect(node, peer, head, &joined);
     for LogHead { origin, checkpoint } in others {
-        let Some(keys) = history(node, &origin).filter(|_| origin != node.me.origin) else { continue };
+        let Some(keys) = ended::keys(node, &origin)?.filter(|_| origin != node.me.origin) else { continue };
         // What we hold already needs no second check of its signature, and that is most of what is told.
         if is_held(&node.ledger, &origin, &checkpoint)? || fork::is_frozen(&node.ledger, &origin)? {
             continue;
@@ -122,20 +135,20 @@ pub(super) fn weigh(node: &Node, peer: &Peer, gossip: Gossip, head: &Head) -> Re
         answer(node, peer, &checkpoint, &mut heard)?;
     }
     for claim in forks {
-        let Some(keys) = history(node, claim.origin()) else { continue };
+        let Some(keys) = ended::keys(node, claim.origin())? else { continue };
         heard.forks.extend(proven(node, peer, claim, &keys)?);
     }
     Ok(heard)
 }
 
 /// What a proof proves here. One that is by no key that is in force here may be one elsewhere: its heads are open.
-fn proven(node: &Node, peer: &Peer, claim: Claim, keys: &History) -> Result<Option<Fork>, Broken> {
+fn proven(node: &Node, peer: &Peer, claim: Claim, keys: &LogKeys) -> Result<Option<Fork>, Broken> {
     let log = claim.origin().clone();
     let heads: Vec<Checkpoint> = claim.notes().iter().filter_map(as_told).collect();
     if heads.iter().any(|head| own_lines(head, &log).next().is_none()) {
         return Err(Broken::Leaf("evidence-forged"));
     }
-    let valid = keys.at(Role::Log, claim.size());
+    let valid = keys.at(claim.size());
     if let Ok(fork) = claim.prove(&valid) {
         return Ok(Some(fork));
     }
@@ -169,7 +182,7 @@ fn hear(node: &Node, teller: NodeId, log: &Origin, told: Checkpoint) {
 pub(super) fn contradicted(node: &Node, keys: &History, checkpoint: &Checkpoint, bad: BadProof) -> Broken {
     let valid = keys.at(Role::Log, TreeSize(checkpoint.size));
     let Ok(head) = check_signature(checkpoint, keys.origin(), &valid) else { return Broken::Proof(bad) };
-    match judge(&node.ledger, &head, keys) {
+    match judge(&node.ledger, &head, &LogKeys::of(keys)) {
         Ok(Verdict::Forked(fork)) => Broken::Forked(fork),
         Ok(Verdict::Open) => {
             hear(node, keys.origin().node(), keys.origin(), head.to_wire());
@@ -182,7 +195,8 @@ pub(super) fn contradicted(node: &Node, keys: &History, checkpoint: &Checkpoint,
 
 /// A signed head of a peer's on the way to the newest one that we verified must be the one of its size that we hold, if we do.
 pub(super) fn stands(node: &Node, keys: &History, checkpoint: &Checkpoint) -> Result<(), Broken> {
-    match signed(checkpoint, keys).map(|head| judge(&node.ledger, &head, keys)).transpose()? {
+    let keys = LogKeys::of(keys);
+    match signed(checkpoint, &keys).map(|head| judge(&node.ledger, &head, &keys)).transpose()? {
         Some(Verdict::Forked(fork)) => Err(Broken::Forked(fork)),
         _ => Ok(()),
     }
@@ -207,7 +221,7 @@ fn connect(node: &Node, peer: &Peer, head: &Head, joined: &[Joined]) {
 /// A peer was told of a head of ours. We show that it is one, whoever signed it; or it is not, and the key that signs our heads
 /// signed it all the same. What is neither is somebody's invention.
 fn answer(node: &Node, peer: &Peer, checkpoint: &Checkpoint, heard: &mut Heard) -> Result<(), Broken> {
-    let (keys, size) = (node.keys.history(), TreeSize(checkpoint.size));
+    let (keys, size) = (LogKeys::of(&node.keys.history()), TreeSize(checkpoint.size));
     let ours = if size <= node.ledger.head().size() { node.ledger.book().tree.root_at(size) } else { None };
     if ours.is_some_and(|root| root.0[..] == checkpoint.root[..]) {
         heard.asked.push(size.0);
@@ -215,27 +229,18 @@ fn answer(node: &Node, peer: &Peer, checkpoint: &Checkpoint, heard: &mut Heard) 
     }
     let Some(told) = signed(checkpoint, &keys) else { return Ok(()) };
     match ours {
-        Some(_) => heard.forks.extend(Fork::of(&node.ledger.head_at(size.0)?, &told, &keys.at(Role::Log, size))),
+        Some(_) => heard.forks.extend(Fork::of(&node.ledger.head_at(size.0)?, &told, &keys.at(size))),
         // Signed by our key, and beyond what this log holds: the store went back, or the key is used elsewhere.
         None => hear(node, peer.origin.node(), &node.me.origin, told.to_wire()),
     }
     Ok(())
 }
 
-/// The keys of a log: of a pinned peer, or ours.
-fn history(node: &Node, log: &Origin) -> Option<Arc<History>> {
-    if *log == node.me.origin {
-        return Some(node.keys.history());
-    }
-    let peers = node.peers.borrow();
-    peers.get(&log.node()).filter(|peer| peer.origin == *log).map(|peer| peer.keys.clone())
-}
-
 /// A head, if it is signed by a key of the log that we know to be valid at its size. A line that claims such a key and does not
 /// verify convicts nobody: keys can be ground to share an id, and then whoever told of it has verified it by the other one.
-fn signed(checkpoint: &Checkpoint, keys: &History) -> Option<Head> {
-    let valid = keys.at(Role::Log, TreeSize(checkpoint.size));
-    Head::from_wire(checkpoint, keys.origin(), &valid).ok()
+pub(super) fn signed(checkpoint: &Checkpoint, keys: &LogKeys) -> Option<Head> {
+    let valid = keys.at(TreeSize(checkpoint.size));
+    Head::from_wire(checkpoint, keys.log(), &valid).ok()
 }
 
 enum Verdict {
@@ -245,19 +250,20 @@ enum Verdict {
 }
 
 /// Compares a signed head with the one of its size that we hold.
-fn judge(ledger: &Ledger, told: &Head, keys: &History) -> Result<Verdict, StoreError> {
+fn judge(ledger: &Ledger, told: &Head, keys: &LogKeys) -> Result<Verdict, StoreError> {
     Ok(match held(ledger, told.size().0, keys)? {
         Some(held) if held.root() == told.root() => Verdict::Known,
-        Some(held) => Fork::of(&held, told, &keys.at(Role::Log, told.size()))
-            .map_or(Verdict::Open, |fork| Verdict::Forked(Box::new(fork))),
+        Some(held) => {
+            Fork::of(&held, told, &keys.at(told.size())).map_or(Verdict::Open, |fork| Verdict::Forked(Box::new(fork)))
+        }
         None => Verdict::Open,
     })
 }
 
 /// A head of a log that we verified, as its log signed it; nothing where it was signed by a key that is not known any more.
-fn held(ledger: &Ledger, size: u64, keys: &History) -> Result<Option<Head>, StoreError> {
-    let (value, valid) = (ledger.get(&head_row(keys.origin(), size))?, keys.at(Role::Log, TreeSize(size)));
-    Ok(value.and_then(|value| Head::from_note(value.get(32..)?, keys.origin(), &valid).ok()))
+fn held(ledger: &Ledger, size: u64, keys: &LogKeys) -> Result<Option<Head>, StoreError> {
+    let (value, valid) = (ledger.get(&head_row(keys.log(), size))?, keys.at(TreeSize(size)));
+    Ok(value.and_then(|value| Head::from_note(value.get(32..)?, keys.log(), &valid).ok()))
 }
 
 /// Whether we hold this very head: the row begins with its root.
@@ -292,15 +298,17 @@ impl Told {
         let known = node.ledger.book().head_of(&peer.origin);
         let mut news = Gossip::none(KnownHead { size: known.size, root: known.root });
         let others = node.peers.borrow().clone();
-        for other in others.values().filter(|other| other.origin != peer.origin) {
-            let size = node.ledger.book().head_of(&other.origin).size;
-            let new = size > self.heads.get(&other.origin).copied().unwrap_or_default();
-            if !new || news.others.len() == limits::PEERS || fork::is_frozen(&node.ledger, &other.origin)? {
+        let others = others.values().map(|other| &other.origin).filter(|other| **other != peer.origin);
+        // Of each country also the log that ended last: where two faces of it were shown, its new name is no way out.
+        for origin in others.flat_map(|other| [Some(other.clone()), ended::before(other)]).flatten() {
+            let size = node.ledger.book().head_of(&origin).size;
+            let new = size > self.heads.get(&origin).copied().unwrap_or_default();
+            if !new || news.others.len() == limits::PEERS || fork::is_frozen(&node.ledger, &origin)? {
                 continue;
             }
-            self.heads.insert(other.origin.clone(), size);
-            if let Some(checkpoint) = kept(&node.ledger, &other.origin, size)? {
-                news.others.push(LogHead { origin: other.origin.clone(), checkpoint });
+            self.heads.insert(origin.clone(), size);
+            if let Some(checkpoint) = kept(&node.ledger, &origin, size)? {
+                news.others.push(LogHead { origin, checkpoint });
             }
         }
         let hearsay = node.gossip.hearsay();

@@ -13,6 +13,7 @@ pub mod connection;
 pub mod deliver;
 pub mod delivery;
 pub mod desk;
+pub mod ended;
 pub mod entangle;
 pub mod erase;
 pub mod escrow;

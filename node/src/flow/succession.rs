@@ -6,7 +6,7 @@
 use super::desk::{Desk, FactName};
 use super::ledger::Ledger;
 use super::outbox::{Owed, item_row};
-use super::{Node, agreement, entangle, erase, fork, founding, recover};
+use super::{Node, agreement, ended, entangle, erase, fork, founding, recover};
 use crate::port::{Peer, Peers, StoreError};
 use crate::rows;
 use crate::state::{ChannelKey, Direction};
@@ -96,11 +96,14 @@ fn noted(peer: &Peer) -> Noted {
     (peer.id_key.fingerprint(), statement.unwrap_or(Digest::NONE))
 }
 
-/// Notes under which identity a log of a peer is known, and why it began.
+/// Notes under which identity a log of a peer is known, why it began, and by which keys its heads are believed.
 pub(super) fn know(desk: &mut Desk<'_>, peer: &Peer) -> Result<(), StoreError> {
     let (fact, (id, statement)) = (FactName::new(KNOWN, &peer.origin), noted(peer));
     let said = [id.0, statement.0].concat();
-    if desk.fact(&fact)?.as_ref() == Some(&said) { Ok(()) } else { desk.set_fact(&fact, said) }
+    if desk.fact(&fact)?.as_ref() != Some(&said) {
+        desk.set_fact(&fact, said)?;
+    }
+    ended::keep_keys(desk, peer)
 }
 
 /// The newest log of a peer's node that was ever taken up, and what is noted of it.
@@ -218,10 +221,7 @@ fn is_behind(incident: &Incident, shown: u64) -> bool {
 /// A peer's log is named for the first time. Where it follows another one that was pinned, what was owed to that is given up, and
 /// the leaf that names the new one commits to what two people signed: returns that commitment.
 pub(super) fn take_up(desk: &mut Desk<'_>, peer: &Peer) -> Result<Digest, StoreError> {
-    let before = peer.origin.generation().checked_sub(1).filter(|before| *before > 0);
-    let Some(Ok(before)) = before.map(|before| Origin::new(peer.origin.network(), peer.origin.node(), before)) else {
-        return Ok(Digest::NONE);
-    };
+    let Some(before) = ended::before(&peer.origin) else { return Ok(Digest::NONE) };
     if agreement::is_named(desk, &peer.origin)? || !agreement::is_named(desk, &before)? {
         return Ok(Digest::NONE);
     }

@@ -75,12 +75,13 @@ impl Hearsay {
         open
     }
 
-    /// What has been open for at least so long, and who told of it, in order of logs.
+    /// What has been open for at least so long, and who told of it, in order of logs and tellers; of one teller the oldest first.
     pub fn overdue(&self, now: Timestamp, after: Duration) -> Vec<(&Origin, NodeId, &Open)> {
-        let all = self
-            .0
-            .iter()
-            .flat_map(|(log, told)| told.iter().map(move |(teller, pending)| (log, *teller, &pending.open)));
+        let told =
+            self.0.iter().flat_map(|(log, told)| told.iter().map(move |(teller, pending)| (log, *teller, pending)));
+        let all = told.flat_map(|(log, teller, pending)| {
+            std::iter::once(&pending.open).chain(&pending.next).map(move |open| (log, teller, open))
+        });
         all.filter(|(_, _, open)| now.since(open.since) >= after).collect()
     }
 }

@@ -87,6 +87,9 @@ codes! {
     /// The log is of a later generation, and does not say who decided that, and why, as K_id signed it.
     GENERATION_UNEXPLAINED = Finding "generation-unexplained" "L1"
         "ask the coordinator for the incident statement, and peers for the descriptor that they accepted; believe neither log without it";
+    /// Two countries were told differently why one log began, or one was told otherwise than that log says.
+    GENERATION_DIFFERS = Finding "generation-differs" "L1"
+        "lay both statements before the country that signed them, and tell every peer: believe neither until one is explained";
     /// More padding than hides a size.
     PADS_OVER_POLICY = Note "pads-over-policy" "" "ask the operator why: padding reserves places, and says nothing itself";
     /// Two different roots of one size, both signed by the log.

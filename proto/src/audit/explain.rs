@@ -163,6 +163,7 @@ const GROUPS: &[(Proof, Who, &[Code])] = &[
             codes::AGAINST_RULES,
             codes::RECEIPT_INVALID,
             codes::PEER_MISIDENTIFIED,
+            codes::GENERATION_DIFFERS,
             codes::ANOTHER_LOG,
         ],
     ),

@@ -20,6 +20,13 @@ pub(super) struct Forks {
     frozen: BTreeSet<Origin>,
 }
 
+impl Forks {
+    /// Whether a log is frozen: it, or an earlier one of its node.
+    fn freeze(&self, log: &Origin) -> bool {
+        self.frozen.iter().any(|frozen| frozen.is_of_node(log) && frozen.generation() <= log.generation())
+    }
+}
+
 impl Leaves<'_> {
     /// Takes in a leaf about a forked log, or about anything taken from one.
     pub(super) fn take_fork(&mut self, index: LogIndex, event: &Event) {
@@ -27,8 +34,10 @@ impl Leaves<'_> {
         match event.kind {
             Kind::MISBEHAVIOUR => self.accuse(index, event),
             Kind::UNFREEZE => drop(self.forks.frozen.remove(peer)),
-            _ if event.direction == Direction::In && event.class > 0 && self.forks.frozen.contains(peer) => {
-                let text = format!("the log knew that {peer} was forked, and still took this from it");
+            _ if event.direction == Direction::In && event.class > 0 && self.forks.freeze(peer) => {
+                let text = format!(
+                    "the log knew that {peer}, or one that it follows, was forked, and still took this from it"
+                );
                 self.say(index, event, codes::FROZEN_IGNORED, text);
             }
             _ => {}
@@ -57,8 +66,8 @@ impl Leaves<'_> {
                 self.out.add(Finding::new(codes::SPLIT_VIEW, text).of(&log));
                 self.forks.frozen.insert(log);
             }
-            // Whose keys these are is not shown to everybody.
-            Err(_) if keys.is_empty() && self.scope != Scope::National => {}
+            // Whose keys these are is not shown to everybody; of a log that ended, a log that begins later may never have said it.
+            Err(_) if keys.is_empty() && (self.scope != Scope::National || self.peers.knows_later(&log)) => {}
             Err(bad) => {
                 self.say(index, event, codes::EVIDENCE_INVALID, format!("{log} is accused of a fork: {bad}"));
             }

@@ -6,10 +6,11 @@ use super::leaves::Leaves;
 use super::{Log, comparable};
 use crate::envelope::{self, Envelope};
 use crate::exchange::KnownHead;
-use crate::id::{Digest, LogIndex, TreeSize};
+use crate::id::{Digest, LogIndex, Origin, TreeSize};
 use crate::identity::{Incident, Reason};
 use crate::log::event::Event;
 use prost::Message;
+use std::collections::BTreeSet;
 
 impl Leaves<'_> {
     /// Takes in a `generation-bump` leaf: it is the second one, K_id signed what it says, and it names who decided it.
@@ -96,4 +97,21 @@ pub(super) fn shown_to_others(log: &Log, holder: &Log, out: &mut Findings) {
         );
         out.add(Finding::new(codes::GENERATION_UNEXPLAINED, text).of(&log.origin).with(&holder.origin));
     }
+}
+
+/// Why a log began is said once: everybody who knows it was told the same, and the same as stands in it.
+pub(super) fn told_otherwise(a: &Log, b: &Log, out: &mut Findings) {
+    let mut known: BTreeSet<&Origin> = a.peers.origins().chain(b.peers.origins()).collect();
+    known.extend([&a.origin, &b.origin]);
+    for log in known {
+        let (one, other) = (said(a, log), said(b, log));
+        if !one.is_empty() && !other.is_empty() && one != other {
+            let text = format!("{} and {} have two different statements of why {log} began", a.origin, b.origin);
+            out.add(Finding::new(codes::GENERATION_DIFFERS, text).of(log));
+        }
+    }
+}
+
+fn said<'a>(at: &'a Log, log: &Origin) -> &'a [Incident] {
+    if at.origin == *log { at.follows.as_slice() } else { at.peers.why(log) }
 }

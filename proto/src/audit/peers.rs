@@ -4,7 +4,7 @@ use super::codes;
 use super::finding::Wrong;
 use crate::envelope::{self, Envelope};
 use crate::id::{Digest, LogIndex, Origin, TreeSize};
-use crate::identity::{Acceptance, Descriptor, Genesis, History, PublicKey, Role, Statement};
+use crate::identity::{Acceptance, Descriptor, Genesis, History, Incident, PublicKey, Role, Statement};
 use crate::log::event::{Direction, Event};
 use prost::Message;
 use std::collections::BTreeMap;
@@ -22,6 +22,8 @@ pub(super) struct Pinned {
     log_keys: Vec<PublicKey>,
     /// What it told of its keys, from its genesis on.
     told: Option<History>,
+    /// Why its log began, as it was told: once, of a log that follows another.
+    why: Vec<Incident>,
     ours: Option<Digest>,
     theirs: Option<Digest>,
 }
@@ -79,6 +81,16 @@ impl Peers {
         self.0.keys()
     }
 
+    /// Why a log began, as it was told here.
+    pub(super) fn why(&self, log: &Origin) -> &[Incident] {
+        self.get(log).map_or(&[], |pinned| &pinned.why)
+    }
+
+    /// Whether a later log of the same node was pinned.
+    pub(super) fn knows_later(&self, log: &Origin) -> bool {
+        self.origins().any(|known| known.is_of_node(log) && known.generation() > log.generation())
+    }
+
     /// Whether a peer was ever pinned under another identity or log key than its own log ever had.
     pub(super) fn misidentifies(&self, history: &History) -> bool {
         let held = history.roster().holdings(history.origin(), Role::Log);
@@ -121,8 +133,8 @@ impl Peers {
         }
         let (id, log) = (*descriptor.keys().id(), descriptor.key(Role::Log).copied());
         let message_key = descriptor.key(Role::Msg).copied();
-        let fresh =
-            || Pinned { present: true, id, message_key, log_keys: Vec::new(), told: None, ours: None, theirs: None };
+        let (log_keys, why) = (Vec::new(), Vec::new());
+        let fresh = || Pinned { present: true, id, message_key, log_keys, told: None, why, ours: None, theirs: None };
         let of_before = |log: &Origin| log.is_of_node(peer) && log.generation() < peer.generation();
         let before = self.0.iter().filter(|(log, _)| of_before(log)).max_by_key(|(log, _)| log.generation());
         let follows = before.filter(|_| !self.0.contains_key(peer));
@@ -145,6 +157,7 @@ impl Peers {
         let pinned = self.0.entry(peer.clone()).or_insert_with(fresh);
         let changed = pinned.id != id;
         (pinned.present, pinned.id, pinned.message_key) = (true, id, message_key);
+        pinned.why.extend(descriptor.incident().filter(|why| !pinned.why.contains(why)).cloned());
         pinned.log_keys.extend(log.filter(|key| !pinned.log_keys.contains(key)));
         if changed {
             return Err(Wrong(

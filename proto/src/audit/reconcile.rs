@@ -30,6 +30,7 @@ pub fn reconcile(a: &Audit, b: &Audit) -> Vec<Finding> {
             comparable::another_log(b, a, &mut out);
             generation::shown_to_others(a, b, &mut out);
             generation::shown_to_others(b, a, &mut out);
+            generation::told_otherwise(a, b, &mut out);
             let by_a = !of_b.misread && overdue::dates(a, b, of_b.forked, &mut out);
             let by_b = !of_a.misread && overdue::dates(b, a, of_a.forked, &mut out);
             if comparable::between(a, b).is_none() {

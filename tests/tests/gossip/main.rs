@@ -2,6 +2,7 @@
 //! alarm, and nobody can slander another.
 #![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
 
+mod ended;
 mod faces;
 mod rotated;
 mod weaving;

@@ -5,6 +5,7 @@ use crate::edge::backup;
 use crate::edge::generation;
 use crate::edge::status::{Class, Trouble};
 use crate::flow::bundle::{self, NotExported};
+use crate::flow::ended::Doubt;
 use crate::flow::ledger::CommitError;
 use crate::flow::logbook::{self, Line};
 use crate::flow::recover::ended;
@@ -246,7 +247,11 @@ fn alarms(node: &Node) -> Result<Vec<LogAlarm>, StoreError> {
         ..LogAlarm::default()
     });
     let apart = gossip::divergences(node).into_iter().map(|apart| LogAlarm {
-        code: "unproven-divergence".to_owned(),
+        code: match apart.doubt {
+            Doubt::Apart => "unproven-divergence",
+            Doubt::GoesOn => "ended-log-goes-on",
+        }
+        .to_owned(),
         origin: apart.log.to_string(),
         size: apart.head.size,
         told_by: apart.teller.to_string(),

@@ -8,7 +8,8 @@ use crate::exchange::KnownHead;
 use crate::id::{Digest, TreeSize};
 use crate::identity::testing::{genesis, key, now, origin};
 use crate::identity::{Descriptor, Incident, Reason};
-use crate::log::event::{Event, Kind};
+use crate::log::event::{Direction, Event, Kind};
+use crate::log::fork::Fork;
 use crate::log::head::Head;
 use crate::wire::peer::Mode;
 use prost::Message;
@@ -132,4 +133,82 @@ fn what_a_log_says_of_the_one_that_it_follows_is_compared_with_the_bundle_of_tha
         [""; 0],
         "a longer one begins with it"
     );
+}
+
+/// A leaf that pins NO's second log, with this statement.
+fn pin_second(at: &mut Country, said: &Incident) {
+    let later = genesis("no/2", 1);
+    let descriptor =
+        Descriptor::issue(&later, None, now(), [8; 32]).with_incident(said.sign(&key(1)).unwrap()).unwrap();
+    let descriptor = descriptor.sign(&key(1)).unwrap();
+    let (peer, object, body) = (Some(origin("no/2")), envelope::digest(&descriptor), descriptor.encode_to_vec());
+    at.log(Event { peer, object, body, restricted: DECIDED, ..Event::local(Kind::ROSTER, now()) });
+    at.commit();
+}
+
+#[test]
+fn two_statements_about_one_new_log_are_found_where_two_countries_or_that_log_have_them() {
+    let (_, mut ee) = two();
+    let mut lt = Country::new("lt", 21);
+    let before = lt.clone();
+    lt.pin(&ee);
+    ee.pin(&before);
+    let one = said(&genesis("no/2", 1).sign(&key(1)).unwrap());
+    let other = Incident { reason: Reason::PeersUnreachable, ..one.clone() };
+    let pinned = |at: &Country, said: &Incident| {
+        let mut at = at.clone();
+        pin_second(&mut at, said);
+        audit(&at)
+    };
+    let no = audit(&second(|_| bump(&one.sign(&key(1)).unwrap(), DECIDED)));
+    let differs = |a: &Audit, b: &Audit| {
+        let findings = reconcile(a, b).into_iter().filter(|finding| finding.code.name == "generation-differs");
+        findings.map(|finding| finding.origin).collect::<Vec<_>>()
+    };
+    let found = [Some(origin("no/2"))];
+    assert_eq!(differs(&pinned(&ee, &one), &pinned(&lt, &one)), []);
+    assert_eq!(differs(&pinned(&ee, &one), &pinned(&lt, &other)), found);
+    assert_eq!(differs(&no, &pinned(&ee, &one)), []);
+    assert_eq!(differs(&pinned(&ee, &other), &no), found);
+}
+
+#[test]
+fn taking_from_the_log_that_follows_a_forked_one_is_found_and_a_proof_by_keys_that_a_later_log_never_names_blames_nobody()
+ {
+    let heads = [1, 2].map(|root| Head::sign(&origin("no"), TreeSize(7), Digest([root; 32]), &key(2)).unwrap());
+    let proof = Fork::of(&heads[0], &heads[1], &[key(2).public()]).unwrap();
+    let accuse = |at: &mut Country| {
+        let body = proof.claim().write();
+        let leaf = Event::local(Kind::MISBEHAVIOUR, now());
+        at.log(Event { peer: Some(origin("no")), object: Digest::of(&body), body, ..leaf });
+        at.commit();
+    };
+    let said = said(&genesis("no/2", 1).sign(&key(1)).unwrap());
+    let ignored = |accused: bool| {
+        let (_, mut ee) = two();
+        pin_second(&mut ee, &said);
+        if accused {
+            accuse(&mut ee);
+        }
+        let taken = Event {
+            peer: Some(origin("no/2")),
+            direction: Direction::In,
+            class: 2,
+            seq: 1,
+            ..Event::local(Kind::RECEIVED, now())
+        };
+        ee.log(taken);
+        ee.commit();
+        names(&found(&ee, &ee.national())).contains(&"frozen-ignored")
+    };
+    assert_eq!([false, true].map(ignored), [false, true]);
+    let blamed = |knows_later: bool| {
+        let mut lt = Country::new("lt", 21);
+        if knows_later {
+            pin_second(&mut lt, &said);
+        }
+        accuse(&mut lt);
+        names(&found(&lt, &lt.national())).contains(&"evidence-invalid")
+    };
+    assert_eq!([false, true].map(blamed), [true, false]);
 }
