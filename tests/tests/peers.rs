@@ -119,7 +119,10 @@ fn a_newer_descriptor_of_the_same_key_replaces_and_an_older_or_another_key_does_
     let newer = export(&made[1], &parent.path().join("newer"));
     add(&made[0], &older, &["--fingerprint", &fingerprint(&made[1])]).ok().unwrap();
     let outcome = |o: &Outcome| serde_json::from_str::<serde_json::Value>(&o.stdout).unwrap()["outcome"].clone();
+    let acceptance = made[0].dir().join("peers/EE.acceptance");
+    std::fs::remove_file(&acceptance).unwrap();
     assert_eq!(outcome(&add(&made[0], &older, &[])), "unchanged");
+    assert!(acceptance.exists(), "a pin that stays has our yes again");
     assert_eq!(outcome(&add(&made[0], &newer, &[])), "replaced", "the same identity key needs no new comparison");
     assert_eq!(reason(&add(&made[0], &older, &[])), ("older".into(), Some(3)));
 

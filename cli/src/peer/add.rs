@@ -77,8 +77,9 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     if outcome == Outcome::Added || fingerprint.is_some() {
         ask::compare(&found, fingerprint, context)?;
     }
+    // Also of a pin that stays: our yes may be of a log of ours that ended since, or lost.
+    accept(&home, &found, now)?;
     if outcome != Outcome::Unchanged {
-        accept(&home, &found, now)?;
         let path = home.path(home::descriptor(found.node()));
         files::replace(&path, text.as_bytes()).map_err(|e| files::unwritten(&path, &e))?;
     }
@@ -112,13 +113,13 @@ fn judge(home: &Home, found: &Descriptor, text: &str) -> Result<Outcome, Failure
 /// Signs our yes to the default agreement, unless it is there already. It must be there before the pin is.
 pub(super) fn accept(home: &Home, found: &Descriptor, now: Timestamp) -> Result<(), Failure> {
     let path = home.path(home::acceptance(found.node()));
-    let id = home.identity()?;
     let is_between = |a: &Acceptance| a.with == *found.origin() && a.from == *home.genesis.origin();
     let stands = files::read_text(&path, limits::ARMOR_BYTES)
-        .is_ok_and(|text| Acceptance::open_text(&text, &id.public()).is_ok_and(|(a, _)| is_between(&a)));
+        .is_ok_and(|text| Acceptance::open_text(&text, home.genesis.keys().id()).is_ok_and(|(a, _)| is_between(&a)));
     if stands {
         return Ok(());
     }
+    let id = home.identity()?;
     let acceptance = Acceptance {
         from: home.genesis.origin().clone(),
         with: found.origin().clone(),

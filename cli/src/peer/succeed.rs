@@ -11,7 +11,7 @@ use varde_proto::draft::act::{self, Verb};
 use varde_proto::envelope;
 use varde_proto::home;
 use varde_proto::identity::armor::{self, Label};
-use varde_proto::identity::{Descriptor, Incident};
+use varde_proto::identity::{Descriptor, History, Incident, Role};
 use varde_proto::limits;
 
 /// Our descriptor with the statement of why the log before ended, where there was one.
@@ -57,12 +57,31 @@ pub(super) fn needs_two(home: &Home, found: &Descriptor) -> Result<bool, Failure
         let what = format!("{now} is of another identity key than {before}, which is pinned");
         return refused(what, "call the peer: nobody but the holder of that key can end a log", "other-identity");
     }
-    if found.incident().map(|incident| &incident.previous) != Some(before) {
+    let Some(incident) = found.incident().filter(|incident| incident.previous == *before) else {
         let what = format!("{now} does not follow {before}, which is pinned");
         let next = "ask the peer for the descriptors in between, and add them in their order";
         return refused(what, next, "generation-skipped");
+    };
+    let keys = told(home, &pinned);
+    // The log may have had another key since it was pinned, which goes on in the next one; whether that can be, its own node knows.
+    let known = |size| keys.at(Role::Log, size).into_iter().chain(found.key(Role::Log).copied()).collect();
+    if !incident.is_headed(known) {
+        let what = format!("the newest head in the statement why {before} ended is not signed by that log");
+        return refused(what, "call the peer: its statement is damaged or false", "generation-head-unsigned");
+    }
+    if let Some(role) = keys.names_again(found.keys()) {
+        let what = format!("{now} names as its {role} key one that {before} has revoked");
+        return refused(what, "call the peer: a revoked key may be in other hands", "generation-revoked-key");
     }
     Ok(true)
+}
+
+/// What is known of the keys of a pinned log.
+fn told(home: &Home, pinned: &Descriptor) -> History {
+    let shown = History::pinned(pinned);
+    let text = files::read_text(&home.path(home::history(pinned.node())), limits::KEY_HISTORY_BYTES);
+    let told = text.ok().and_then(|text| History::read_whole(&text).ok());
+    told.filter(|told| told.continues(&shown)).unwrap_or(shown)
 }
 
 /// One person's yes to a peer's new log. The second person's pins it.

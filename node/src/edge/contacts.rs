@@ -206,7 +206,7 @@ async fn run_link(node: Arc<Node>, contacts: Arc<Contacts>, link: Link) {
         }
     });
     tracing::info!(peer = country.as_str(), why = %ended, "connection ended");
-    let refused = matches!(&ended, Ended::Refused(code) if code != "superseded");
+    let refused = matches!(&ended, Ended::Refused(code) if !["superseded", "pin-changed"].contains(&code.as_str()));
     if ended.is_suspicious() || refused {
         node.journal
             .note(&node.ledger, node.clock.now(), &ended.to_string(), country.as_str(), Of::Peer(country))

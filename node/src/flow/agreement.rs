@@ -4,7 +4,7 @@
 use super::connection::Ended;
 use super::desk::{Desk, FactName};
 use super::ledger::CommitError;
-use super::{Node, fork, founding, succession};
+use super::{Node, fork, founding, known, succession};
 use crate::port::{Peer, Peers, Scan, StoreError};
 use crate::rows;
 use prost::Message;
@@ -58,7 +58,7 @@ pub async fn log_roster(node: &Node, peers: &Arc<Peers>) -> Result<(), CommitErr
             let (restricted, is_new) = (succession::take_up(desk, peer)?, !is_named(desk, &peer.origin)?);
             let leaf = Event { restricted, ..Event::local(Kind::ROSTER, Timestamp::default()) };
             log_once(desk, leaf, (&peer.origin, said), Some(&peer.descriptor))?;
-            succession::know(desk, peer)?;
+            known::note(desk, peer)?;
             log_keys(desk, peer)?;
             if is_new {
                 fork::log_again(desk, &peer.origin)?;

@@ -5,7 +5,7 @@ use super::connection::Ended;
 use super::deliver::Broken;
 use super::ledger::Ledger;
 use super::receive::{self, Positions};
-use super::{Node, agreement, fork, gossip, keys, recover};
+use super::{Node, agreement, fork, gossip, keys, recover, succession};
 use crate::port::{Link, Peer};
 use crate::state::outgoing::{Event, Outgoing};
 use crate::state::{ChannelKey, Direction};
@@ -74,6 +74,9 @@ pub(super) async fn greet(node: &Arc<Node>, peer: &Arc<Peer>, link: &mut Link) -
         return Err(Ended::Greeting("another-origin"));
     }
     let keys = their_keys(&theirs, peer)?;
+    if succession::began_revoked(node, &keys)? {
+        return Err(Ended::Greeting("generation-revoked-key"));
+    }
     check_their_head(node, &theirs, known, &keys)?;
     check_our_log(&node.ledger, &theirs)?;
     let peer = &learn(node, peer, keys).await?;

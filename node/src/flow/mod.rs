@@ -27,6 +27,7 @@ pub mod intake;
 pub mod journal;
 pub mod kept;
 pub mod keys;
+mod known;
 pub mod ledger;
 pub mod logbook;
 pub mod outbox;

@@ -4,7 +4,7 @@
 //! itself (`varde_proto::identity::Incident`), and who carries the files (`edge::generation`, `varde log bump`, `varde peer add`).
 
 use super::desk::{Desk, FactName};
-use super::ledger::Ledger;
+use super::known::{self, Known};
 use super::outbox::{Owed, item_row};
 use super::{Node, agreement, ended, entangle, erase, fork, founding, recover};
 use crate::port::{Peer, Peers, StoreError};
@@ -14,8 +14,8 @@ use prost::Message;
 use std::sync::Arc;
 use varde_proto::draft::act::{self, Verb};
 use varde_proto::envelope::{self, Envelope};
-use varde_proto::id::{Digest, NodeId, Origin};
-use varde_proto::identity::{Descriptor, Incident, PublicKey, Reason};
+use varde_proto::id::{Digest, NodeId, Origin, TreeSize};
+use varde_proto::identity::{Descriptor, Genesis, History, Incident, PublicKey, Reason, Role};
 use varde_proto::log::event::{Event, Kind};
 use varde_proto::log::leaf::{self, Opening};
 use varde_proto::time::Timestamp;
@@ -84,46 +84,6 @@ pub(super) fn unknown_until(node: &Node) -> Result<Option<Timestamp>, StoreError
     Ok(None)
 }
 
-/// The identity key of each log of a peer that was ever taken up, and E of the statement that it showed.
-const KNOWN: &str = "known/";
-
-/// What is noted of a log of a peer.
-type Noted = (Digest, Digest);
-
-fn noted(peer: &Peer) -> Noted {
-    let descriptor = Descriptor::open(&peer.descriptor).ok();
-    let statement = descriptor.and_then(|descriptor| descriptor.explanation().map(envelope::digest));
-    (peer.id_key.fingerprint(), statement.unwrap_or(Digest::NONE))
-}
-
-/// Notes under which identity a log of a peer is known, why it began, and by which keys its heads are believed.
-pub(super) fn know(desk: &mut Desk<'_>, peer: &Peer) -> Result<(), StoreError> {
-    let (fact, (id, statement)) = (FactName::new(KNOWN, &peer.origin), noted(peer));
-    let said = [id.0, statement.0].concat();
-    if desk.fact(&fact)?.as_ref() != Some(&said) {
-        desk.set_fact(&fact, said)?;
-    }
-    ended::keep_keys(desk, peer)
-}
-
-/// The newest log of a peer's node that was ever taken up, and what is noted of it.
-fn known(ledger: &Ledger, peer: &Origin) -> Result<Option<(Origin, Noted)>, StoreError> {
-    let prefix = rows::row(rows::FACT, &[KNOWN.as_bytes(), peer.node().as_str().as_bytes(), b"/"]);
-    let mut newest: Option<(Origin, Noted)> = None;
-    for row in ledger.scan(&prefix, &[&prefix[..], &[0xff]].concat(), false) {
-        let (name, said) = row?;
-        let generation = name.get(prefix.len()..).and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
-        let log = generation.and_then(|generation| Origin::new(peer.network(), peer.node(), generation).ok());
-        let said = said.split_at_checked(32).and_then(|(id, why)| Digest::from_bytes(id).zip(Digest::from_bytes(why)));
-        let known = log.zip(said);
-        let (log, said) = known.ok_or_else(|| StoreError::Damaged("the row of a known log cannot be read".into()))?;
-        if newest.as_ref().is_none_or(|(before, _)| before.generation() < log.generation()) {
-            newest = Some((log, said));
-        }
-    }
-    Ok(newest)
-}
-
 /// Why a pin is not taken up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
@@ -145,6 +105,12 @@ pub enum Refused {
     /// More of the log before was shown here than its node says that its peers had.
     #[error("generation-behind")]
     Behind,
+    /// The newest head that its statement names is not signed by the log that ended.
+    #[error("generation-head-unsigned")]
+    HeadUnsigned,
+    /// It names a key that the log before has revoked.
+    #[error("generation-revoked-key")]
+    RevokedKey,
     /// Two people have not decided it.
     #[error("generation-not-accepted")]
     NotAccepted,
@@ -158,9 +124,11 @@ pub fn admitted(node: &Node, pinned: &Arc<Peers>) -> Result<Admitted, StoreError
     let staff: Vec<PublicKey> = node.operators.iter().map(|operator| operator.public_key).collect();
     let mut refused = Vec::new();
     for (country, peer) in pinned.iter() {
-        let Some((known, noted)) = known(&node.ledger, &peer.origin)? else { continue };
-        let judged = follows((&known, noted), peer, &node.me.origin, &staff);
-        if let Err(why) = judged.and_then(|new| if new { holds_no_more(node, &known, peer) } else { Ok(()) }) {
+        let logs = known::of_node(&node.ledger, &peer.origin)?;
+        let Some(known) = logs.last() else { continue };
+        let shown = node.ledger.book().head_of(known.log()).size;
+        let judged = follows((known, shown), peer, &node.me.origin, &staff);
+        if let Err(why) = judged.and_then(|new| if new { holds_no_more(node, (known, shown), peer) } else { Ok(()) }) {
             refused.push((*country, why));
         }
     }
@@ -173,25 +141,27 @@ pub fn admitted(node: &Node, pinned: &Arc<Peers>) -> Result<Admitted, StoreError
 }
 
 /// Whether what the pin names is another log than the known one, which it may follow.
-fn follows(
-    (known, (id, statement)): (&Origin, Noted),
-    peer: &Peer,
-    own: &Origin,
-    staff: &[PublicKey],
-) -> Result<bool, Refused> {
-    let log = &peer.origin;
-    if log == known {
-        return if noted(peer).1 == statement { Ok(false) } else { Err(Refused::Differs) };
+fn follows((known, shown): (&Known, u64), peer: &Peer, own: &Origin, staff: &[PublicKey]) -> Result<bool, Refused> {
+    let (log, before) = (&peer.origin, known.log());
+    let descriptor = Descriptor::open(&peer.descriptor).map_err(|_| Refused::Skipped)?;
+    if log == before {
+        let same = descriptor.explanation().map(envelope::digest) == known.statement();
+        return if same { Ok(false) } else { Err(Refused::Differs) };
     }
-    if log.generation() < known.generation() {
+    if log.generation() < before.generation() {
         return Err(Refused::Ended);
     }
-    if peer.id_key.fingerprint() != id {
+    if peer.id_key != *known.id() {
         return Err(Refused::Identity);
     }
-    let descriptor = Descriptor::open(&peer.descriptor).map_err(|_| Refused::Skipped)?;
-    if descriptor.incident().map(|incident: &Incident| &incident.previous) != Some(known) {
-        return Err(Refused::Skipped);
+    let incident = descriptor.incident().filter(|incident| incident.previous == *before).ok_or(Refused::Skipped)?;
+    // Beyond what was shown here, the log may have had another key since, which goes on in the next one.
+    let since = |size: TreeSize| descriptor.key(Role::Log).filter(|_| size.0 > shown).copied();
+    if !incident.is_headed(|size| known.log_keys(size).into_iter().chain(since(size)).collect()) {
+        return Err(Refused::HeadUnsigned);
+    }
+    if known.has_revoked(descriptor.keys()) {
+        return Err(Refused::RevokedKey);
     }
     // Whoever signed may have done so before a log of our own ended.
     let logs = (1..=own.generation()).filter_map(|generation| Origin::new(own.network(), own.node(), generation).ok());
@@ -200,14 +170,20 @@ fn follows(
     if decided { Ok(true) } else { Err(Refused::NotAccepted) }
 }
 
+/// Whether a peer that told of its keys began its log with one that an earlier log of its node has revoked.
+pub(super) fn began_revoked(node: &Node, keys: &History) -> Result<bool, StoreError> {
+    let Some(Ok(genesis)) = keys.genesis().map(Genesis::open) else { return Ok(false) };
+    let logs = known::of_node(&node.ledger, keys.origin())?;
+    Ok(logs.iter().any(|known| known.log() != keys.origin() && known.has_revoked(genesis.keys())))
+}
+
 /// A fork is not left behind by a new name. Nor are leaves that were shown here: a node that says of all its peers that they had fewer did not
 /// ask us, or does not want to know.
-fn holds_no_more(node: &Node, known: &Origin, peer: &Peer) -> Result<(), Refused> {
-    if fork::is_frozen(&node.ledger, known).unwrap_or(true) {
+fn holds_no_more(node: &Node, (known, shown): (&Known, u64), peer: &Peer) -> Result<(), Refused> {
+    if fork::is_frozen(&node.ledger, known.log()).unwrap_or(true) {
         return Err(Refused::Frozen);
     }
     let descriptor = Descriptor::open(&peer.descriptor).map_err(|_| Refused::Skipped)?;
-    let shown = node.ledger.book().head_of(known).size;
     let behind = descriptor.incident().is_some_and(|incident| is_behind(incident, shown));
     if behind { Err(Refused::Behind) } else { Ok(()) }
 }
@@ -253,10 +229,13 @@ fn give_up(desk: &mut Desk<'_>, key: ChannelKey) -> Result<(), StoreError> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
+    use super::super::known::testing::known;
     use super::*;
     use varde_proto::exchange::KnownHead;
+    use varde_proto::id::LogIndex;
     use varde_proto::identity::agreement::default_agreement;
-    use varde_proto::identity::{Genesis, History, Reason, Role, RoleKeys, SecretKey};
+    use varde_proto::identity::{History, RoleKeys, SecretKey};
+    use varde_proto::log::head::Head;
     use varde_proto::wire::peer::Mode;
     use zeroize::Zeroizing;
 
@@ -268,33 +247,46 @@ mod tests {
         Origin::parse(&format!("varde.example/{country}/{generation}")).unwrap()
     }
 
+    fn now() -> Timestamp {
+        Timestamp::parse("2026-11-22T12:00:00Z").unwrap()
+    }
+
+    fn genesis(origin: &Origin, id: u8, others: u8) -> Genesis {
+        let keys: Vec<_> = [id].into_iter().chain(others..others + 5).map(key).collect();
+        let held: Vec<_> = Role::ALL.into_iter().zip(&keys).collect();
+        Genesis::found(origin.clone(), Mode::Test, RoleKeys::prove(origin, &held).unwrap(), now(), [1; 32]).unwrap()
+    }
+
     /// NO under a generation, as it is pinned; K_id has the seed `first`.
     fn no(generation: u32, first: u8, accepted: impl Fn(Digest) -> Vec<Envelope>) -> Peer {
-        let (origin, keys) = (log("no", generation), (first..first + 6).map(key).collect::<Vec<_>>());
-        let held: Vec<_> = Role::ALL.into_iter().zip(&keys).collect();
-        let proven = RoleKeys::prove(&origin, &held).unwrap();
-        let now = Timestamp::parse("2026-11-22T12:00:00Z").unwrap();
-        let genesis = Genesis::found(origin.clone(), Mode::Test, proven, now, [1; 32]).unwrap();
-        let signed = genesis.sign(&keys[0]).unwrap();
+        headed(generation, (first, &key(first + 1)), accepted)
+    }
+
+    /// The same, where a key of choice signed the head of nine leaves of the log before.
+    fn headed(generation: u32, (first, log_key): (u8, &SecretKey), accepted: impl Fn(Digest) -> Vec<Envelope>) -> Peer {
+        let (origin, id, now) = (log("no", generation), key(first), now());
+        let genesis = genesis(&origin, first, first + 1);
+        let signed = genesis.sign(&id).unwrap();
         let mut descriptor = Descriptor::issue(&genesis, None, now, [2; 32]);
         if generation > 1 {
+            let newest = Head::sign(&log("no", generation - 1), TreeSize(9), Digest([9; 32]), log_key);
             let incident = Incident {
                 origin: origin.clone(),
                 mode: Mode::Test,
                 previous: log("no", generation - 1),
                 reason: Reason::TailLost,
-                newest: String::new(),
+                newest: newest.unwrap().write(),
                 stored: KnownHead { size: 3, root: Digest([3; 32]) },
                 shown: None,
                 genesis: envelope::digest(&signed),
                 created: now,
                 salt: [3; 32],
             };
-            descriptor = descriptor.with_incident(incident.sign(&keys[0]).unwrap()).unwrap();
+            descriptor = descriptor.with_incident(incident.sign(&id).unwrap()).unwrap();
         }
-        let signed = descriptor.sign(&keys[0]).unwrap();
+        let signed = descriptor.sign(&id).unwrap();
         Peer {
-            id_key: keys[0].public(),
+            id_key: id.public(),
             keys: Arc::new(History::pinned(&descriptor)),
             agreement: default_agreement(),
             accepted: accepted(envelope::digest(&signed)),
@@ -307,7 +299,6 @@ mod tests {
     #[test]
     fn a_log_follows_the_one_that_is_known_only_by_its_own_identity_and_the_decision_of_two_different_people() {
         let (own, staff) = (log("ee", 1), [key(81).public(), key(82).public()]);
-        let id = key(11).public().fingerprint();
         let by = |seeds: &'static [u8], verb: Verb| {
             let own = own.clone();
             move |about| {
@@ -315,7 +306,10 @@ mod tests {
             }
         };
         let nobody = |_| Vec::new();
-        let judged = |known: u32, peer: Peer| follows((&log("no", known), (id, Digest::NONE)), &peer, &own, &staff);
+        let judged = |before: u32, peer: Peer| {
+            let before = known(&headed(before, (11, &key(13)), nobody), None).unwrap();
+            follows((&before, 20), &peer, &own, &staff)
+        };
         assert_eq!(judged(1, no(1, 11, nobody)), Ok(false));
         assert_eq!(judged(1, no(2, 11, by(&[81, 82], Verb::Succeed))), Ok(true));
         assert_eq!(judged(2, no(2, 11, nobody)), Err(Refused::Differs), "another second one");
@@ -333,16 +327,53 @@ mod tests {
         let skipped = Descriptor::open(&no(2, 11, nobody).descriptor).unwrap();
         let said = skipped.incident().unwrap();
         assert_eq!(
-            (is_behind(said, 3), is_behind(said, 4)),
+            (is_behind(said, 9), is_behind(said, 10)),
             (false, true),
             "of what was shown here nothing is left behind"
         );
         assert!(
-            !is_behind(&Incident { reason: Reason::PeersUnreachable, ..said.clone() }, 4),
+            !is_behind(&Incident { reason: Reason::PeersUnreachable, ..said.clone() }, 10),
             "this one was not asked"
         );
         assert_eq!(judged(1, no(2, 31, by(&[81, 82], Verb::Succeed))), Err(Refused::Identity));
         assert_eq!(judged(1, no(3, 11, by(&[81, 82], Verb::Succeed))), Err(Refused::Skipped));
         assert_eq!(judged(2, no(1, 11, by(&[81, 82], Verb::Succeed))), Err(Refused::Ended));
+    }
+
+    #[test]
+    fn the_head_in_a_statement_is_signed_by_the_log_that_ended_whose_revoked_keys_are_never_in_force_again() {
+        let (own, staff) = (log("ee", 1), [key(81).public(), key(82).public()]);
+        let decided = |about| {
+            let by = |seed: &u8| act::sign(Verb::Succeed, about, &own, Timestamp::default(), &key(*seed));
+            [81, 82].iter().map(by).collect()
+        };
+        let judged = |known: &Known, shown, log_key: u8| {
+            follows((known, shown), &headed(2, (11, &key(log_key)), decided), &own, &staff)
+        };
+        let first = no(1, 11, |_| Vec::new());
+        let before = known(&first, None).unwrap();
+        assert_eq!((judged(&before, 20, 12), judged(&before, 8, 12)), (Ok(true), Ok(true)));
+        for shown in [8, 20] {
+            assert_eq!(judged(&before, shown, 66), Err(Refused::HeadUnsigned));
+        }
+        // Beyond what was shown here, its log key may have been changed for the one that goes on.
+        let older = Descriptor::issue(&genesis(&log("no", 1), 11, 41), None, now(), [2; 32]);
+        let older = Peer {
+            keys: Arc::new(History::pinned(&older)),
+            descriptor: older.sign(&key(11)).unwrap(),
+            ..first.clone()
+        };
+        let older = known(&older, None).unwrap();
+        assert_eq!((judged(&older, 8, 12), judged(&older, 9, 12)), (Ok(true), Err(Refused::HeadUnsigned)));
+
+        let genesis = genesis(&log("no", 1), 11, 12);
+        let mut keys = History::found(&genesis, &genesis.sign(&key(11)).unwrap());
+        let stolen = (Role::Msg, key(14).public().fingerprint());
+        let statement = keys.revoke(&key(11), stolen, TreeSize(1), now(), [4; 32]).unwrap();
+        keys.take(&statement, LogIndex(2)).unwrap();
+        let told = Peer { keys: Arc::new(keys), ..first.clone() };
+        for known in [known(&told, None), known(&first, Some(&told))] {
+            assert_eq!(judged(&known.unwrap(), 20, 12), Err(Refused::RevokedKey));
+        }
     }
 }

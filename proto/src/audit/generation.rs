@@ -7,7 +7,7 @@ use super::{Log, comparable};
 use crate::envelope::{self, Envelope};
 use crate::exchange::KnownHead;
 use crate::id::{Digest, LogIndex, Origin, TreeSize};
-use crate::identity::{Incident, Reason};
+use crate::identity::{Incident, Reason, Role};
 use crate::log::event::Event;
 use prost::Message;
 use std::collections::BTreeSet;
@@ -70,6 +70,18 @@ fn told(incident: &Incident) -> String {
 pub(super) fn one_node(log: &Log, before: &Log, out: &mut Findings) -> bool {
     let Some(incident) = log.follows.as_ref().filter(|_| log.follows(before)) else { return false };
     comparable::one_identity(log, before, out);
+    // Beyond the bundle, the log may have had another key since, which goes on in the next one.
+    let since = |size: TreeSize| log.genesis.keys().get(Role::Log).filter(|_| size > before.tree.size()).copied();
+    let mut unexplained = |why: &str| {
+        let text = format!("{} follows {}, {why}", log.origin, before.origin);
+        out.add(Finding::new(codes::GENERATION_UNEXPLAINED, text).of(&log.origin));
+    };
+    if !incident.is_headed(|size| before.history.at(Role::Log, size).into_iter().chain(since(size)).collect()) {
+        unexplained("which did not sign the newest head that its peers are said to have had");
+    }
+    if let Some(role) = before.history.names_again(log.genesis.keys()) {
+        unexplained(&format!("which has revoked the key that it names as its {role} key"));
+    }
     let root = |size| before.tree.root_at(TreeSize(size));
     let differs = |known: KnownHead| root(known.size).is_some_and(|root| root != known.root);
     // Of a store that was not the beginning of what was signed, the bundle may be either.

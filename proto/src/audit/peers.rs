@@ -135,25 +135,7 @@ impl Peers {
         let message_key = descriptor.key(Role::Msg).copied();
         let (log_keys, why) = (Vec::new(), Vec::new());
         let fresh = || Pinned { present: true, id, message_key, log_keys, told: None, why, ours: None, theirs: None };
-        let of_before = |log: &Origin| log.is_of_node(peer) && log.generation() < peer.generation();
-        let before = self.0.iter().filter(|(log, _)| of_before(log)).max_by_key(|(log, _)| log.generation());
-        let follows = before.filter(|_| !self.0.contains_key(peer));
-        if follows.is_some_and(|(_, before)| before.id != id) {
-            let text =
-                format!("{peer} was pinned in the place of an earlier log of its node, under another identity key");
-            return Err(Wrong(codes::IDENTITY_CHANGED, text));
-        }
-        let previous = descriptor.incident().map(|incident| &incident.previous);
-        if follows.is_some_and(|(log, _)| Some(log) != previous) {
-            return Err(invalid(format!(
-                "{peer} was pinned, which does not follow the log of its node that was pinned before"
-            )));
-        }
-        if follows.is_some() && event.restricted == Digest::NONE {
-            return Err(invalid(format!(
-                "{peer} was pinned in the place of an earlier log without the decision of two people"
-            )));
-        }
+        self.succeeds(peer, &descriptor, event.restricted)?;
         let pinned = self.0.entry(peer.clone()).or_insert_with(fresh);
         let changed = pinned.id != id;
         (pinned.present, pinned.id, pinned.message_key) = (true, id, message_key);
@@ -166,6 +148,34 @@ impl Peers {
             ));
         }
         Ok(())
+    }
+
+    /// A log that takes the place of an earlier one of its node must follow that.
+    fn succeeds(&self, peer: &Origin, descriptor: &Descriptor, decided: Digest) -> Result<(), Wrong> {
+        let of_before = |log: &Origin| log.is_of_node(peer) && log.generation() < peer.generation();
+        let before = self.0.iter().filter(|(log, _)| of_before(log)).max_by_key(|(log, _)| log.generation());
+        let Some((log, before)) = before.filter(|_| !self.0.contains_key(peer)) else { return Ok(()) };
+        if before.id != *descriptor.keys().id() {
+            let text =
+                format!("{peer} was pinned in the place of an earlier log of its node, under another identity key");
+            return Err(Wrong(codes::IDENTITY_CHANGED, text));
+        }
+        let invalid = |why: &str| Err(Wrong(codes::ROSTER_INVALID, format!("{peer} was pinned, {why}")));
+        let Some(incident) = descriptor.incident().filter(|incident| incident.previous == *log) else {
+            return invalid("which does not follow the log of its node that was pinned before");
+        };
+        if decided == Digest::NONE {
+            return invalid("in the place of an earlier log, without the decision of two people");
+        }
+        // Its log key may have been changed since it told of its keys, for the one that goes on.
+        let since = descriptor.key(Role::Log).copied();
+        if !incident.is_headed(|size| before.log_keys(size).into_iter().chain(since).collect()) {
+            return invalid("and the head in its statement is not signed by the log that ended");
+        }
+        match before.told.as_ref().and_then(|told| told.names_again(descriptor.keys())) {
+            Some(role) => invalid(&format!("and its {role} key is one that the log before has revoked")),
+            None => Ok(()),
+        }
     }
 
     /// Takes in an `agreement` leaf: our acceptance, or the peer's.

@@ -303,6 +303,12 @@ impl History {
         held.until.map(|until| TreeSize(until.0.saturating_sub(1)))
     }
 
+    /// The role in which another log names a key that was revoked here.
+    pub fn names_again(&self, keys: &RoleKeys) -> Option<Role> {
+        let stolen = |key: &PublicKey| Role::ALL.into_iter().any(|role| self.revoked_above(role, key).is_some());
+        keys.iter().find(|(_, key)| stolen(key)).map(|(role, _)| role)
+    }
+
     /// The TLS keys by which its connections are authenticated: the one in use, and for a while one that was replaced and not
     /// revoked, until when.
     pub fn tls(&self, now: Timestamp) -> Vec<(PublicKey, Timestamp)> {

@@ -7,9 +7,10 @@ use super::document::{self, BadDocument};
 use super::{Genesis, PublicKey, SecretKey};
 use crate::envelope;
 use crate::exchange::KnownHead;
-use crate::id::{Digest, Origin};
+use crate::id::{Digest, Origin, TreeSize};
 use crate::limits;
 use crate::log::Checkpoint;
+use crate::log::head::Head;
 use crate::log::note::Note;
 use crate::time::Timestamp;
 use crate::wire::peer::{self, IncidentReason, Mode};
@@ -112,6 +113,14 @@ impl Incident {
         Some(KnownHead { size: checkpoint.size().0, root: checkpoint.root() })
     }
 
+    /// Whether the log that ended signed that head: by one of its keys that are valid at a size. Where nobody had one, there is nothing to sign.
+    pub fn is_headed(&self, keys: impl Fn(TreeSize) -> Vec<PublicKey>) -> bool {
+        let signed = |head: KnownHead| {
+            Head::from_note(self.newest.as_bytes(), &self.previous, &keys(TreeSize(head.size))).is_ok()
+        };
+        self.newest.is_empty() || self.answered().is_some_and(signed)
+    }
+
     /// Whether every peer answered, and none of them had more than the store: then nothing that was exchanged is unknown here.
     pub fn is_whole(&self) -> bool {
         self.reason == Reason::TailLost && self.answered().is_none_or(|head| head.size <= self.stored.size)
@@ -195,8 +204,6 @@ mod tests {
     use super::super::{Descriptor, Role};
     use super::*;
     use crate::envelope::Rejection;
-    use crate::id::TreeSize;
-    use crate::log::head::Head;
 
     fn origin(generation: u32) -> Origin {
         Origin::parse(&format!("varde.example/no/{generation}")).unwrap()
@@ -237,6 +244,18 @@ mod tests {
         let other = genesis_of(origin(2), Mode::Test, 11);
         assert!(!incident().leads_to(&other, &other.sign(&key(11)).unwrap()));
         assert_eq!(incident().answered(), Some(KnownHead { size: 9, root: Digest([9; 32]) }));
+    }
+
+    #[test]
+    fn the_newest_head_is_one_that_the_log_signed_by_a_key_of_that_size() {
+        let keys = |size: TreeSize| vec![key(if size.0 < 9 { 3 } else { 2 }).public()];
+        assert!(incident().is_headed(keys) && Incident { newest: String::new(), ..incident() }.is_headed(keys));
+        assert!(!incident().is_headed(|size| keys(TreeSize(size.0 - 1))));
+        let signature = incident().newest.rfind(' ').unwrap() + 8;
+        let mut garbage = incident().newest.into_bytes();
+        garbage[signature] = if garbage[signature] == b'A' { b'B' } else { b'A' };
+        let garbage = Incident { newest: String::from_utf8(garbage).unwrap(), ..incident() };
+        assert!(garbage.sign(&key(1)).is_ok() && !garbage.is_headed(keys));
     }
 
     #[test]

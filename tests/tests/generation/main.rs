@@ -3,18 +3,12 @@
 #![allow(missing_docs, reason = "tests")]
 
 mod files;
+mod offered;
 
 use serde_json::Value;
 use std::path::Path;
 use std::time::Duration;
-use varde_node::edge::clock::SystemClock;
-use varde_node::port::Clock;
-use varde_proto::envelope;
-use varde_proto::exchange::KnownHead;
 use varde_proto::home;
-use varde_proto::id::{Digest, Origin};
-use varde_proto::identity::{Descriptor, Genesis, Incident, Reason, Role, RoleKeys, SecretKey};
-use varde_proto::time::Timestamp;
 use varde_tests::harness::{Country, Outcome, Trouble, pin_all, until};
 
 const LIMIT: Duration = Duration::from_secs(90);
@@ -306,73 +300,5 @@ fn a_log_that_ends_without_the_word_of_a_peer_takes_no_erased_alert_back_and_spe
     until("the new proof", LIMIT, || (left().ok()? == 0).then_some(()))?;
     let (here, there) = (exported(&no, "2")?, exported(&ee, "2")?);
     assert_eq!((found(&ee, &here)?, found(&no, &there)?), (vec!["generation-bumped".to_owned()], vec![]));
-    Ok(())
-}
-
-/// A descriptor of a later log of NO under the keys in this directory.
-fn later(dir: &Path, generation: u32, previous: u32, issued: Timestamp) -> Result<String, Trouble> {
-    let key = |role: Role| -> Result<SecretKey, Trouble> {
-        let pem = std::fs::read_to_string(dir.join(home::key(role)))?;
-        SecretKey::from_pem(&pem).map_err(|bad| Trouble::new(bad.to_string()))
-    };
-    let bad = |bad: &dyn std::fmt::Display| Trouble::new(bad.to_string());
-    let text = std::fs::read_to_string(dir.join(home::GENESIS))?;
-    let mode = Genesis::open_text(&text).map_err(|e| bad(&e))?.0.mode();
-    let log = |generation: u32| Origin::parse(&format!("varde.example/no/{generation}")).map_err(|e| bad(&e));
-    let keys = Role::ALL.into_iter().map(|role| Ok((role, key(role)?))).collect::<Result<Vec<_>, Trouble>>()?;
-    let held: Vec<_> = keys.iter().map(|(role, key)| (*role, key)).collect();
-    let proven = RoleKeys::prove(&log(generation)?, &held).map_err(|e| bad(&e))?;
-    let genesis = Genesis::found(log(generation)?, mode, proven, issued, [1; 32]).map_err(|e| bad(&e))?;
-    let id = &keys[0].1;
-    let known = KnownHead { size: 0, root: Digest::of(b"") };
-    let incident = Incident {
-        origin: log(generation)?,
-        mode,
-        previous: log(previous)?,
-        reason: Reason::PeersUnreachable,
-        newest: String::new(),
-        stored: known,
-        shown: None,
-        genesis: envelope::digest(&genesis.sign(id).map_err(|e| bad(&e))?),
-        created: issued,
-        salt: [2; 32],
-    };
-    let descriptor = Descriptor::issue(&genesis, None, issued, [3; 32]);
-    let descriptor = descriptor.with_incident(incident.sign(id).map_err(|e| bad(&e))?).map_err(|e| bad(&e))?;
-    descriptor.sign_text(id).map_err(|e| bad(&e))
-}
-
-#[test]
-fn a_new_log_that_skips_or_lowers_a_generation_or_is_of_another_identity_is_refused_by_name() -> Result<(), Trouble> {
-    let home = tempfile::tempdir()?;
-    let (no, ee) = (Country::init(home.path(), "NO")?, Country::init(home.path(), "EE")?);
-    pin_all(&[&no, &ee])?;
-    let elsewhere = tempfile::tempdir()?;
-    let forger = Country::init(elsewhere.path(), "NO")?;
-    let issued = Timestamp::from_ms(SystemClock.now().ms() + 1).map_err(|e| Trouble::new(e.to_string()))?;
-    let add = |text: &str, name: &str| -> Result<Outcome, Trouble> {
-        let file = home.path().join("offered.descriptor");
-        std::fs::write(&file, text)?;
-        as_person(&ee, &["peer", "add", &file.to_string_lossy()], name)
-    };
-    let first = std::fs::read_to_string(ee.dir().join("peers/NO.descriptor"))?;
-    let refused = |text: &str, reason: &str| -> Result<(), Trouble> {
-        for name in ["a", "b"] {
-            let said = add(text, name)?;
-            assert!(said.code == Some(3) && said.stderr.contains(reason), "{reason}: {}", said.stderr);
-        }
-        Ok(())
-    };
-    refused(&later(no.dir(), 3, 2, issued)?, "generation-skipped")?;
-    refused(&later(forger.dir(), 2, 1, issued)?, "other-identity")?;
-    assert!(later(no.dir(), 3, 1, issued).is_err(), "there is no statement that skips one");
-    assert_eq!(std::fs::read_to_string(ee.dir().join("peers/NO.descriptor"))?, first, "nothing was pinned");
-    let second = later(no.dir(), 2, 1, issued)?;
-    assert_eq!(add(&second, "a")?.json(0)?["outcome"], "one-of-two");
-    assert_eq!(std::fs::read_to_string(ee.dir().join("peers/NO.descriptor"))?, first, "one person alone pinned it");
-    assert_eq!(add(&second, "b")?.json(0)?["outcome"], "replaced");
-    refused(&first, "generation-ended")?;
-    let healthy = as_person(&no, &["log", "bump"], "a")?;
-    assert!(healthy.code != Some(0), "a node that does not run knows nothing of its log");
     Ok(())
 }

@@ -8,7 +8,7 @@ use crate::flow::desk::Desk;
 use crate::flow::gossip::Heard;
 use crate::flow::ledger::CommitError;
 use crate::flow::receive::{self, Answer};
-use crate::flow::{Node, escrow, fork, witness};
+use crate::flow::{Node, agreement, escrow, fork, witness};
 use crate::port::Peer;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -186,6 +186,9 @@ fn keep_head(desk: &mut Desk<'_>, peer: &Peer, noted: &Head) -> Result<(), Broke
 fn is_newest(desk: &Desk<'_>, peer: &Peer, newest: KnownHead, kept: u64) -> Result<(), Broken> {
     if fork::is_frozen_at(desk, &peer.origin)? {
         return Err(Broken::Leaf("frozen"));
+    }
+    if !agreement::is_in_roster(desk, peer)? {
+        return Err(Broken::Leaf("pin-changed"));
     }
     let held = desk.head_of(&peer.origin);
     let same = held.size == newest.size && held.root == newest.root && desk.kept_of(&peer.origin).size().0 == kept;

@@ -75,8 +75,9 @@ impl Ended {
     /// Whether the peer's own bytes were the reason, so that people must be told.
     pub fn is_suspicious(&self) -> bool {
         match self {
-            // Our own disk; or another connection of the same two was first.
-            Self::Broken(Broken::Store(_) | Broken::Leaf("superseded")) => false,
+            // Our own disk; or another connection of the same two, or our own staff's new pin, was first.
+            Self::Broken(Broken::Store(_) | Broken::Leaf("superseded" | "pin-changed")) => false,
+            Self::Greeting("pin-changed") => false,
             Self::Broken(_) | Self::Frame(_) | Self::Greeting(_) => true,
             Self::Closed | Self::Refused(_) | Self::Goodbye(_) => false,
             Self::KeysChanged | Self::Frozen | Self::Stopped => false,
@@ -276,5 +277,18 @@ fn stopped(error: CommitError<StoreError>) -> Ended {
     match error {
         CommitError::Refused(failure) => failure.into(),
         CommitError::Stopped => Ended::Stopped,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_our_own_staff_changed_meanwhile_is_not_the_fault_of_the_peer() {
+        for own in [Ended::Broken(Broken::Leaf("pin-changed")), Ended::Greeting("pin-changed")] {
+            assert!(!own.is_suspicious(), "{own}");
+        }
+        assert!(Ended::Broken(Broken::Leaf("receipt-out-of-order")).is_suspicious());
     }
 }

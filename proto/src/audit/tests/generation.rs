@@ -5,9 +5,9 @@ use super::{found, names};
 use crate::audit::{Audit, reconcile, verify};
 use crate::envelope::{self, Envelope};
 use crate::exchange::KnownHead;
-use crate::id::{Digest, TreeSize};
+use crate::id::{Digest, LogIndex, TreeSize};
 use crate::identity::testing::{genesis, key, now, origin};
-use crate::identity::{Descriptor, Incident, Reason};
+use crate::identity::{Descriptor, Genesis, History, Incident, Reason, Role};
 use crate::log::event::{Direction, Event, Kind};
 use crate::log::fork::Fork;
 use crate::log::head::Head;
@@ -77,6 +77,19 @@ fn a_log_of_a_later_generation_says_why_the_one_before_ended_as_its_identity_sig
     assert_eq!(names(&found(&first, &first.national())), ["generation-unexplained"]);
 }
 
+/// What an auditor finds where EE pinned NO's second log, whose statement and keys are as given, in the place of the first.
+fn pinned_by(ee: &mut Country, later: &Genesis, said: &Incident, restricted: Digest) -> Vec<&'static str> {
+    let id = key(if later.keys().id() == &key(1).public() { 1 } else { 31 });
+    let statement = Incident { genesis: envelope::digest(&later.sign(&id).unwrap()), ..said.clone() };
+    let descriptor =
+        Descriptor::issue(later, None, now(), [8; 32]).with_incident(statement.sign(&id).unwrap()).unwrap();
+    let descriptor = descriptor.sign(&id).unwrap();
+    let (peer, object, body) = (Some(origin("no/2")), envelope::digest(&descriptor), descriptor.encode_to_vec());
+    ee.log(Event { peer, object, body, restricted, ..Event::local(Kind::ROSTER, now()) });
+    ee.commit();
+    names(&found(ee, &ee.national()))
+}
+
 #[test]
 fn a_log_that_follows_a_pinned_one_is_pinned_by_the_decision_of_people_and_under_the_same_identity() {
     let pinned_after = |first: u8, restricted, is_removed: bool| {
@@ -85,13 +98,7 @@ fn a_log_that_follows_a_pinned_one_is_pinned_by_the_decision_of_people_and_under
             ee.log(Event { peer: Some(origin("no")), ..Event::local(Kind::ROSTER, now()) });
         }
         let later = genesis("no/2", first);
-        let statement = statement(&later.sign(&key(first)).unwrap(), first);
-        let descriptor = Descriptor::issue(&later, None, now(), [8; 32]).with_incident(statement).unwrap();
-        let descriptor = descriptor.sign(&key(first)).unwrap();
-        let (peer, object, body) = (Some(origin("no/2")), envelope::digest(&descriptor), descriptor.encode_to_vec());
-        ee.log(Event { peer, object, body, restricted, ..Event::local(Kind::ROSTER, now()) });
-        ee.commit();
-        names(&found(&ee, &ee.national()))
+        pinned_by(&mut ee, &later, &said(&later.sign(&key(first)).unwrap()), restricted)
     };
     let pinned = |first, restricted| pinned_after(first, restricted, false);
     let (_, ee) = two();
@@ -211,4 +218,49 @@ fn taking_from_the_log_that_follows_a_forked_one_is_found_and_a_proof_by_keys_th
         names(&found(&lt, &lt.national())).contains(&"evidence-invalid")
     };
     assert_eq!([false, true].map(blamed), [true, false]);
+}
+
+/// What NO's second log says of the first where it is so: all of it is stored, and its head is signed by a key of this seed.
+fn told_of(first: &Audit, seed: u8) -> Incident {
+    let log = first.log.as_ref().unwrap();
+    let stored = KnownHead { size: log.size().0, root: log.tree.root() };
+    let newest = Head::sign(&origin("no"), log.size(), stored.root, &key(seed)).unwrap().write();
+    Incident { stored, newest, ..said(&Country::new("no/2", 1).founding()) }
+}
+
+#[test]
+fn a_statement_whose_newest_head_the_log_that_ended_did_not_sign_is_found() {
+    let (first, ee) = two();
+    let (before, known) = (audit(&first), names(&found(&ee, &ee.national())));
+    let later = genesis("no/2", 1);
+    for (seed, of_pin, of_both) in [(2, vec![], vec![]), (66, vec!["roster-invalid"], vec!["generation-unexplained"])] {
+        let said = told_of(&before, seed);
+        let (_, mut ee) = two();
+        assert_eq!(pinned_by(&mut ee, &later, &said, DECIDED), [&known[..], &of_pin].concat());
+        let after = second(|_| bump(&said.sign(&key(1)).unwrap(), DECIDED));
+        assert_eq!(names(&reconcile(&before, &audit(&after))), of_both);
+    }
+}
+
+#[test]
+fn a_log_that_names_a_key_again_which_the_one_before_it_has_revoked_is_found() {
+    let (mut first, mut ee) = two();
+    let said = told_of(&audit(&first), 2);
+    let after = second(|_| bump(&said.sign(&key(1)).unwrap(), DECIDED));
+    assert_eq!(names(&reconcile(&audit(&first), &audit(&after))), [""; 0]);
+    let founding = first.founding();
+    let mut history = History::found(&genesis("no", 1), &founding);
+    let stolen = (Role::Msg, key(4).public().fingerprint());
+    let statement = history.revoke(&key(1), stolen, TreeSize(1), now(), [4; 32]).unwrap();
+    let index = history.take(&statement, LogIndex(5)).unwrap().index;
+    for (seq, told) in [(0, &founding), (index.0, &statement)] {
+        let (peer, object, body) = (Some(origin("no")), envelope::digest(told), told.encode_to_vec());
+        ee.log(Event { peer, seq, object, body, ..Event::local(Kind::ROSTER, now()) });
+    }
+    ee.commit();
+    let known = names(&found(&ee, &ee.national()));
+    assert_eq!(pinned_by(&mut ee, &genesis("no/2", 1), &said, DECIDED), [&known[..], &["roster-invalid"]].concat());
+    first.rotate(Role::Msg, 77);
+    first.revoke(Role::Msg, 4, 1);
+    assert_eq!(names(&reconcile(&audit(&first), &audit(&after))), ["generation-unexplained"]);
 }
