@@ -262,7 +262,8 @@ impl World {
     fn may_be_put_back(&self, member: &Arc<Member>) -> bool {
         let is_kept = |of: &Arc<Member>| {
             let log = crate::pair::origin(&of.code);
-            let shown = self.watch.seen(|seen| seen.shown(log.as_str()));
+            // A head that was signed and reached nobody counts as well: the sign guard has it.
+            let shown = self.watch.seen(|seen| seen.shown(log.as_str())).max(of.guard.size());
             let others = self.members.iter().filter(|other| !Arc::ptr_eq(other, of) && !Arc::ptr_eq(other, member));
             others.filter(|other| !other.is_locked()).filter_map(|other| other.life()).any(|other| {
                 let book = other.country.node.ledger.book();
