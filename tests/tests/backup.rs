@@ -42,8 +42,8 @@ fn codes(document: &serde_json::Value) -> Vec<String> {
     findings.iter().filter_map(|finding| finding["code"].as_str().map(str::to_owned)).collect()
 }
 
-/// Two countries that exchanged something, with a backup of NO from the middle of it.
-fn world(home: &Path) -> Result<(Country, Country, PathBuf), Trouble> {
+/// Two countries that exchanged something, with a backup of NO from the middle of it, and what NO released after it.
+fn world(home: &Path) -> Result<(Country, Country, PathBuf, String), Trouble> {
     let (mut no, mut ee) = (Country::init(home, "NO")?, Country::init(home, "EE")?);
     no.start()?;
     ee.start()?;
@@ -53,9 +53,9 @@ fn world(home: &Path) -> Result<(Country, Country, PathBuf), Trouble> {
     exchange(&ee, "NO")?;
     let backup = home.join("no.backup");
     no.varde(&["log", "backup", &backup.to_string_lossy()])?.ok()?;
-    exchange(&no, "EE")?;
+    let since = exchange(&no, "EE")?;
     exchange(&ee, "NO")?;
-    Ok((no, ee, backup))
+    Ok((no, ee, backup, since))
 }
 
 fn restore(no: &Country, backup: &Path) -> Result<(), Trouble> {
@@ -70,7 +70,7 @@ fn restore(no: &Country, backup: &Path) -> Result<(), Trouble> {
 #[test]
 fn a_node_that_is_restored_asks_its_peer_is_made_whole_and_goes_on_and_its_auditor_is_told() -> Result<(), Trouble> {
     let home = tempfile::tempdir()?;
-    let (mut no, mut ee, backup) = world(home.path())?;
+    let (mut no, mut ee, backup, since) = world(home.path())?;
     let again = no.varde(&["log", "restore", &backup.to_string_lossy(), "--json"])?;
     assert_eq!(again.code, Some(75), "{}", again.stderr);
     assert!(again.stderr.contains("node-runs"), "{}", again.stderr);
@@ -107,6 +107,13 @@ fn a_node_that_is_restored_asks_its_peer_is_made_whole_and_goes_on_and_its_audit
     no.stop()?;
     no.start()?;
     assert_eq!(recovering(&no)?, None, "an ordinary start is no restore");
+    // What was released after the backup has no draft any more, and is still ours to take back.
+    let list = no.varde(&["alert", "list", "--json"])?.json(0)?;
+    let listed = |one: &serde_json::Value| one["alert_id"] == since.as_str() && one["state"] == "released";
+    assert!(list.as_array().is_some_and(|list| list.iter().any(listed)), "{since}: {list:#}");
+    no.varde(&["alert", "show", &since])?.ok()?;
+    connected(&no, "EE")?;
+    no.varde(&["alert", "withdraw", &since, "--reason", "WITHDRAWN", "--wait", "90s"])?.ok()?;
     Ok(())
 }
 

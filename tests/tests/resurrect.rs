@@ -83,7 +83,7 @@ async fn restored(who: &str) {
     sent(&no, [route(id(3))]).await;
     // The other keeps everything up to here.
     let (one, other) = if who == "NO" { (&no, &lt) } else { (&lt, &no) };
-    let size = one.node.ledger.head().size().0;
+    let size = one.node.ledger.book().loud;
     until("the escrow", || other.node.ledger.book().kept_of(one.origin()).size().0 >= size).await;
     stop(erasers, sides).await;
     drop((no, lt));

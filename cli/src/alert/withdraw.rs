@@ -143,9 +143,9 @@ pub(crate) async fn hold(args: HoldArgs, context: &Context) -> Result<Exit, Fail
     if render.is_json() {
         render.document(&serde_json::json!({ "alert_id": id.to_string(), "on_hold": !lift }))?;
     } else if lift {
-        render.talk("The hold is lifted; what was asked or due meanwhile is erased now.");
+        render.talk("It is not on hold (any more); if its erasure was asked or due meanwhile, it is erased now.");
     } else {
-        render.talk("On hold: it is not erased until `varde alert hold ID --lift`.");
+        render.talk(&format!("On hold: it is not erased until `varde alert hold {id} --lift`."));
     }
     Ok(Exit::Done)
 }

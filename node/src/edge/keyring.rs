@@ -198,7 +198,9 @@ fn wipe(mut file: File) -> io::Result<()> {
 
 fn damaged(path: &Path, why: &str) -> StoreError {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    StoreError::Damaged(format!("the keyring file {name} {why}; restore it from the keyring's own backup"))
+    StoreError::Damaged(format!(
+        "the keyring file {name} {why}; stop the node, move `store` and `keyring` away, and run `varde log restore BACKUP`"
+    ))
 }
 
 #[cfg(test)]

@@ -96,11 +96,15 @@ impl Given {
     }
 
     /// Whether the reader trusts that this is the log that it says it is. Where one identity is known for an origin, no
-    /// other is believed.
+    /// other is believed; else one that is known for an earlier log of the same node will do.
     fn trusts(&self, genesis: &Genesis) -> bool {
-        let known = self.trusted.iter().any(|trusted| trusted.origin.as_ref() == Some(genesis.origin()));
-        let whose = known.then(|| genesis.origin().clone());
-        self.trusted.contains(&Trusted { origin: whose, fingerprint: genesis.keys().id().fingerprint() })
+        let (log, fingerprint) = (genesis.origin(), genesis.keys().id().fingerprint());
+        let of_log = |trusted: &&Trusted| trusted.origin.as_ref() == Some(log);
+        let of_node = |trusted: &Trusted| trusted.origin.as_ref().is_none_or(|origin| origin.is_of_node(log));
+        match self.trusted.iter().find(of_log) {
+            Some(_) => self.trusted.contains(&Trusted { origin: Some(log.clone()), fingerprint }),
+            None => self.trusted.iter().any(|trusted| of_node(trusted) && trusted.fingerprint == fingerprint),
+        }
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) fn identity(genesis: &Genesis, given: &Given, out: &mut Findings) {
     } else if !given.trusts(genesis) {
         let origin = genesis.origin();
         let text =
-            format!("the bundle's identity has the fingerprint {fingerprint}, which you do not trust as {origin}");
+            format!("the bundle's identity has the fingerprint {fingerprint}, which no `--trust` gives for {origin}");
         out.add(Finding::new(codes::WRONG_IDENTITY, text));
     }
 }

@@ -78,10 +78,10 @@ impl World {
         }
         // The last `receipt-held` leaves reach the peers with a heartbeat.
         for (of, peer) in [(&no, &ee), (&no, &lt), (&ee, &lt)] {
-            let size = of.node.ledger.head().size().0;
+            let size = of.node.ledger.book().loud;
             until(|| peer.node.ledger.book().kept_of(of.origin()).size().0 >= size).await;
         }
-        let size = no.node.ledger.head().size().0;
+        let size = no.node.ledger.book().loud;
         stop(sides);
         Self { dir, store, ee_store, ee, lt, snapshots, ee_snapshots, guards, size }
     }

@@ -7,9 +7,10 @@ use varde_node::edge::clock::SystemClock;
 use varde_node::edge::entropy::SystemEntropy;
 use varde_node::edge::guard::FileGuard;
 use varde_node::edge::keyring::FileKeyring;
-use varde_node::flow::entangle;
 use varde_node::flow::ledger::Ledger;
+use varde_node::flow::{entangle, witness};
 use varde_node::port::Clock;
+use varde_node::rows;
 use varde_proto::time::Timestamp;
 use varde_tests::pair::Ground;
 use varde_tests::sim::ground::SimStore;
@@ -23,6 +24,14 @@ fn copy(from: &Path, to: &Path) {
         }
     } else {
         std::fs::copy(from, to).unwrap();
+    }
+}
+
+/// Copies a country's keyring and guard.
+fn beside(first: &Path, second: &Path) {
+    for part in ["", ".guard"] {
+        let [from, to] = [first, second].map(|path| format!("{}{part}", path.display()));
+        copy(Path::new(&from), Path::new(&to));
     }
 }
 
@@ -47,10 +56,7 @@ impl Twins {
         deliver(&first, 1, &["EE"]).await;
         settled(&[&first, &ee]).await;
         stop(sides).await;
-        for part in ["", ".guard"] {
-            let [from, to] = ["first", "second"].map(|place| format!("{}{part}", at(place).display()));
-            copy(Path::new(&from), Path::new(&to));
-        }
+        beside(&at("first"), &at("second"));
         let twin = SimStore::default();
         twin.restore(store.snapshot());
         let second = Country::open("NO", Arc::new(twin), &at("second")).await;
@@ -101,13 +107,13 @@ impl Clock for Wrong {
     }
 }
 
-async fn with_clock(code: &str, dir: &Path, wrong_by_ms: i64) -> Country {
+async fn with_clock(code: &str, dir: &Path, clock: Arc<Wrong>) -> Country {
     let (entropy, keyring) = (Arc::new(SystemEntropy), dir.join(code));
     let guard = Arc::new(FileGuard::open(&keyring.with_extension("guard")).unwrap());
     let ground = Ground {
         store: Arc::new(MemoryStore::default()),
         keyring: Arc::new(FileKeyring::open(&keyring, true, entropy.clone()).unwrap()),
-        clock: Arc::new(Wrong(AtomicI64::new(wrong_by_ms))),
+        clock,
         entropy,
         guard,
         heartbeat: Duration::from_secs(1),
@@ -121,7 +127,7 @@ async fn with_clock(code: &str, dir: &Path, wrong_by_ms: i64) -> Country {
 async fn a_node_whose_clock_was_set_back_backdates_its_leaves() {
     for (hours, wanted) in [(0, vec![]), (-2, vec!["backdated"])] {
         let dir = tempfile::tempdir().unwrap();
-        let no = with_clock("NO", dir.path(), hours * 60 * 60 * 1000).await;
+        let no = with_clock("NO", dir.path(), Arc::new(Wrong(AtomicI64::new(hours * 60 * 60 * 1000)))).await;
         // EE has four witnesses, so that one whose clock is wrong does not move the time that counts.
         let ee = in_memory("EE", dir.path()).await;
         let mut sides = vec![connect(&no, &ee).await];
@@ -140,4 +146,61 @@ async fn a_node_whose_clock_was_set_back_backdates_its_leaves() {
         assert_eq!(codes(&of_ee.audit().findings), [""; 0]);
         assert_eq!(compared(&of_no.audit(), &of_ee.audit()), [""; 0], "it is said once");
     }
+}
+
+/// Waits until a witness has cosigned the newest head of a country.
+async fn cosigned(country: &Country, by: &Country) {
+    let reached = async {
+        let has = |one: &witness::Standing| one.witness == *by.origin() && one.size >= country.node.ledger.book().loud;
+        while !witness::standing(&country.node).unwrap().by.iter().any(has) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(SOON, reached).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_was_set_back_for_a_while_is_shown_by_the_witness_who_saw_less_later() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |place: &str| dir.path().join(place).join("NO");
+    for place in ["first", "second"] {
+        std::fs::create_dir(dir.path().join(place)).unwrap();
+    }
+    let store = Arc::new(SimStore::default());
+    let no = Country::open("NO", store.clone(), &at("first")).await;
+    let ee = in_memory("EE", dir.path()).await;
+    no.pin(&ee).await;
+    let clock = Arc::new(Wrong(AtomicI64::new(0)));
+    let lt = with_clock("LT", dir.path(), clock.clone()).await;
+    let sides = vec![connect(&no, &lt).await];
+    deliver(&no, 0, &["LT"]).await;
+    settled(&[&no, &lt]).await;
+    stop(sides).await;
+    // What EE sees is more than what is put aside.
+    release(&no, route(id(1)), &["EE"]).await;
+    beside(&at("first"), &at("second"));
+    let before = store.snapshot();
+    let sides = vec![connect(&no, &ee).await];
+    deliver(&no, 2, &["EE"]).await;
+    settled(&[&no, &ee]).await;
+    stop(sides).await;
+    assert_eq!(codes(&Forger::of(&no).audit().findings), [""; 0]);
+    // Forty minutes later, as LT's clock has it, the machine is set back with its guard and LT sees it so; then its disk is put right,
+    // and nothing is said.
+    clock.0.store(40 * 60 * 1000, Ordering::Relaxed);
+    let back = Arc::new(SimStore::default());
+    back.restore(before);
+    let second = Country::open("NO", back.clone(), &at("second")).await;
+    let known = no.node.peers.borrow().clone();
+    second.pin_all(known).await.unwrap();
+    let sides = vec![connect(&second, &lt).await];
+    cosigned(&second, &lt).await;
+    stop(sides).await;
+    let mut rows = store.snapshot();
+    rows.extend(back.snapshot().into_iter().filter(|(name, _)| name[0] == rows::COSIGNATURE));
+    store.restore(rows);
+    let sides = vec![connect(&no, &lt).await];
+    cosigned(&no, &lt).await;
+    stop(sides).await;
+    assert_eq!(codes(&Forger::of(&no).audit().findings), ["rolled-back"]);
 }

@@ -14,9 +14,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 use tonic::{Request, Response, Status};
+use varde_proto::alert::Alert;
 use varde_proto::alert::show::{show, show_content};
 use varde_proto::draft::{Draft, act};
-use varde_proto::id::{AlertId, NodeId};
+use varde_proto::id::{AlertId, Digest, NodeId};
 use varde_proto::limits;
 use varde_proto::vocabulary::{ErasureReason, Vocabulary};
 use varde_proto::wire::operator::alerts_server::{Alerts, AlertsServer};
@@ -90,6 +91,9 @@ impl Alerts for Service {
         let drafts = drafts::all(&self.node.ledger).map_err(ours)?;
         let alerts = drafts.iter().take(LISTED).map(|draft| own(&self.node, draft));
         let mut alerts = alerts.collect::<Result<Vec<_>, _>>()?;
+        for (kept, object, alert) in held::regained(&self.node.ledger, self.node.me.origin.node()).map_err(ours)? {
+            alerts.push(regained(&self.node, kept, &object, &alert)?);
+        }
         alerts.extend(erasures::withdrawn(&self.node)?.into_iter().take(LISTED));
         Ok(Response::new(ListReply { alerts }))
     }
@@ -104,7 +108,10 @@ impl Alerts for Service {
             Ok(draft) => show_own(&self.node, &draft).map(Response::new),
             Err(Refused::Absent(_)) => match erasures::show_withdrawn(&self.node, id)? {
                 Some(reply) => Ok(Response::new(reply)),
-                None => show_received(&self.node, id, issuer).map(Response::new),
+                None => match show_regained(&self.node, id)? {
+                    Some(reply) => Ok(Response::new(reply)),
+                    None => show_received(&self.node, id, issuer).map(Response::new),
+                },
             },
             Err(refused) => Err(told(refused)),
         }
@@ -264,6 +271,34 @@ fn show_own(node: &Node, draft: &Draft) -> Result<ShowReply, Status> {
         envelope_digest: object.into(),
         decision: Some(draft.decision.bare().to_wire()),
     })
+}
+
+/// An alert of ours whose draft a restored backup does not have: it was released after it.
+fn regained(node: &Node, kept: u64, object: &Digest, alert: &Alert) -> Result<OwnAlert, Status> {
+    let deliveries = delivery::of(&node.ledger, kept).map_err(ours)?;
+    Ok(OwnAlert {
+        id: alert.content().id.to_string(),
+        kind: alert.content().kind().number(),
+        state: Some(DraftState { state: "released".to_owned(), ..DraftState::default() }),
+        issued_ms: alert.issued_at().ms(),
+        expires_ms: alert.content().expires_at.ms(),
+        deliveries: deliveries.into_iter().map(delivery_reply).collect(),
+        erasures: erasures::of(node, object)?,
+        on_hold: erasures::is_held(node, object)?,
+    })
+}
+
+fn show_regained(node: &Node, id: AlertId) -> Result<Option<ShowReply>, Status> {
+    let all = held::regained(&node.ledger, node.me.origin.node()).map_err(ours)?;
+    let Some((kept, object, alert)) = all.into_iter().find(|(_, _, alert)| alert.content().id == id) else {
+        return Ok(None);
+    };
+    Ok(Some(ShowReply {
+        json: show(&alert).to_string(),
+        own: Some(regained(node, kept, &object, &alert)?),
+        envelope_digest: object.0.to_vec().into(),
+        ..ShowReply::default()
+    }))
 }
 
 fn show_received(node: &Node, id: AlertId, issuer: Option<NodeId>) -> Result<ShowReply, Status> {

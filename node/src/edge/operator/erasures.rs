@@ -102,9 +102,14 @@ fn mute(node: &Node, object: &Digest, remains: &Remains) -> Result<OwnAlert, Sta
         issued_ms: issued.ms(),
         expires_ms: 0,
         deliveries: deliveries.into_iter().map(delivery_reply).collect(),
-        erasures: outstanding::of(node, object).and_then(|known| replies(node, known)).map_err(ours)?,
+        erasures: of(node, object)?,
         on_hold: is_held(node, object)?,
     })
+}
+
+/// How far the recipients of an item of ours are with erasing it.
+pub(super) fn of(node: &Node, object: &Digest) -> Result<Vec<ErasureStanding>, Status> {
+    outstanding::of(node, object).and_then(|known| replies(node, known)).map_err(ours)
 }
 
 /// E of a released alert of ours.
@@ -116,7 +121,7 @@ fn own_object(node: &Node, id: AlertId) -> Result<Option<Digest>, Status> {
 /// How far the recipients of an alert of ours are with erasing it.
 pub(super) fn standing(node: &Node, draft: &Draft) -> Result<Vec<ErasureStanding>, Status> {
     let Some(object) = own_object(node, draft.content.id)? else { return Ok(Vec::new()) };
-    outstanding::of(node, &object).and_then(|known| replies(node, known)).map_err(ours)
+    of(node, &object)
 }
 
 /// Whether a hold keeps an alert of ours from being erased.

@@ -275,7 +275,7 @@ fn bytes_of(digest: &Digest) -> Bytes {
 
 fn line(line: Line) -> LogLine {
     match line {
-        Line::Leaf { index, event: None } => LogLine { index, what: "erased".to_owned(), ..LogLine::default() },
+        Line::Leaf { index, event: None } => LogLine { index, what: "unreadable".to_owned(), ..LogLine::default() },
         Line::Leaf { index, event: Some(event) } => {
             let reason = logbook::reason(&event);
             let Event { kind, time, peer, direction, class, seq, object, .. } = *event;

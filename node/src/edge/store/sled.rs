@@ -192,5 +192,7 @@ fn means_damage(error: &io::Error) -> bool {
 }
 
 fn damaged(why: &str) -> StoreError {
-    StoreError::Damaged(format!("{why}; keep the directory as it is and restore the newest backup beside it"))
+    StoreError::Damaged(format!(
+        "{why}; stop the node, move `store` and `keyring` away but leave `guard`, and run `varde log restore` with the newest backup"
+    ))
 }

@@ -133,11 +133,11 @@ pub fn standing(node: &Node) -> Option<String> {
                 .into()
         }
         Phase::Asking if state.is_unconfirmed() => format!(
-            "no peer has confirmed this node's log for ten minutes, so it asks before it signs: waiting for one of {} (`varde peer list`)",
+            "no peer has confirmed this node's log for ten minutes, so it asks before it signs: waiting for one of {} (`varde status`)",
             silent.join(", ")
         ),
         Phase::Asking if !silent.is_empty() => format!(
-            "waiting for {} to say what this node signed last: see to it that they are pinned, run and are reached (`varde peer list`)",
+            "waiting for {} to say what this node signed last: see to it that they are pinned, run and are reached (`varde status`)",
             silent.join(", ")
         ),
         Phase::Asking => {
@@ -160,8 +160,9 @@ pub fn standing(node: &Node) -> Option<String> {
                 .into()
         }
         Phase::Frozen(Frozen::TailLost { shown, kept }) => format!(
-            "this node showed a head of {shown} leaves, of which its peers keep {kept}: the end of its log is lost. Call the other \
-             coordinators; if they keep no more either, two people decide that this log ends: `varde log bump`"
+            "this node showed a head of {shown} leaves, of which its peers keep {kept}: the end of its log is lost. If \
+             there is a newer backup, stop the node and restore that. If not, call the other coordinators; if they keep no more either, two \
+             people decide that this log ends: `varde log bump`"
         ),
     })
 }
