@@ -2,6 +2,7 @@
 //! its revocation is refused; and people drive it all through the command line.
 #![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
 
+use prost::Message;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -123,6 +124,24 @@ async fn keys_of_every_role_change_during_an_exchange_and_nothing_is_lost() {
     })
     .await
     .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_changed_its_keys_very_often_is_dealt_with_like_any_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let (no, lt) = (country("NO", dir.path()).await, country("LT", dir.path()).await);
+    let mut old = no.node.keys.message(0);
+    for seed in 60..100 {
+        rotate(&no, Role::Msg, &old, seed).await;
+        old = new_key(seed);
+    }
+    let told: usize = no.node.keys.history().statements().iter().map(|logged| logged.envelope.encoded_len()).sum();
+    assert!(told > varde_proto::limits::STORED_VALUE_BYTES, "less than what fills a row: {told}");
+    let _link = connect(&no, &lt).await;
+    exchange(&no, &lt, 1).await;
+    exchange(&lt, &no, 2).await;
+    let known = lt.node.peers.borrow().get(&no.origin().node()).unwrap().keys.clone();
+    assert_eq!((known.number(), known.current(Role::Msg)), (40, vec![new_key(99).public()]));
 }
 
 fn verify(country: &Country) -> Audit {
