@@ -51,6 +51,12 @@ impl Home {
     /// K_id, from its file.
     pub(crate) fn identity(&self) -> Result<SecretKey, Failure> {
         let path = self.path(home::IDENTITY_KEY);
+        if !path.exists() {
+            return Err(Failure::usage(format!("{} is not there", path.display()))
+                .means("what this command makes is signed with the identity key; nothing was changed")
+                .next("put the file back for this moment, and take it away again afterwards")
+                .reason("no-identity-key"));
+        }
         let key = files::read_key(&path)?;
         if key.public() == *self.genesis.keys().id() {
             return Ok(key);

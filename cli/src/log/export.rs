@@ -55,16 +55,19 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
 pub(super) async fn write(out: &Path, for_country: String, context: &Context) -> Result<(u64, u64), Failure> {
     let channel = client::connect(context).await?;
     let mut parts = LogClient::new(channel).export(LogExportRequest { for_country }).await?.into_inner();
+    // Whatever the node refuses, it refuses before anything is made here.
+    let mut next = client::next(&mut parts, context).await?;
     let mut folder = Folder::make(out)?;
     let bar = context.render.progress(0, "files");
     let broken = |failure: Failure| {
         let means = format!("what lies in {} is no bundle, and nothing was changed at the node", out.display());
         failure.means(means).next("remove it, see whether the node still answers (`varde status`), then try again")
     };
-    while let Some(part) = client::next(&mut parts, context).await.map_err(broken)? {
+    while let Some(part) = next {
         bar.set_length(bar.length().unwrap_or(0) + u64::from(part.last));
         bar.inc(u64::from(part.last));
         folder.write(part)?;
+        next = client::next(&mut parts, context).await.map_err(broken)?;
     }
     bar.finish_and_clear();
     folder.finish("bundle")

@@ -13,7 +13,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use varde_proto::home;
-use varde_proto::id::{Digest, unhex};
+use varde_proto::id::{Digest, Origin, unhex};
 
 /// Which backup.
 #[derive(Debug, clap::Args)]
@@ -99,6 +99,13 @@ fn read_manifest(backup: &Path, origin: &str) -> Result<(Restored, Vec<(Digest, 
     let first = lines.next() == Some(home::BACKUP_FIRST_LINE);
     let (whose, leaves, newest) = (lines.next(), lines.next().and_then(|n| n.parse().ok()), lines.next());
     let (true, Some(whose), Some(leaves), Some(newest)) = (first, whose, leaves, newest) else { return Err(broken()) };
+    let [said, own] = [whose, origin].map(|origin| Origin::parse(origin).ok());
+    if said.zip(own).is_some_and(|(said, own)| said.is_of_node(&own) && said.generation() < own.generation()) {
+        return Err(Failure::usage(format!("the backup is of {whose}, which ended: this node goes on as {origin}"))
+            .means("a log that ended is signed for no more; nothing was changed")
+            .next(format!("give a backup of {origin}"))
+            .reason("generation-ended"));
+    }
     if whose != origin {
         return Err(Failure::usage(format!("the backup is of {whose}, and this is the directory of {origin}"))
             .means("nothing was changed")

@@ -219,12 +219,15 @@ fn show_witnesses(standing: &Standing, context: &Context) {
     if *peers == 0 {
         return render.talk("No peer is pinned, so nobody witnesses this log.");
     }
-    render.line(format!("witnessed to leaf {size} by {quorum} of {peers} peers or more"));
+    render.line(match size {
+        0 => format!("not witnessed yet: {quorum} of {peers} peers are needed"),
+        _ => format!("the first {size} leaves are witnessed, by {quorum} of {peers} peers or more"),
+    });
     let rows = standing.peers.iter().map(|peer| {
         let at = peer.cosigned_at.clone().unwrap_or_default();
         [peer.country.clone(), peer.cosigned_size.to_string(), at]
     });
-    render.table(["witness", "cosigned to", "at"], rows);
+    render.table(["witness", "leaves cosigned", "at"], rows);
     if let (Some(since), true) = (waiting_since, overdue) {
         render.talk(&format!(
             "Leaf {size} of {since} has waited for {quorum} witnesses for over ten minutes. Nothing is held up by that: see with \

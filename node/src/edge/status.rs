@@ -70,7 +70,7 @@ impl Trouble {
         if error.to_string() == locked {
             return Self::new(Class::Again, "recovering", locked)
                 .means("nothing was written; drafts and records can be read and written meanwhile")
-                .next("`varde log status` says whose answer is awaited");
+                .next("`varde log status` shows how it stands");
         }
         let number = incident_number();
         tracing::error!(incident = %number, error = %Chain(error), "incident");
