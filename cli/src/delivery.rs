@@ -14,7 +14,7 @@ const GRACE: Duration = Duration::from_secs(5);
 /// How long to wait for receipts.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Wait {
-    /// Wait this long for receipts, for example 10s or 2m; then exit 0 when all have it, 75 when it is owed, 3 when refused
+    /// Wait this long for receipts, for example 10s or 2m; then exit 0 when all have answered, 75 when it is owed, 3 when refused
     #[arg(long, value_name = "TIME", value_parser = parse)]
     wait: Option<Duration>,
 }

@@ -3,7 +3,9 @@
 use crate::client;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
+use crate::log::bump;
 use serde::Serialize;
+use tonic::transport::Channel;
 use varde_proto::time::Timestamp;
 use varde_proto::wire::operator::{PeerStatus, StatusReply, StatusRequest, node_client::NodeClient};
 
@@ -21,6 +23,8 @@ struct Node {
     records: u64,
     /// What a restored node waits for.
     recovering: Option<String>,
+    /// Of a locked node: how far people have decided that its log ends.
+    bump: Option<&'static str>,
     peers: Vec<Peer>,
 }
 
@@ -40,7 +44,10 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
     let Args {} = args;
     let channel = client::connect(context).await?;
     let reply = NodeClient::new(channel).status(StatusRequest {}).await?.into_inner();
-    let node = Node::from(reply);
+    let mut node = Node::from(reply);
+    if node.recovering.is_some() {
+        node.bump = bump::decided(context)?;
+    }
     if context.render.is_json() {
         context.render.document(&node)?;
     } else {
@@ -49,12 +56,25 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
     Ok(Exit::Done)
 }
 
+/// What a locked node waits for, if it is locked; then it is said on stderr, because what it lists is not all that there is.
+pub(crate) async fn locked(channel: Channel, context: &Context) -> Result<Option<String>, Failure> {
+    let recovering = NodeClient::new(channel).status(StatusRequest {}).await?.into_inner().recovering;
+    if recovering.is_empty() {
+        return Ok(None);
+    }
+    context.render.talk(
+        "This node is locked until its log is whole: what is shown is what its store has; after a restore that is as of the \
+         backup. See `varde log status`.",
+    );
+    Ok(Some(recovering))
+}
+
 impl From<StatusReply> for Node {
     fn from(reply: StatusReply) -> Self {
         let StatusReply { origin, mode, listening, log_size, records, peers, recovering } = reply;
         let (recovering, peers) =
             (Some(recovering).filter(|text| !text.is_empty()), peers.into_iter().map(Peer::from).collect());
-        Self { origin, mode, listening, log_size, records, recovering, peers }
+        Self { origin, mode, listening, log_size, records, recovering, bump: None, peers }
     }
 }
 
@@ -81,6 +101,7 @@ fn show(node: &Node, context: &Context) {
     if let Some(recovering) = &node.recovering {
         render.line(format!("RESTORED, and locked until its log is whole: {recovering}"));
     }
+    node.bump.iter().for_each(|decided| render.line(bump::meaning(decided)));
     if node.peers.is_empty() {
         render.talk("No peers yet: `varde peer add FILE` pins one.");
         return;

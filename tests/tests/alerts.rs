@@ -34,6 +34,29 @@ fn names(list: &Value, field: &str) -> Vec<String> {
     items.iter().map(|item| item[field].as_str().unwrap_or_default().to_owned()).collect()
 }
 
+/// A hold is seen in the list that has the alert, and ended once.
+fn holds(country: &Country, id: &str, list: &str) -> Result<(), Trouble> {
+    let seen = || -> Result<_, Trouble> {
+        let document = country.varde(&["alert", list, "--json"])?.json(0)?;
+        let one = document.as_array().into_iter().flatten().find(|one| one["alert_id"] == id).cloned();
+        let text = country.varde(&["alert", list])?.ok()?;
+        Ok((one.unwrap_or_default()["on_hold"].clone(), text.contains(", on hold")))
+    };
+    let hold = |more: &[&str]| country.varde(&[&["alert", "hold", id][..], more].concat());
+    assert_eq!(seen()?, (false.into(), false));
+    hold(&[])?.ok()?;
+    assert_eq!(seen()?, (true.into(), true));
+    assert!(hold(&["--lift"])?.stderr.contains("The hold is lifted"));
+    let again = hold(&["--lift"])?;
+    assert!(again.code == Some(0) && again.stderr.contains("nothing changed"), "{}", again.stderr);
+    assert_eq!(seen()?, (false.into(), false));
+    let leaves = country.varde(&["log", "show", "--json"])?.json(0)?;
+    let holds = leaves.as_array().into_iter().flatten().filter(|leaf| leaf["what"] == "hold");
+    let reasons: Vec<_> = holds.map(|leaf| leaf["reason"].clone()).collect();
+    assert_eq!(reasons, [Value::Null, "lifted".into()]);
+    Ok(())
+}
+
 #[test]
 fn every_template_drafts_and_a_pattern_is_drawn_from_records_and_released() -> Result<(), Trouble> {
     let home = tempfile::tempdir()?;
@@ -59,12 +82,14 @@ fn every_template_drafts_and_a_pattern_is_drawn_from_records_and_released() -> R
     let inbox = lt.varde(&["alert", "inbox", "--json"])?.json(0)?;
     assert_eq!(names(&inbox, "alert_id"), [draft.as_str()]);
     assert_eq!((names(&inbox, "from"), names(&inbox, "kind")), (vec!["NO".into()], vec!["ROUTE_CORRIDOR".into()]));
-    assert_eq!(names(&inbox, "state"), ["held"]);
+    assert_eq!(names(&inbox, "state"), ["in-force"]);
     let shown = lt.varde(&["alert", "show", &draft, "--json"])?.json(0)?;
     for field in ["tlp", "expires_at"] {
         assert!(shown["alert"][field].is_string() && inbox[0][field] == shown["alert"][field], "{field}: {inbox}");
     }
     assert_eq!(shown["alert"]["content"], seen["leaves"]["content"]);
+    holds(&lt, &draft, "inbox")?;
+    holds(&no, &draft, "list")?;
     let second = id(no.varde(&[&["alert", "draft", "--kind", "ROUTE_CORRIDOR"], &query[..]].concat())?)?;
     let said = no.varde(&["alert", "release", &second, "--to", "EE"])?;
     assert_eq!((said.code, said.stderr.contains("warning")), (Some(0), false), "{}", said.stderr);

@@ -7,15 +7,6 @@ use varde_tests::harness::{Country, Trouble, pin_all, until};
 
 const LIMIT: Duration = Duration::from_secs(90);
 
-fn connected(here: &Country, there: &str) -> Result<(), Trouble> {
-    let is = || -> Result<bool, Trouble> {
-        let status = here.varde(&["status", "--json"])?.json(0)?;
-        let peers = status["peers"].as_array().cloned().unwrap_or_default();
-        Ok(peers.iter().any(|p| p["country"] == there && p["connected"] == true))
-    };
-    until("a connection", LIMIT, || is().unwrap_or(false).then_some(()))
-}
-
 /// Drafts an alert from the template and releases it; returns when the receipt is there.
 fn exchange(from: &Country, to: &str) -> Result<String, Trouble> {
     let file = from.dir().with_extension("json").to_string_lossy().into_owned();
@@ -30,6 +21,16 @@ fn recovering(country: &Country) -> Result<Option<String>, Trouble> {
     let status = country.varde(&["log", "status", "--json"])?.json(0)?;
     Ok(status["recovering"].as_str().map(str::to_owned))
 }
+
+/// Whether a command says that what it shows may not be all.
+fn says_locked(country: &Country, args: &[&str]) -> Result<bool, Trouble> {
+    let said = country.varde(args)?;
+    assert_eq!(said.code, Some(0), "{}", said.stderr);
+    Ok(said.stderr.contains("This node is locked"))
+}
+
+const LISTS: [&[&str]; 4] =
+    [&["alert", "inbox", "--json"], &["alert", "list"], &["trend", "list"], &["log", "outstanding"]];
 
 fn exported(country: &Country) -> Result<String, Trouble> {
     let out = country.dir().with_extension("bundle").to_string_lossy().into_owned();
@@ -48,7 +49,7 @@ fn world(home: &Path) -> Result<(Country, Country, PathBuf, String), Trouble> {
     no.start()?;
     ee.start()?;
     pin_all(&[&no, &ee])?;
-    connected(&no, "EE")?;
+    no.connected("EE")?;
     exchange(&no, "EE")?;
     exchange(&ee, "NO")?;
     let backup = home.join("no.backup");
@@ -86,16 +87,24 @@ fn a_node_that_is_restored_asks_its_peer_is_made_whole_and_goes_on_and_its_audit
     let waits = recovering(&no)?.unwrap_or_default();
     assert!(waits.contains("waiting for EE"), "{waits}");
     let status = no.varde(&["log", "status"])?.ok()?;
-    assert!(status.contains("RESTORED"), "{status}");
+    assert!(status.contains("RESTORED") && !status.contains("decided"), "{status}");
+    for list in LISTS {
+        assert!(says_locked(&no, list)?, "{list:?}");
+    }
+    let trends = no.varde(&["trend", "list", "--json"])?.json(0)?;
+    assert_eq!(trends["recovering"].as_str(), Some(waits.as_str()), "{trends:#}");
     let refused = no.varde(&["log", "export", "--out", &home.path().join("x").to_string_lossy(), "--json"])?;
     assert_eq!(refused.code, Some(75), "{}", refused.stderr);
-    assert!(refused.stderr.contains("recovering"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("recovering") && !home.path().join("x").exists(), "{}", refused.stderr);
 
     ee.start()?;
     until("the recovery", LIMIT, || recovering(&no).ok().filter(Option::is_none).map(drop))?;
-    connected(&no, "EE")?;
+    no.connected("EE")?;
     exchange(&no, "EE")?;
     exchange(&ee, "NO")?;
+    for list in LISTS {
+        assert!(!says_locked(&no, list)?, "{list:?}");
+    }
     let inbox = no.varde(&["alert", "inbox", "--json"])?.json(0)?;
     assert_eq!(inbox.as_array().map(Vec::len), Some(3), "what came after the backup is there again: {inbox:#}");
     let (here, there) = (exported(&no)?, exported(&ee)?);
@@ -112,7 +121,7 @@ fn a_node_that_is_restored_asks_its_peer_is_made_whole_and_goes_on_and_its_audit
     let listed = |one: &serde_json::Value| one["alert_id"] == since.as_str() && one["state"] == "released";
     assert!(list.as_array().is_some_and(|list| list.iter().any(listed)), "{since}: {list:#}");
     no.varde(&["alert", "show", &since])?.ok()?;
-    connected(&no, "EE")?;
+    no.connected("EE")?;
     no.varde(&["alert", "withdraw", &since, "--reason", "WITHDRAWN", "--wait", "90s"])?.ok()?;
     Ok(())
 }
@@ -154,7 +163,11 @@ fn a_backup_that_is_not_whole_or_of_another_node_is_not_taken_up() -> Result<(),
     let refused = no.varde(&["log", "restore", &shown, "--json"])?;
     assert!(refused.code == Some(2) && refused.stderr.contains("backup-damaged"), "{}", refused.stderr);
     std::fs::write(&part, key)?;
+    let no_backup = no.varde(&["log", "restore", &home.path().to_string_lossy(), "--json"])?;
+    assert!(no_backup.code == Some(2) && no_backup.stderr.contains("no-backup"), "{}", no_backup.stderr);
     no.varde(&["log", "restore", &shown])?.ok()?;
+    let again = no.varde(&["log", "restore", &shown])?;
+    assert!(again.code == Some(2) && again.stderr.contains("has not taken it up"), "{}", again.stderr);
     // What was laid down is damaged before the node takes it up.
     std::fs::write(no.dir().join("store.rows"), &rows[..rows.len() - 1])?;
     let refused = no.start().expect_err("half a backup").to_string();

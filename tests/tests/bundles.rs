@@ -296,6 +296,9 @@ fn a_running_node_shows_its_log_and_exports_what_an_auditor_verifies() {
     let verified =
         varde(&["audit", "verify", &bundles[0], "--trust", by[0], "--view", view.to_str().unwrap(), "--json"]);
     assert_eq!(codes(&verified.json(0).unwrap()), Vec::<&str>::new());
+    let other = varde(&["audit", "verify", &bundles[1], "--view", view.to_str().unwrap(), "--json"]);
+    assert!(other.code == Some(2) && other.stderr.contains("view-of-another-log"), "{}", other.stderr);
+    assert!(["no.head", "varde.example/no/1", "varde.example/ee/1"].iter().all(|one| other.stderr.contains(one)));
     let reconciled =
         varde(&["audit", "reconcile", &bundles[0], &bundles[1], "--trust", by[0], "--trust", by[1], "--json"]);
     assert_eq!(codes(&reconciled.json(0).unwrap()), ["nothing-exchanged"]);

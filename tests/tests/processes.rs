@@ -1,20 +1,6 @@
 //! Real nodes as real processes: they start, find each other, stop in order, and come back after being killed.
 
-use std::time::Duration;
-use varde_tests::harness::{Country, Trouble, pin_all, until};
-
-const CONNECT_LIMIT: Duration = Duration::from_secs(60);
-
-fn connected(here: &Country, there: &str) -> Result<bool, Trouble> {
-    let status = here.varde(&["status", "--json"])?.json(0)?;
-    let peers = status["peers"].as_array().cloned().unwrap_or_default();
-    Ok(peers.iter().any(|p| p["country"] == there && p["connected"] == true))
-}
-
-fn wait_connected(here: &Country, there: &str) -> Result<(), Trouble> {
-    let what = format!("{} to be connected with {there}", here.code());
-    until(&what, CONNECT_LIMIT, || connected(here, there).unwrap_or(false).then_some(()))
-}
+use varde_tests::harness::{Country, Trouble, pin_all};
 
 #[test]
 fn nodes_that_pinned_each_other_connect_and_do_so_again_after_a_kill() -> Result<(), Trouble> {
@@ -24,12 +10,12 @@ fn nodes_that_pinned_each_other_connect_and_do_so_again_after_a_kill() -> Result
     no.start()?;
     ee.start()?;
     pin_all(&[&no, &ee])?;
-    wait_connected(&no, "EE")?;
-    wait_connected(&ee, "NO")?;
+    no.connected("EE")?;
+    ee.connected("NO")?;
     ee.kill9()?;
     ee.start()?;
-    wait_connected(&ee, "NO")?;
-    wait_connected(&no, "EE")?;
+    ee.connected("NO")?;
+    no.connected("EE")?;
     no.stop()?;
     ee.stop()
 }

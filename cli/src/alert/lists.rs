@@ -1,6 +1,6 @@
 //! `varde alert list` and `varde alert inbox`
 
-use super::{connect, kind_name, time};
+use super::{connect_to_read, kind_name, time};
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use serde::Serialize;
@@ -15,13 +15,15 @@ pub(crate) struct ListArgs {}
 /// No arguments of its own.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  varde alert inbox\n  varde alert inbox --json\n\n\
-    An expired alert is for nobody's use.")]
+    An alert is in-force, expired or withdrawn; one that is expired is for nobody's use. `on hold` beside it: it is not erased\n\
+    until the hold ends (`varde alert hold`).")]
 pub(crate) struct InboxArgs {}
 
 /// Our drafts and released alerts, the newest first.
 pub(crate) async fn list(args: ListArgs, context: &Context) -> Result<Exit, Failure> {
     let ListArgs {} = args;
-    let alerts = connect(context).await?.list(ListRequest {}).await?.into_inner().alerts;
+    let (mut node, _) = connect_to_read(context).await?;
+    let alerts = node.list(ListRequest {}).await?.into_inner().alerts;
     let render = &context.render;
     if render.is_json() {
         render.document(&alerts.iter().map(own).collect::<Vec<_>>())?;
@@ -33,11 +35,16 @@ pub(crate) async fn list(args: ListArgs, context: &Context) -> Result<Exit, Fail
             let to: Vec<_> = alert.deliveries.iter().map(|d| format!("{} {}", d.country, d.state)).collect();
             let needs = state.needs_approval && state.approved_by.is_empty() && state.state == "draft";
             let word = if needs { "draft, needs approval".to_owned() } else { state.state };
-            [alert.id, kind_name(alert.kind), word, to.join(", "), time(alert.expires_ms)]
+            [alert.id, kind_name(alert.kind), held(word, alert.on_hold), to.join(", "), time(alert.expires_ms)]
         };
         render.table(["id", "kind", "state", "to", "expires"], alerts.into_iter().map(row));
     }
     Ok(Exit::Done)
+}
+
+/// A state, and whether a hold keeps the alert from being erased.
+fn held(state: String, on_hold: bool) -> String {
+    if on_hold { format!("{state}, on hold") } else { state }
 }
 
 /// One of ours as JSON.
@@ -70,6 +77,7 @@ struct Item {
     state: String,
     tlp: String,
     expires_at: String,
+    on_hold: bool,
 }
 
 fn tlp(alert: &ReceivedAlert) -> String {
@@ -78,7 +86,7 @@ fn tlp(alert: &ReceivedAlert) -> String {
 
 /// Page by page.
 async fn whole_inbox(context: &Context) -> Result<Vec<ReceivedAlert>, Failure> {
-    let mut node = connect(context).await?;
+    let (mut node, _) = connect_to_read(context).await?;
     let mut all: Vec<ReceivedAlert> = Vec::new();
     loop {
         let before = all.last().map_or(0, |alert| alert.log_index);
@@ -104,6 +112,7 @@ pub(crate) async fn inbox(args: InboxArgs, context: &Context) -> Result<Exit, Fa
             received_at: time(a.received_ms),
             expires_at: time(a.expires_ms),
             state: a.state,
+            on_hold: a.on_hold,
         };
         render.document(&alerts.into_iter().map(item).collect::<Vec<_>>())?;
     } else if alerts.is_empty() {
@@ -111,7 +120,7 @@ pub(crate) async fn inbox(args: InboxArgs, context: &Context) -> Result<Exit, Fa
     } else {
         let row = |a: ReceivedAlert| {
             let (tlp, expires) = (tlp(&a), time(a.expires_ms));
-            [a.id, kind_name(a.kind), a.from, tlp, time(a.received_ms), expires, a.state]
+            [a.id, kind_name(a.kind), a.from, tlp, time(a.received_ms), expires, held(a.state, a.on_hold)]
         };
         render.table(["id", "kind", "from", "tlp", "received", "expires", "state"], alerts.into_iter().map(row));
         render.talk("read one: varde alert show ID");

@@ -14,6 +14,7 @@ mod withdraw;
 use crate::client;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
+use crate::status;
 use clap::Subcommand;
 use std::time::Duration;
 use tonic::transport::Channel;
@@ -71,6 +72,13 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
 
 async fn connect(context: &Context) -> Result<AlertsClient<Channel>, Failure> {
     connect_for(context, Duration::ZERO).await
+}
+
+/// To read what lies here, and what a locked node waits for.
+async fn connect_to_read(context: &Context) -> Result<(AlertsClient<Channel>, Option<String>), Failure> {
+    let channel = client::connect(context).await?;
+    let recovering = status::locked(channel.clone(), context).await?;
+    Ok((AlertsClient::new(channel), recovering))
 }
 
 async fn connect_for(context: &Context, work: Duration) -> Result<AlertsClient<Channel>, Failure> {

@@ -1,6 +1,6 @@
 //! `varde alert show`
 
-use super::{connect, decision, lists, parse, preview, read_id, release, time};
+use super::{connect_to_read, decision, lists, parse, preview, read_id, release, time};
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use varde_proto::id::{AlertId, NodeId, hex};
@@ -24,7 +24,8 @@ pub(crate) struct Args {
 pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     let issuer = args.issuer.map(|country| country.to_string()).unwrap_or_default();
     let request = ShowRequest { id: args.id.to_string(), issuer };
-    let reply = connect(context).await?.show(request).await?.into_inner();
+    let (mut node, recovering) = connect_to_read(context).await?;
+    let reply = node.show(request).await?.into_inner();
     let ShowReply { json, own, received, envelope_digest, decision: decided } = reply;
     let render = &context.render;
     let alert = parse(&json)?;
@@ -42,6 +43,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
             "envelope_digest": (!envelope_digest.is_empty()).then(|| hex(&envelope_digest)),
             "own": own.as_ref().map(lists::own),
             "received": received,
+            "recovering": recovering,
         }))?;
         return Ok(Exit::Done);
     }
@@ -63,7 +65,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
             render.line("");
             crate::erasures::table(&own.erasures, render);
         }
-        hold(own.on_hold, context);
+        hold(args.id, own.on_hold, context);
     }
     if let Some(r) = received {
         render.talk(&format!(
@@ -73,13 +75,13 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
             r.state,
             r.log_index
         ));
-        hold(r.on_hold, context);
+        hold(args.id, r.on_hold, context);
     }
     Ok(Exit::Done)
 }
 
-fn hold(held: bool, context: &Context) {
+fn hold(id: AlertId, held: bool, context: &Context) {
     if held {
-        context.render.talk("On hold: it is not erased until `varde alert hold ID --lift`.");
+        context.render.talk(&format!("On hold: it is not erased until `varde alert hold {id} --lift`."));
     }
 }

@@ -24,14 +24,16 @@ use varde_proto::wire::operator::{ErasureStanding, HoldRequest, ShowReply, ShowR
     some recipients are to lose it. Each answers with a proof from its log; `varde log outstanding` lists who still owes\n\
     it. There is no way back.\n\n\
     With --wait: exit 0 when every recipient has shown that it is erased, 75 when one has not answered yet, 3 when one\n\
-    refused, keeps it on hold or could not be asked."
+    refused, keeps it on hold (`on-hold`: for a court or an inquiry; it erases it by itself when the hold ends) or could\n\
+    not be asked."
 )]
 pub(crate) struct WithdrawArgs {
     /// The alert's id
     #[arg(value_parser = read_id)]
     id: AlertId,
-    /// Why: WITHDRAWN, NARROWED or DATA_SUBJECT
-    #[arg(long, value_name = "CODE", value_parser = read_code::<ErasureReason>)]
+    /// WITHDRAWN: nobody is to use it any more. DATA_SUBJECT: the person whom it is about asked for its erasure. NARROWED:
+    /// some recipients lose it (--from), the others keep it, and so does this node
+    #[arg(long, value_name = "CODE", value_parser = read_reason)]
     reason: ErasureReason,
     /// With NARROWED: who loses it while the others keep it, for example LT,EE
     #[arg(long, value_name = "CC,CC", value_delimiter = ',', value_parser = read_country)]
@@ -81,6 +83,12 @@ pub(crate) async fn withdraw(args: WithdrawArgs, context: &Context) -> Result<Ex
         ));
     }
     Ok(verdict(&standings, args.wait.milliseconds() > 0))
+}
+
+/// Why somebody takes an alert back; that its time is over is nobody's reason.
+fn read_reason(text: &str) -> Result<ErasureReason, String> {
+    let reason = read_code(text).ok().filter(|reason| *reason != ErasureReason::EXPIRED);
+    reason.ok_or_else(|| "it is none of WITHDRAWN, DATA_SUBJECT, NARROWED".to_owned())
 }
 
 fn verdict(standings: &[ErasureStanding], waited: bool) -> Exit {
@@ -135,15 +143,19 @@ pub(crate) async fn hold(args: HoldArgs, context: &Context) -> Result<Exit, Fail
     let issuer = issuer.map(|country| country.to_string()).unwrap_or_default();
     let staff = staff.open(context)?;
     let mut node = connect(context).await?;
-    let (_, object) = released(&mut node, id, issuer.clone()).await?;
+    let (shown, object) = released(&mut node, id, issuer.clone()).await?;
+    let was_held = shown.own.is_some_and(|own| own.on_hold) || shown.received.is_some_and(|received| received.on_hold);
     let verb = if lift { Verb::Lift } else { Verb::Hold };
     let act = Some(staff.sign(verb, about_hold(object, !lift), context)?);
     node.hold(HoldRequest { id: id.to_string(), lift, act, issuer }).await?;
     let render = &context.render;
     if render.is_json() {
-        render.document(&serde_json::json!({ "alert_id": id.to_string(), "on_hold": !lift }))?;
+        let changed = was_held == lift;
+        render.document(&serde_json::json!({ "alert_id": id.to_string(), "on_hold": !lift, "changed": changed }))?;
+    } else if lift && was_held {
+        render.talk("The hold is lifted; if its erasure was asked or due meanwhile, it is erased now.");
     } else if lift {
-        render.talk("It is not on hold (any more); if its erasure was asked or due meanwhile, it is erased now.");
+        render.talk("It is not on hold; nothing changed.");
     } else {
         render.talk(&format!("On hold: it is not erased until `varde alert hold {id} --lift`."));
     }

@@ -21,7 +21,7 @@ use clap::Subcommand;
 #[command(after_help = "Examples:\n  varde audit verify no.bundle --trust no.descriptor\n  \
     varde audit reconcile no.bundle ee.bundle\n  \
     varde audit explain split-view\n\n\
-    Exit codes: 0 nothing is wrong (notes may be shown), 1 our fault, 2 usage, 3 findings.")]
+    Exit codes: 0 nothing is wrong (notes may be shown), 1 our fault, 2 usage or bundles that cannot be compared, 3 findings.")]
 pub(crate) struct Args {
     #[command(subcommand)]
     verb: Verb,

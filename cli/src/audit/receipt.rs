@@ -17,7 +17,7 @@ use varde_proto::limits;
     document.")]
 pub(crate) struct Args {
     /// The bundle of the node that sent the item
-    #[arg(value_name = "DIR")]
+    #[arg(value_name = "BUNDLE")]
     bundle: PathBuf,
     /// The country that received it
     #[arg(long, value_name = "CC", value_parser = NodeId::parse)]

@@ -17,12 +17,12 @@ use varde_proto::audit::{self, Finding, Given, Incomparable, Severity, codes};
     networks, one country twice, an export made for somebody else) and nothing else is found.")]
 pub(crate) struct Args {
     /// A folder with a bundle
-    #[arg(value_name = "DIR")]
+    #[arg(value_name = "BUNDLE")]
     first: PathBuf,
     /// A folder with a bundle of another node of the network
-    #[arg(value_name = "DIR")]
+    #[arg(value_name = "BUNDLE")]
     second: PathBuf,
-    /// An identity you trust: its fingerprint, or its descriptor file; may be repeated
+    /// An identity you trust: its fingerprint, or its descriptor file; may be repeated. Once one is given, either bundle needs its own
     #[arg(long, value_name = "FINGERPRINT|DESCRIPTOR")]
     trust: Vec<String>,
     /// Also write what was found as one page of HTML; the file must not exist

@@ -7,8 +7,10 @@ use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::files;
 use std::path::{Path, PathBuf};
-use varde_proto::audit::{self, Audit, Finding, Given};
+use varde_proto::audit::{self, Audit, BundleSource, Finding, Given};
+use varde_proto::identity::Genesis;
 use varde_proto::limits;
+use varde_proto::log::{Checkpoint, Note};
 
 /// Which bundles, and what the reader already knows.
 #[derive(Debug, clap::Args)]
@@ -18,9 +20,9 @@ use varde_proto::limits;
     Without --trust a bundle vouches for itself, and the first note names the fingerprint to compare.")]
 pub(crate) struct Args {
     /// Folders, each with a bundle as `varde log export` writes it
-    #[arg(required = true, value_name = "DIR")]
+    #[arg(required = true, value_name = "BUNDLE")]
     bundles: Vec<PathBuf>,
-    /// An identity you trust: its fingerprint, or its descriptor file; may be repeated
+    /// An identity you trust: its fingerprint, or its descriptor file; may be repeated. Once one is given, every bundle needs its own
     #[arg(long, value_name = "FINGERPRINT|DESCRIPTOR")]
     trust: Vec<String>,
     /// A head of the bundle's log that you had from somebody else, as a note; may be repeated, for one bundle
@@ -39,8 +41,12 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
             .next("verify the bundles one by one")
             .reason("view-of-which"));
     }
-    let read = |path: &PathBuf| files::read_text(path, limits::NOTE_BYTES).map(String::into_bytes);
-    let views = view.iter().map(read).collect::<Result<_, _>>()?;
+    let read = |path: &PathBuf| {
+        let note = files::read_text(path, limits::NOTE_BYTES)?.into_bytes();
+        bundles.first().map_or(Ok(()), |bundle| of_this_log(path, &note, bundle, context))?;
+        Ok(note)
+    };
+    let views = view.iter().map(read).collect::<Result<_, Failure>>()?;
     let mut given = Given { trusted: trust::identities(&trust)?, views };
     let report = Report::begin(report.as_deref())?;
     let mut audits: Vec<(&Path, Audit)> = Vec::new();
@@ -55,6 +61,28 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
         report.write(&report::page(&audits, None, &findings))?;
     }
     show::findings(&findings, context)
+}
+
+/// A head of another log says nothing about this bundle: the wrong file was given.
+fn of_this_log(path: &Path, note: &[u8], bundle: &Path, context: &Context) -> Result<(), Failure> {
+    let seen = Note::parse(note).ok().and_then(|note| Checkpoint::parse(note.text()).ok());
+    let folder = Folder::open(bundle, context)?;
+    let genesis = folder.read("keys/genesis", limits::ARMOR_BYTES as u64);
+    folder.done();
+    let genesis = genesis.ok().flatten().and_then(|text| Genesis::open_text(&String::from_utf8(text).ok()?).ok());
+    match seen.zip(genesis) {
+        Some((seen, (genesis, _))) if seen.origin() != genesis.origin().as_str() => Err(Failure::usage(format!(
+            "--view {}: it is a head of {}, and {} is of {}",
+            path.display(),
+            seen.origin(),
+            bundle.display(),
+            genesis.origin()
+        ))
+        .means("nothing was verified")
+        .next("give a head of the log that the bundle is of")
+        .reason("view-of-another-log")),
+        _ => Ok(()),
+    }
 }
 
 /// Verifies one, and says how much there was to check. Its fingerprint vouches for no other log after that.

@@ -80,7 +80,7 @@ fn show(number: u32, outcome: Option<(Step, String)>, context: &Context) -> Resu
         return Ok(Exit::Done);
     }
     match leaf {
-        Some(leaf) => context.render.line(format!("in force from leaf {leaf}")),
+        Some(leaf) => context.render.line(format!("in force from size {} of the log on", leaf + 1)),
         None => context.render.line("approved; the node takes it up when it runs"),
     }
     Ok(Exit::Done)

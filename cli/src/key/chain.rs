@@ -102,7 +102,10 @@ pub(super) fn nothing_waits(chain: &Chain) -> Result<(), Failure> {
         Some(Waiting { number, refused: None, approved, .. }) => {
             let next = match approved {
                 true => "start the node; it takes it up at once".to_owned(),
-                false => format!("let another person run `varde key approve {number} --as FILE`"),
+                false => format!(
+                    "let another person run `varde key approve {number} --as FILE`; if it is wrong, take it back: remove {}",
+                    home::statement(*number, Step::Statement)
+                ),
             };
             let what = format!("the key statement {number} is on its way, and another one would follow it");
             Err(Failure::refused(what).next(next).reason("statement-waits"))
@@ -126,7 +129,7 @@ pub(super) fn remove(path: PathBuf) -> Result<(), Failure> {
 }
 
 /// Says what was proposed and who is to go on.
-pub(super) fn say(chain: &Chain, what: &str, key: &Digest, context: &Context) -> Result<(), Failure> {
+pub(super) fn say(home: &Home, chain: &Chain, what: &str, key: &Digest, context: &Context) -> Result<(), Failure> {
     let number = chain.history.number() + 1;
     if context.render.is_json() {
         let state = serde_json::json!({"number": number, "key_id": key.to_string(), "state": "proposed"});
@@ -134,7 +137,9 @@ pub(super) fn say(chain: &Chain, what: &str, key: &Digest, context: &Context) ->
     }
     context.render.line(number.to_string());
     context.render.talk(&format!(
-        "Proposed as number {number}: {what}.\nNothing has changed yet. Let another person run `varde key approve {number} --as FILE`."
+        "Proposed as number {number}: {what}.\nNothing has changed yet. Let another person run `varde key approve {number} --as FILE`.\n\
+         Until then it is taken back by removing {}.",
+        home.path(home::statement(number, Step::Statement)).display()
     ));
     Ok(())
 }

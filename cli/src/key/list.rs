@@ -15,7 +15,7 @@ use varde_proto::time::Timestamp;
 /// No arguments of its own.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  varde key list --dir ./no\n  varde key list --dir ./no --json\n\n\
-    FROM and UNTIL are sizes of the log of whose key it is: a key is valid for what stands there from the one to before\n\
+    `from` and `until` are sizes of the log of whose key it is: a key is valid for what stands there from the one to before\n\
     the other. Of a peer, only what it told this node is known.")]
 pub(crate) struct Args {}
 
@@ -113,7 +113,7 @@ fn show(listed: Listed, context: &Context) -> Result<Exit, Failure> {
         let id = key.key_id.chars().take(16).collect();
         [key.country.clone(), key.role.to_owned(), id, key.from.to_string(), until, key.state.to_owned()]
     };
-    context.render.table(["COUNTRY", "ROLE", "KEY", "FROM", "UNTIL", "STATE"], listed.keys.iter().map(row));
+    context.render.table(["country", "role", "key", "from", "until", "state"], listed.keys.iter().map(row));
     if let Some(Step { number, state, why }) = listed.waiting {
         let why = why.map(|why| format!(": {why}")).unwrap_or_default();
         context.render.talk(&format!("The key statement {number} is {state}{why}."));

@@ -42,7 +42,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
     match args.verb {
         Verb::List(args) => list::run(args, context),
         Verb::Rotate(args) => rotate::run(args, context),
-        Verb::Revoke(args) => revoke::run(args, context),
+        Verb::Revoke(args) => revoke::run(args, context).await,
         Verb::Approve(args) => approve::run(args, context).await,
     }
 }

@@ -47,7 +47,7 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     chain::propose(&home, &chain, &credential, signed, context)?;
     let key = new.public().fingerprint();
     let verb = if add { "is added beside the" } else { "replaces the" };
-    chain::say(&chain, &format!("the new key {key} {verb} {role} key in use"), &key, context)?;
+    chain::say(&home, &chain, &format!("the new key {key} {verb} {role} key in use"), &key, context)?;
     Ok(Exit::Done)
 }
 

@@ -37,6 +37,24 @@ pub(crate) struct Args {
     staff: As,
 }
 
+/// How far people have decided that the log of the node ends.
+pub(crate) fn decided(context: &Context) -> Result<Option<&'static str>, Failure> {
+    let bump = context.node_dir()?.join(home::BUMP);
+    Ok(match [home::INCIDENT_APPROVED, home::INCIDENT_PROPOSED].map(|step| bump.join(step).exists()) {
+        [true, _] => Some("approved"),
+        [false, true] => Some("proposed"),
+        [false, false] => None,
+    })
+}
+
+/// What that means, for people.
+pub(crate) fn meaning(decided: &str) -> &'static str {
+    match decided {
+        "approved" => "Two people have decided that this log ends: start the node again.",
+        _ => "One person has decided that this log ends; another runs `varde log bump --as THEIR-KEY-FILE`.",
+    }
+}
+
 /// Proposes, or approves what another person proposed.
 pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     let Args { staff } = args;

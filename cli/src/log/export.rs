@@ -21,7 +21,7 @@ use varde_proto::wire::operator::{LogExportRequest, LogFilePart, log_client::Log
     withholds the rest; the tree still shows that nothing was left out up to the newest number shown.")]
 pub(crate) struct Args {
     /// The folder to make
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "OUT")]
     out: PathBuf,
     /// Only what concerns this peer
     #[arg(long = "for", value_name = "CC")]
@@ -90,6 +90,11 @@ impl Folder {
                 .means("it is written into a new folder, so that nothing old is taken for part of it")
                 .next("give another name")
                 .reason("exists"),
+            ErrorKind::NotFound => {
+                Failure::usage(format!("cannot make {}: its parent folder is not there", root.display()))
+                    .next("make that first, or give another path")
+                    .reason("unwritten")
+            }
             _ => Failure::usage(format!("cannot make {}: {error}", root.display()))
                 .next("look at the path that was given")
                 .reason("unwritten"),

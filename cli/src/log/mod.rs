@@ -1,7 +1,7 @@
 //! `varde log`: the own node's exchange log. What an auditor does with its bundle is `varde audit`.
 
 mod backup;
-mod bump;
+pub(crate) mod bump;
 mod export;
 mod outstanding;
 mod restore;

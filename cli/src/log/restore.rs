@@ -88,13 +88,16 @@ fn lay_down(home: &Home, backup: &Path, beside: &Path, listed: &[(Digest, String
 
 fn read_manifest(backup: &Path, origin: &str) -> Result<(Restored, Vec<(Digest, String)>), Failure> {
     let path = backup.join("MANIFEST");
-    let text = files::read_text(&path, MANIFEST_BYTES)?;
     let broken = || {
         Failure::usage(format!("{} is not a backup that `varde log backup` made", backup.display()))
             .means("nothing was changed")
             .next("give the folder of a whole backup")
             .reason("no-backup")
     };
+    if backup.is_dir() && !path.exists() {
+        return Err(broken());
+    }
+    let text = files::read_text(&path, MANIFEST_BYTES)?;
     let mut lines = text.lines();
     let first = lines.next() == Some(home::BACKUP_FIRST_LINE);
     let (whose, leaves, newest) = (lines.next(), lines.next().and_then(|n| n.parse().ok()), lines.next());
@@ -136,7 +139,13 @@ fn nothing_in_the_way(home: &Home) -> Result<(), Failure> {
             .next("stop it (SIGTERM), move `store` and `keyring` away, then run this again")
             .reason("node-runs"));
     }
-    let there = [home::STORE, home::KEYRING, home::RESTORED_ROWS].map(|name| home.path(name));
+    if home.path(home::RESTORED_ROWS).exists() {
+        return Err(Failure::usage(format!("{} is there", home.path(home::RESTORED_ROWS).display()))
+            .means("a backup was laid down here already, and the node has not taken it up; nothing was changed")
+            .next("start the node; or, for another backup, remove `store.rows` and `keyring` first")
+            .reason("not-empty"));
+    }
+    let there = [home::STORE, home::KEYRING].map(|name| home.path(name));
     match there.iter().find(|path| path.exists()) {
         Some(path) => Err(Failure::usage(format!("{} is there", path.display()))
             .means("a backup is laid down only where nothing can be lost; nothing was changed")

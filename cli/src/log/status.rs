@@ -1,5 +1,6 @@
 //! `varde log status`: the newest signed head, how far its peers have witnessed it, and how far each channel has come.
 
+use super::bump;
 use crate::client;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
@@ -34,6 +35,8 @@ struct Standing {
     head: String,
     /// What a restored node waits for.
     recovering: Option<String>,
+    /// Of a locked node: how far people have decided that its log ends.
+    bump: Option<&'static str>,
     witnessed: Witnessed,
     alarms: Vec<Alarm>,
     peers: Vec<Peer>,
@@ -84,7 +87,10 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
     let Args { head } = args;
     let channel = client::connect(context).await?;
     let reply = LogClient::new(channel).standing(LogStandingRequest {}).await?.into_inner();
-    let standing = Standing::read(reply, context.now()?);
+    let mut standing = Standing::read(reply, context.now()?);
+    if standing.recovering.is_some() {
+        standing.bump = bump::decided(context)?;
+    }
     let render = &context.render;
     if render.is_json() {
         render.document(&standing)?;
@@ -124,7 +130,7 @@ impl Standing {
         let peers = peers.into_iter().map(Peer::from).collect();
         let newest = time(newest_ms).map(|time| time.to_string());
         let alarms = alarms.into_iter().map(Alarm::from).collect();
-        Self { origin, size, root: hex(&root), newest, head, recovering, witnessed, alarms, peers }
+        Self { origin, size, root: hex(&root), newest, head, recovering, bump: None, witnessed, alarms, peers }
     }
 }
 
@@ -196,6 +202,7 @@ fn show(standing: Standing, context: &Context) {
     if let Some(recovering) = &standing.recovering {
         render.line(format!("RESTORED, and locked until its log is whole: {recovering}"));
     }
+    standing.bump.iter().for_each(|decided| render.line(bump::meaning(decided)));
     show_witnesses(&standing, context);
     standing.alarms.iter().for_each(|alarm| render.line(alarm.story()));
     let rows = standing.peers.into_iter().flat_map(|peer| {
@@ -210,7 +217,7 @@ fn show(standing: Standing, context: &Context) {
     if rows.is_empty() {
         render.talk("Nothing was exchanged yet.");
     } else {
-        render.table(["channel", "class", "items", "receipted", "peer's log verified to"], rows);
+        render.table(["channel", "class", "items", "receipted", "peer's leaves verified"], rows);
     }
 }
 

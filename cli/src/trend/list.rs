@@ -4,6 +4,7 @@ use super::words;
 use crate::client;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
+use crate::status;
 use serde::Serialize;
 use varde_proto::id::hex;
 use varde_proto::summary::Rho;
@@ -19,6 +20,8 @@ pub(super) struct Args {}
 
 #[derive(Serialize)]
 struct Document {
+    /// What a locked node waits for.
+    recovering: Option<String>,
     releases: Vec<Edition>,
     budget: Vec<Line>,
 }
@@ -57,11 +60,13 @@ struct Line {
 pub(super) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     let Args {} = args;
     let channel = client::connect(context).await?;
+    let recovering = status::locked(channel.clone(), context).await?;
     let reply = TrendsClient::new(channel).list(TrendListRequest {}).await?.into_inner();
     let TrendListReply { editions, budget } = reply;
     if context.render.is_json() {
         let releases = editions.iter().map(edition).collect();
-        context.render.document(&Document { releases, budget: budget.into_iter().map(line).collect() })?;
+        let budget = budget.into_iter().map(line).collect();
+        context.render.document(&Document { recovering, releases, budget })?;
     } else {
         show(&editions, budget, context);
     }

@@ -68,7 +68,7 @@ pub enum BadHome {
         source: BadDocument,
     },
     /// A key file holds another key than genesis or a rotation names.
-    #[error("{0} holds another key than the log of this node names")]
+    #[error("{0} holds another key than the log of this node names: put the copy of `keys` back in its place")]
     OtherKey(PathBuf),
     /// A key that the log names is in no file.
     #[error(transparent)]

@@ -37,7 +37,7 @@ use varde_proto::log::head::log_vkey;
 #[derive(Debug, thiserror::Error)]
 pub enum Stopped {
     /// No settings.
-    #[error("{path} cannot be read: {source}. Is {} a node's directory? `varde init` makes one", dir(path))]
+    #[error("{path} cannot be read: {source}. {}", unread(source, path))]
     NoConfig {
         /// Which file.
         path: PathBuf,
@@ -74,7 +74,7 @@ pub enum Stopped {
     },
     /// A store that is not there, in the directory of a node that has run.
     #[error(
-        "there is no store in {}, and no guard of a new node: this node has run before, and beginning anew would be a second \
+        "there is no store in {}, and its guard is not that of a new node: this node has run before, and beginning anew would be a second \
          log under its keys. Nothing was changed.\nPut `store` and `keyring` back in their place, or lay a backup down \
          (`varde log restore BACKUP --dir {}`)", .dir.display(), .dir.display()
     )]
@@ -134,8 +134,13 @@ fn named(process: Option<u32>) -> String {
     process.map(|id| format!(" (process {id})")).unwrap_or_default()
 }
 
-fn dir(path: &Path) -> String {
-    path.parent().unwrap_or(path).display().to_string()
+fn unread(error: &std::io::Error, path: &Path) -> String {
+    match error.kind() {
+        std::io::ErrorKind::PermissionDenied => "Run the node as the user who owns its directory".to_owned(),
+        _ => {
+            format!("Is {} a node's directory? `varde init` makes one", path.parent().unwrap_or(path).display())
+        }
+    }
 }
 
 /// Runs the node in `dir` until `stop`. `ready` is called once it serves, with the address for peers.
@@ -323,7 +328,7 @@ fn open_ledger(
 ) -> Result<(Ledger, Arc<Keys>), Stopped> {
     let store = dir.join(home::STORE);
     if backup::take_up(dir)? {
-        tracing::warn!("a backup was restored");
+        tracing::warn!("a backup was restored; `varde log status` shows how far the log is made whole");
     }
     let (new_store, guard) = (!store.exists(), FileGuard::open(&dir.join(home::GUARD))?);
     if new_store && !guard.is_unused() {

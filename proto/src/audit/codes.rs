@@ -29,7 +29,8 @@ codes! {
         "ask for a new bundle; a log that nobody exchanged anything with since is as old as that, and any of its peers can say so";
     /// The bundle is of another identity than the one trusted.
     WRONG_IDENTITY = Finding "wrong-identity" "L6"
-        "do not use the bundle; ask the coordinator over another channel which key is theirs";
+        "give the `--trust` of the node that made the bundle; if you did, do not use it: ask the coordinator over another channel which \
+         key is theirs";
     /// No genesis, or one that does not verify.
     GENESIS_INVALID = Finding "genesis-invalid" "L1" "ask for the bundle again; without a genesis nothing in it can be believed";
     /// Leaf 0 is not this genesis.

@@ -264,10 +264,9 @@ impl Leaves<'_> {
             }
         }
         if self.withheld > 0 {
-            let text = format!(
-                "{} leaves are not shown: the bundle was made {}, and they concern others",
-                self.withheld, self.scope
-            );
+            let leaves =
+                if self.withheld == 1 { "1 leaf is".to_owned() } else { format!("{} leaves are", self.withheld) };
+            let text = format!("{leaves} not shown, as not concerning its reader: the bundle was made {}", self.scope);
             self.out.add(Finding::new(codes::WITHHELD, text));
         }
     }

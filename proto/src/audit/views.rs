@@ -21,8 +21,10 @@ pub(super) fn identity(genesis: &Genesis, given: &Given, out: &mut Findings) {
         out.add(Finding::new(codes::UNPINNED_IDENTITY, text));
     } else if !given.trusts(genesis) {
         let origin = genesis.origin();
-        let text =
-            format!("the bundle's identity has the fingerprint {fingerprint}, which no `--trust` gives for {origin}");
+        let text = format!(
+            "the bundle's identity has the fingerprint {fingerprint}, which no `--trust` gives for {origin}; once one is given, each \
+             bundle needs its own"
+        );
         out.add(Finding::new(codes::WRONG_IDENTITY, text));
     }
 }

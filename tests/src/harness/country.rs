@@ -14,6 +14,7 @@ pub const NETWORK: &str = "varde.example";
 
 const READY_LIMIT: Duration = Duration::from_secs(60);
 const STOP_LIMIT: Duration = Duration::from_secs(30);
+const CONNECT_LIMIT: Duration = Duration::from_secs(90);
 
 /// A country with its node. The node's process ends when this is dropped, unless it was let go.
 #[derive(Debug)]
@@ -126,6 +127,17 @@ impl Country {
     /// Leaves the node running when this is dropped.
     pub fn let_go(&mut self) {
         self.child = None;
+    }
+
+    /// Waits until the node is connected with the one of `there`.
+    pub fn connected(&self, there: &str) -> Result<(), Trouble> {
+        let is = || -> Result<bool, Trouble> {
+            let status = self.varde(&["status", "--json"])?.json(0)?;
+            let peers = status["peers"].as_array().cloned().unwrap_or_default();
+            Ok(peers.iter().any(|peer| peer["country"] == there && peer["connected"] == true))
+        };
+        let what = format!("{} to be connected with {there}", self.code);
+        until(&what, CONNECT_LIMIT, || is().unwrap_or(false).then_some(()))
     }
 
     /// `varde` with `--dir` of this country.

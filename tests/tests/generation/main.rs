@@ -13,15 +13,6 @@ use varde_tests::harness::{Country, Outcome, Trouble, pin_all, until};
 
 const LIMIT: Duration = Duration::from_secs(90);
 
-fn connected(here: &Country, there: &str) -> Result<(), Trouble> {
-    let is = || -> Result<bool, Trouble> {
-        let status = here.varde(&["status", "--json"])?.json(0)?;
-        let peers = status["peers"].as_array().cloned().unwrap_or_default();
-        Ok(peers.iter().any(|p| p["country"] == there && p["connected"] == true))
-    };
-    until("a connection", LIMIT, || is().unwrap_or(false).then_some(()))
-}
-
 fn drafted(from: &Country) -> Result<String, Trouble> {
     let file = from.dir().with_extension("json").to_string_lossy().into_owned();
     let template = from.varde(&["alert", "draft", "--kind", "ROUTE_CORRIDOR", "--template"])?.ok()?;
@@ -88,9 +79,9 @@ fn world(home: &Path) -> Result<World, Trouble> {
     let [no, ee, lt] = &all;
     pin_all(&[no, ee, lt])?;
     for peer in ["EE", "LT"] {
-        connected(no, peer)?;
+        no.connected(peer)?;
     }
-    connected(ee, "LT")?;
+    ee.connected("LT")?;
     let known = [exchange(no, "EE,LT")?, exchange(ee, "NO,LT")?];
     let backup = home.join("no.backup");
     no.varde(&["log", "backup", &backup.to_string_lossy()])?.ok()?;
@@ -120,8 +111,22 @@ fn frozen(no: &Country) -> Result<(), Trouble> {
     frozen.map_err(|waited| Trouble::new(format!("{waited}; it says {:?}", recovering(no))))
 }
 
+/// Whoever looks at the locked node sees how far people have decided.
+fn decided(no: &Country, state: &str, words: &str) -> Result<(), Trouble> {
+    for command in [&["status"][..], &["log", "status"]] {
+        let (text, document) = (no.varde(command)?.ok()?, no.varde(&[command, &["--json"]].concat())?.json(0)?);
+        assert!(text.contains(words) && document["bump"] == state, "{text}\n{document:#}");
+    }
+    Ok(())
+}
+
 /// Two people of NO decide that its log ends; one is not enough, neither twice nor with a restart.
 fn bump(no: &mut Country) -> Result<(), Trouble> {
+    let (key, away) = (no.dir().join(home::IDENTITY_KEY), no.dir().with_extension("identity"));
+    std::fs::rename(&key, &away)?;
+    let keyless = as_person(no, &["log", "bump"], "a")?;
+    assert!(keyless.code == Some(2) && keyless.stderr.contains("no-identity-key"), "{}", keyless.stderr);
+    std::fs::rename(&away, &key)?;
     let proposed = as_person(no, &["log", "bump"], "a")?.json(0)?;
     assert_eq!((&proposed["state"], &proposed["reason"]), (&"proposed".into(), &"tail-lost".into()), "{proposed:#}");
     assert!(proposed["shown"].as_u64() > proposed["peers_had"].as_u64(), "{proposed:#}");
@@ -130,10 +135,12 @@ fn bump(no: &mut Country) -> Result<(), Trouble> {
     no.stop()?;
     no.start()?;
     frozen(no)?;
+    decided(no, "proposed", "One person has decided")?;
     let early = no.varde(&["log", "export", "--out", &no.dir().with_extension("early").to_string_lossy()])?;
     assert_eq!(early.code, Some(75), "{}", early.stderr);
     let approved = as_person(no, &["log", "bump"], "b")?.json(0)?;
     assert_eq!((&approved["state"], &approved["origin"]), (&"approved".into(), &"varde.example/no/2".into()));
+    decided(no, "approved", "start the node again")?;
     let last = exported(no, "last")?;
     let first = no.varde(&["audit", "verify", &last, "--json"])?.json(0)?;
     let of_the_first = |note: &Value| note["origin"] == "varde.example/no/1";
@@ -177,7 +184,7 @@ fn accepted(no: &Country, peers: [&Country; 2], file: &str) -> Result<(), Troubl
     for peer in peers {
         let two = as_person(peer, &["peer", "add", file], "b")?.json(0)?;
         assert_eq!((&two["outcome"], &two["origin"]), (&"replaced".into(), &"varde.example/no/2".into()), "{two:#}");
-        connected(no, peer.code())?;
+        no.connected(peer.code())?;
     }
     Ok(())
 }
@@ -203,6 +210,8 @@ fn a_log_whose_end_is_lost_everywhere_goes_on_under_a_new_name_once_two_people_a
     let World { mut no, ee, lt, lost, known } = world(home.path())?;
     frozen(&no)?;
     bump(&mut no)?;
+    let old = no.varde(&["log", "restore", &home.path().join("no.backup").to_string_lossy(), "--json"])?;
+    assert!(old.code == Some(2) && old.stderr.contains("generation-ended"), "{}", old.stderr);
     accepted(&no, [&ee, &lt], &home.path().join("no2.descriptor").to_string_lossy())?;
 
     // Alerts flow both ways again, and what was owed to the old log is given up.
@@ -223,8 +232,8 @@ fn a_log_whose_end_is_lost_everywhere_goes_on_under_a_new_name_once_two_people_a
     no.stop()?;
     no.start()?;
     assert_eq!(recovering(&no)?, None);
-    connected(&no, "EE")?;
-    connected(&no, "LT")?;
+    no.connected("EE")?;
+    no.connected("LT")?;
     exchange(&no, "EE")?;
 
     // What was shared under the old name is erased under the new one, both ways, and the proofs come back.
@@ -251,7 +260,7 @@ fn a_log_that_ends_without_the_word_of_a_peer_takes_no_erased_alert_back_and_spe
     all.iter_mut().try_for_each(Country::start)?;
     let [no, ee] = &all;
     pin_all(&[no, ee])?;
-    connected(no, "EE")?;
+    no.connected("EE")?;
     let taken_back = exchange(ee, "NO")?;
     let backup = home.path().join("no.backup");
     no.varde(&["log", "backup", &backup.to_string_lossy()])?.ok()?;
@@ -290,7 +299,7 @@ fn a_log_that_ends_without_the_word_of_a_peer_takes_no_erased_alert_back_and_spe
     for name in ["a", "b"] {
         as_person(&ee, &["peer", "add", &file], name)?.json(0)?;
     }
-    connected(&no, "EE")?;
+    no.connected("EE")?;
     // EE asks the new log for what the old one had erased.
     until("the alert to be erased again", LIMIT, || erased(&no, &taken_back).unwrap_or(false).then_some(()))?;
     let left = || -> Result<usize, Trouble> {

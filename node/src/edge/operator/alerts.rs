@@ -330,7 +330,7 @@ fn received_reply(node: &Node, received: &Received) -> Result<ReceivedAlert, Sta
     let mut reply = ReceivedAlert {
         from: received.from.to_string(),
         received_ms: received.received.ms(),
-        state: if received.is_expired(node.clock.now()) { "expired" } else { "held" }.to_owned(),
+        state: if received.is_expired(node.clock.now()) { "expired" } else { "in-force" }.to_owned(),
         log_index: received.index,
         on_hold: erasures::is_held(node, &received.object)?,
         ..ReceivedAlert::default()

@@ -20,8 +20,9 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 use varde_proto::audit::{BundleSink, Scope};
+use varde_proto::control::leaf as bodies;
 use varde_proto::id::{Digest, NodeId, Origin};
-use varde_proto::log::event::Event;
+use varde_proto::log::event::{Event, Kind};
 use varde_proto::wire::operator::log_server::{Log, LogServer};
 use varde_proto::wire::operator::{
     LogAlarm, LogBackupRequest, LogChannel, LogExportRequest, LogFilePart, LogFork, LogForksReply, LogForksRequest,
@@ -277,7 +278,10 @@ fn line(line: Line) -> LogLine {
     match line {
         Line::Leaf { index, event: None } => LogLine { index, what: "unreadable".to_owned(), ..LogLine::default() },
         Line::Leaf { index, event: Some(event) } => {
-            let reason = logbook::reason(&event);
+            let reason = match (event.kind, bodies::read_hold(&event.body)) {
+                (Kind::HOLD, Some(false)) => "lifted".to_owned(),
+                _ => logbook::reason(&event),
+            };
             let Event { kind, time, peer, direction, class, seq, object, .. } = *event;
             LogLine {
                 journal: false,

@@ -90,7 +90,7 @@ fn erasing(refused: &Refused) -> Trouble {
         Refused::NotRecipient(_) => told(Class::Change, "not-a-recipient")
             .means("nothing was asked of anybody")
             .next("`varde alert show ID` says to whom it was sent"),
-        Refused::Narrowing => told(Class::Change, "bad-reason")
+        Refused::Narrowing => Trouble::new(Class::Change, "bad-reason", "--from and --reason NARROWED go together")
             .means("nothing was asked of anybody")
             .next("--reason NARROWED --from LT takes it back from LT; --reason WITHDRAWN or DATA_SUBJECT from all"),
         _ => told(Class::Ask, "erased")

@@ -69,7 +69,7 @@ pub(super) fn forms(cases: &[Record], k: u64, fields: &mut Vec<Explained>) -> BT
     }
     let counts = Form::all().map(|f| (f.to_string(), exact.count(f) as usize)).filter(|(_, count)| *count > 0);
     let how = match widened {
-        0 => "each shared by at least k children".to_owned(),
+        0 => format!("each shared by at least {k} children"),
         n => format!("{n} widened to the group, because fewer than {k} children share the exact form"),
     };
     let behind = exact.union(&kept).max(rolled.union(&kept));
@@ -89,11 +89,11 @@ fn age_bands(cases: &[Record], k: u64, fields: &mut Vec<Explained>) -> BTreeSet<
     let kept: BTreeSet<AgeBand> = exact.into_iter().filter(|band| shares.count(*band) >= k).collect();
     let counts = AgeBand::all().map(|b| (b.to_string(), shares.count(b) as usize)).filter(|(_, count)| *count > 0);
     let (leaves, how) = if kept.len() >= 2 {
-        (kept, "bands that k children share")
+        (kept, format!("bands that {k} children share"))
     } else {
-        ([AgeBand::AGE_CHILD_NFS].into(), "one band for all children: fewer than two bands are shared by k")
+        ([AgeBand::AGE_CHILD_NFS].into(), format!("one band for all children: fewer than two bands are shared by {k}"))
     };
-    fields.push(field("age_bands", counted(counts), list(&leaves), how, distinct(cases)));
+    fields.push(field("age_bands", counted(counts), list(&leaves), &how, distinct(cases)));
     leaves
 }
 
@@ -105,11 +105,11 @@ fn sexes(cases: &[Record], k: u64, fields: &mut Vec<Explained>) -> BTreeSet<Sex>
     let enough = apart && both.iter().all(|sex| shares.count(*sex) >= k);
     let leaves: BTreeSet<Sex> = if enough { both.into() } else { BTreeSet::new() };
     let how = match enough {
-        true => "both are shared by k children",
-        false => "left out: each sex must be shared by k children",
+        true => format!("both are shared by {k} children"),
+        false => format!("left out: each sex must be shared by {k} children"),
     };
     let counts = Sex::all().map(|s| (s.to_string(), shares.count(s) as usize)).filter(|(_, count)| *count > 0);
-    fields.push(field("sex", counted(counts), list(&leaves), how, shares.union(&leaves)));
+    fields.push(field("sex", counted(counts), list(&leaves), &how, shares.union(&leaves)));
     leaves
 }
 

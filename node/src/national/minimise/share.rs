@@ -67,7 +67,7 @@ pub(super) fn codes<V: Vocabulary, I: IntoIterator<Item = V>>(
         stays: counted(shares.0.iter().map(|(value, children)| (value.to_string(), children.len()))),
         leaves: list(&kept),
         how: match dropped {
-            0 => "codes only, each shared by at least k children".to_owned(),
+            0 => format!("codes only, each shared by at least {k} children"),
             n => format!("{n} of {} codes dropped: fewer than {k} children share them", shares.len()),
         },
         cases: shares.union(&kept),
