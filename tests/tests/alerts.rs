@@ -46,6 +46,7 @@ fn holds(country: &Country, id: &str, list: &str) -> Result<(), Trouble> {
     assert_eq!(seen()?, (false.into(), false));
     hold(&[])?.ok()?;
     assert_eq!(seen()?, (true.into(), true));
+    assert!(hold(&[])?.stderr.contains("on hold already"));
     assert!(hold(&["--lift"])?.stderr.contains("The hold is lifted"));
     let again = hold(&["--lift"])?;
     assert!(again.code == Some(0) && again.stderr.contains("nothing changed"), "{}", again.stderr);

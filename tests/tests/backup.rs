@@ -29,6 +29,13 @@ fn says_locked(country: &Country, args: &[&str]) -> Result<bool, Trouble> {
     Ok(said.stderr.contains("This node is locked"))
 }
 
+/// What `log show` says beside the leaf with which a node went on.
+fn of_recovery(country: &Country) -> Result<String, Trouble> {
+    let leaves = country.varde(&["log", "show", "--json"])?.json(0)?;
+    let leaf = leaves.as_array().into_iter().flatten().find(|leaf| leaf["what"] == "recovery");
+    Ok(leaf.map(|leaf| leaf["reason"].to_string()).unwrap_or_default())
+}
+
 const LISTS: [&[&str]; 4] =
     [&["alert", "inbox", "--json"], &["alert", "list"], &["trend", "list"], &["log", "outstanding"]];
 
@@ -112,6 +119,9 @@ fn a_node_that_is_restored_asks_its_peer_is_made_whole_and_goes_on_and_its_audit
     assert_eq!(codes(&verdict), ["unpinned-identity", "restored", "no-outside-view"], "{verdict:#}");
     let compared = no.varde(&["audit", "reconcile", &here, &there, "--json"])?.json(0)?;
     assert_eq!(codes(&compared), ["unpinned-identity", "restored", "unpinned-identity"], "{compared:#}");
+
+    let reason = of_recovery(&no)?;
+    assert!(reason.contains("leaves came back from peers"), "{reason}");
 
     no.stop()?;
     no.start()?;

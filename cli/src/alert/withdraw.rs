@@ -156,6 +156,8 @@ pub(crate) async fn hold(args: HoldArgs, context: &Context) -> Result<Exit, Fail
         render.talk("The hold is lifted; if its erasure was asked or due meanwhile, it is erased now.");
     } else if lift {
         render.talk("It is not on hold; nothing changed.");
+    } else if was_held {
+        render.talk(&format!("It is on hold already, until `varde alert hold {id} --lift`; nothing changed."));
     } else {
         render.talk(&format!("On hold: it is not erased until `varde alert hold {id} --lift`."));
     }

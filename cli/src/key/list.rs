@@ -116,7 +116,11 @@ fn show(listed: Listed, context: &Context) -> Result<Exit, Failure> {
     context.render.table(["country", "role", "key", "from", "until", "state"], listed.keys.iter().map(row));
     if let Some(Step { number, state, why }) = listed.waiting {
         let why = why.map(|why| format!(": {why}")).unwrap_or_default();
-        context.render.talk(&format!("The key statement {number} is {state}{why}."));
+        let next = match state {
+            "proposed" => format!(" Another person approves it: `varde key approve {number} --as FILE`."),
+            _ => String::new(),
+        };
+        context.render.talk(&format!("The key statement {number} is {state}{why}.{next}"));
     }
     listed.warnings.iter().for_each(|warning| context.render.talk(&format!("Warning: {warning}")));
     Ok(Exit::Done)

@@ -22,6 +22,7 @@ use tonic::{Request, Response, Status};
 use varde_proto::audit::{BundleSink, Scope};
 use varde_proto::control::leaf as bodies;
 use varde_proto::id::{Digest, NodeId, Origin};
+use varde_proto::log::body::Recovery;
 use varde_proto::log::event::{Event, Kind};
 use varde_proto::wire::operator::log_server::{Log, LogServer};
 use varde_proto::wire::operator::{
@@ -278,10 +279,7 @@ fn line(line: Line) -> LogLine {
     match line {
         Line::Leaf { index, event: None } => LogLine { index, what: "unreadable".to_owned(), ..LogLine::default() },
         Line::Leaf { index, event: Some(event) } => {
-            let reason = match (event.kind, bodies::read_hold(&event.body)) {
-                (Kind::HOLD, Some(false)) => "lifted".to_owned(),
-                _ => logbook::reason(&event),
-            };
+            let reason = reason(&event);
             let Event { kind, time, peer, direction, class, seq, object, .. } = *event;
             LogLine {
                 journal: false,
@@ -301,6 +299,21 @@ fn line(line: Line) -> LogLine {
             LogLine { journal: true, time_ms: time.ms(), what: code, who, left_out, ..LogLine::default() }
         }
     }
+}
+
+/// What a leaf says beside its kind, for people.
+fn reason(event: &Event) -> String {
+    match event.kind {
+        Kind::HOLD if bodies::read_hold(&event.body) == Some(false) => "lifted".to_owned(),
+        Kind::RECOVERY => Recovery::read(&event.body).map(|read| regained(&read)).unwrap_or_default(),
+        _ => logbook::reason(event),
+    }
+}
+
+fn regained(recovery: &Recovery) -> String {
+    let back = recovery.size - recovery.backup_size;
+    let mute: u64 = recovery.missing.iter().map(|(from, to)| to - from).sum();
+    format!("{back} leaves came back from peers, {mute} of them unreadable")
 }
 
 /// Files that go out in pieces.
