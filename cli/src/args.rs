@@ -25,7 +25,7 @@ const EVERYWHERE: &str = "With every command";
     With --json an error is one document on stderr: {\"error\": {exit, kind, reason, what, means, next}}. `exit` is the exit\n\
     code, `kind` its word, `reason` a code that does not change; `reason`, `means` and `next` may be null.")]
 pub(crate) struct Cli {
-    /// Directory of the node this command belongs to
+    /// Directory of the node this command belongs to; `audit` and `completions` need none
     #[arg(long, global = true, env = "VARDE_DIR", value_name = "DIR", help_heading = EVERYWHERE)]
     pub(crate) dir: Option<PathBuf>,
     /// Print one JSON document instead of text

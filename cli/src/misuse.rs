@@ -24,6 +24,8 @@ pub(crate) fn explain(error: &clap::Error) -> ExitCode {
         render.talk(text.trim_end());
     } else {
         let said = text.split("\n\nFor more information").next().unwrap_or_default();
+        // Clap shows what VARDE_DIR gave as if it were required.
+        let said = said.replace(" --dir <DIR>", "");
         render.talk(&format!("{}\n\n  what to do: {next}", said.trim_end()));
     }
     Exit::Usage.into()

@@ -41,6 +41,8 @@ fn a_misuse_names_what_is_missing_and_leads_to_an_example() {
         assert!(error["what"].as_str().unwrap().contains(missing), "{error}");
     }
     assert!(error["next"].as_str().unwrap().contains("varde audit receipt --help"), "{error}");
+    let with_dir = varde(&["audit", "receipt", "no.bundle", "--dir", "no"]).stderr;
+    assert!(with_dir.contains("Usage:") && !with_dir.contains("--dir <DIR>"), "{with_dir}");
     let nothing = serde_json::from_str::<serde_json::Value>(&varde(&["log", "--json"]).stderr).unwrap();
     assert!(nothing["error"]["next"].as_str().unwrap().contains("varde log --help"), "{nothing}");
 }
