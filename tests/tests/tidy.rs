@@ -1,7 +1,9 @@
 //! The house rules hold everywhere in the repository, and each of them bites.
 
 use std::path::Path;
-use varde_tests::tidy::{Source, check, check_links, check_map, check_named_tests, check_tree, mapped_modules};
+use varde_tests::tidy::{
+    Source, check, check_links, check_map, check_named_tests, check_rows, check_tree, mapped_modules,
+};
 
 #[test]
 fn the_repository_is_tidy() {
@@ -138,6 +140,14 @@ fn a_test_that_a_document_names_but_nobody_wrote_is_found() {
     let source = Source::new("docs/a.md", "`a_log_only_grows` and `all_is_well_here`, `two_words`, `a::b_c_d_e`\n");
     let breaches = check_named_tests(&source, |name| name == "a_log_only_grows");
     let wanted = ["docs/a.md:1: there is no test `all_is_well_here`"];
+    assert_eq!(breaches.iter().map(ToString::to_string).collect::<Vec<_>>(), wanted);
+}
+
+#[test]
+fn a_threat_whose_row_names_no_test_is_found() {
+    let text = "| an attacker who | seen by |\n|---|---|\n| lies | `a_lie_is_refused_by_name` |\n| steals | the receiver: `a_key` |\n";
+    let breaches = check_rows(&Source::new("docs/threats.md", text));
+    let wanted = ["docs/threats.md:4: this row names no test that shows it"];
     assert_eq!(breaches.iter().map(ToString::to_string).collect::<Vec<_>>(), wanted);
 }
 

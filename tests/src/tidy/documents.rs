@@ -59,21 +59,38 @@ fn targets(line: &str) -> Vec<&str> {
     after.filter_map(|rest| rest.split([')', ' ']).next()).collect()
 }
 
-/// Tests that a document names (in backquotes, a sentence of at least four words) exist.
+/// Tests that a document names exist.
 pub(super) fn named_tests(source: &Source, exists: impl Fn(&str) -> bool) -> Vec<Breach> {
     let mut breaches = Vec::new();
     if !source.is(".md") {
         return breaches;
     }
     for (number, line) in source.lines() {
-        for word in line.split('`').skip(1).step_by(2) {
-            let plain = word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
-            if plain && word.matches('_').count() >= 3 && !exists(word) {
-                breaches.push(source.breach(number, format!("there is no test `{word}`")));
-            }
-        }
+        let missing = tests_in(line).filter(|name| !exists(name));
+        breaches.extend(missing.map(|name| source.breach(number, format!("there is no test `{name}`"))));
     }
     breaches
+}
+
+/// What stands in backquotes and reads like a test's name: a sentence of at least four words.
+fn tests_in(line: &str) -> impl Iterator<Item = &str> {
+    let plain = |word: &str| word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+    line.split('`').skip(1).step_by(2).filter(move |word| plain(word) && word.matches('_').count() >= 3)
+}
+
+/// The document whose every row is a promise.
+pub(super) const THREATS: &str = "docs/threats.md";
+
+/// Rows of its tables that name no test.
+pub(super) fn untested_rows(source: &Source) -> Vec<Breach> {
+    let lines: Vec<_> = source.lines().collect();
+    let is_rule = |line: Option<&(usize, &str)>| line.is_some_and(|(_, line)| line.starts_with("|---"));
+    let rows = lines.iter().enumerate().filter(|(at, (_, line))| {
+        let heads = is_rule(lines.get(at + 1));
+        line.starts_with('|') && !line.starts_with("|---") && !heads
+    });
+    let untested = rows.filter(|(_, (_, line))| tests_in(line).next().is_none());
+    untested.map(|(_, (number, _))| source.breach(*number, "this row names no test that shows it")).collect()
 }
 
 /// Crates whose folders and modules stand on the map.

@@ -95,6 +95,8 @@ pub fn check_tree(root: &Path) -> io::Result<(usize, Vec<Breach>)> {
         breaches.extend(documents::links(source, |target| root.join(target).exists()));
         breaches.extend(documents::named_tests(source, |name| functions.contains(name)));
     }
+    let threats = sources.iter().filter(|s| s.path == documents::THREATS);
+    breaches.extend(threats.flat_map(check_rows));
     let mut modules: BTreeSet<String> = sources.iter().flat_map(|s| documents::mapped_modules(&s.path)).collect();
     for krate in documents::MAPPED {
         modules.extend(folders(&root.join(krate))?.into_iter().map(|folder| format!("{krate}/{folder}")));
@@ -126,6 +128,11 @@ pub fn check_links(source: &Source, exists: impl Fn(&Path) -> bool) -> Vec<Breac
 /// The tests that a document names, given what exists.
 pub fn check_named_tests(source: &Source, exists: impl Fn(&str) -> bool) -> Vec<Breach> {
     documents::named_tests(source, exists)
+}
+
+/// The rows of the document of threats that name no test.
+pub fn check_rows(threats: &Source) -> Vec<Breach> {
+    documents::untested_rows(threats)
 }
 
 /// What a source file asks of the map.
