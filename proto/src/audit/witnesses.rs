@@ -24,8 +24,18 @@ const TOO_LATE: Duration = Duration::from_secs(24 * 60 * 60);
 pub(super) struct Witnessed {
     /// Sizes that a quorum cosigned, and by when at least one honest witness had.
     quorum: BTreeMap<u64, Timestamp>,
-    /// Every size that enough witnesses cosigned for one of them to be honest, by that time.
-    seen: Vec<(Timestamp, u64)>,
+    /// Every head that enough witnesses cosigned for one of them to be honest.
+    seen: Vec<Seen>,
+}
+
+/// When honest witnesses were shown a size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Seen {
+    /// One at the latest by then.
+    by: Timestamp,
+    /// One as late as then.
+    until: Timestamp,
+    size: u64,
 }
 
 impl Witnessed {
@@ -41,17 +51,19 @@ impl Witnessed {
         }
     }
 
-    /// Of the times that witnesses state, the smallest one that is not below every honest one: with f faulty witnesses among
-    /// them, the (f+1)-th.
+    /// With f faulty witnesses among them, an honest one states the (f+1)-th smallest time or an earlier one, and an honest one
+    /// the (f+1)-th largest or a later one.
     fn keep(&mut self, size: u64, policy: &Policy, cosigned: &[(usize, u64)]) {
         let faulty = policy.witnesses().len().saturating_sub(1) / 3;
         let mut times: Vec<u64> = cosigned.iter().map(|(_, seconds)| *seconds).collect();
         times.sort_unstable();
-        let Some(time) = times.get(faulty).and_then(|seconds| time(*seconds)) else { return };
-        self.seen.push((time, size));
+        let at = |place: usize| times.get(place).and_then(|seconds| time(*seconds));
+        let until = times.len().checked_sub(faulty + 1).and_then(at);
+        let Some((by, until)) = at(faulty).zip(until) else { return };
+        self.seen.push(Seen { by, until, size });
         let places: Vec<usize> = cosigned.iter().map(|(place, _)| *place).collect();
         if !policy.is_quorum(&[]) && policy.is_quorum(&places) {
-            self.quorum.entry(size).and_modify(|before| *before = time.min(*before)).or_insert(time);
+            self.quorum.entry(size).and_modify(|before| *before = by.min(*before)).or_insert(by);
         }
     }
 
@@ -73,7 +85,7 @@ impl Witnessed {
         let tail = own.moments.from(covered);
         let Some((index, first)) = tail.clone().find(|(_, moment)| moment.loud) else { return };
         let written = own.moments.last().map_or(first.time, |moment| moment.time);
-        let until = self.seen.last().map_or(written, |(time, _)| written.max(*time));
+        let until = self.seen.iter().map(|seen| seen.until).fold(written, Timestamp::max);
         let code = match until.since(first.time) {
             waited if waited > TOO_LATE => codes::NOT_WITNESSED,
             waited if waited > LATE => codes::WITNESS_LATE,
@@ -90,19 +102,25 @@ impl Witnessed {
 
     /// Whether witnesses were shown a smaller log after a larger one, and no restored backup explains it.
     pub(super) fn order(&self, own: &Own, out: &mut Findings) {
-        let mut largest: Option<(Timestamp, u64)> = None;
-        for (time, size) in &self.seen {
-            let Some((when, most)) = largest.filter(|(_, most)| size <= most) else {
-                largest = Some((*time, *size));
-                continue;
-            };
-            let explained = own.recoveries.iter().any(|r| r.backup_size <= *size && r.size >= most);
-            if *size < most && *time > when.after(SKEW) && !explained {
+        // The sizes that were the largest of their time, by when they were seen.
+        let mut largest: Vec<(Timestamp, u64)> = Vec::new();
+        for Seen { by, size, .. } in &self.seen {
+            if largest.last().is_none_or(|(_, most)| size > most) {
+                largest.push((*by, *size));
+            }
+        }
+        let mut late: Vec<&Seen> = self.seen.iter().collect();
+        late.sort_unstable_by_key(|seen| (seen.until, seen.size));
+        for Seen { until, size, .. } in late {
+            let before = largest.partition_point(|(by, _)| by.after(SKEW) < *until);
+            let Some((when, most)) = before.checked_sub(1).and_then(|newest| largest.get(newest)) else { continue };
+            let explained = own.recoveries.iter().any(|r| r.backup_size <= *size && r.size >= *most);
+            if size < most && !explained {
                 let text = format!(
-                    "at {when} witnesses had cosigned {most} leaves and at {time} only {size}; no leaf says that a backup was \
+                    "at {when} witnesses had cosigned {most} leaves and at {until} only {size}; no leaf says that a backup was \
                      restored"
                 );
-                out.add(Finding::new(codes::ROLLED_BACK, text).at(LogIndex(*size)).between(Some(when), Some(*time)));
+                out.add(Finding::new(codes::ROLLED_BACK, text).at(LogIndex(*size)).between(Some(*when), Some(*until)));
                 return;
             }
         }

@@ -151,6 +151,34 @@ fn a_log_that_went_back_without_saying_so_was_rolled_back() {
     assert_eq!(codes(&no), Vec::<&str>::new());
 }
 
+#[test]
+fn one_witness_of_four_whose_clock_is_wrong_convicts_no_honest_log_and_saves_no_other() {
+    let (mut no, _, _) = went_back();
+    let sound = no.cosigned.clone();
+    for off in [-30, 30] {
+        // It cosigned every size, one of them with a single other witness.
+        let wrong = |time: Timestamp| Timestamp::from_ms(time.ms() + off * 24 * 60 * 60 * 1000).unwrap();
+        no.cosigned = sound.clone();
+        for cosigned in no.cosigned.values_mut() {
+            cosigned.retain(|(seed, _)| *seed != WITNESSES[3]);
+            let time = cosigned.iter().map(|(_, time)| *time).min().unwrap();
+            cosigned.push((WITNESSES[3], wrong(time)));
+        }
+        assert_eq!(codes(&no), ["rolled-back"], "{off}");
+    }
+    let mut no = watched();
+    let (smaller, then) = (no.events.len() as u64, no.clock.after(Duration::from_secs(1)));
+    let ahead = then.after(30 * 24 * 60 * MINUTE);
+    no.cosigned.insert(smaller, vec![(WITNESSES[0], then), (WITNESSES[3], ahead)]);
+    later(&mut no, MINUTE);
+    cosign(&mut no, 3);
+    let newest = no.events.len() as u64;
+    no.cosigned.get_mut(&newest).unwrap().push((WITNESSES[3], ahead));
+    assert_eq!(codes(&no), Vec::<&str>::new(), "it alone says that the smaller log was shown later");
+    no.cosigned.remove(&newest);
+    assert_eq!(codes(&no), Vec::<&str>::new(), "it alone says that the newest leaf has waited for a month");
+}
+
 fn recovered(no: &Country, size: u64, missing: Vec<(u64, u64)>) -> Event {
     let recovery = Recovery { backup: no.events[5].time, backup_size: size - 3, size, missing };
     Event { body: recovery.write().unwrap(), ..Event::local(Kind::RECOVERY, no.clock) }
