@@ -133,10 +133,17 @@ impl<'s> Files<'s> {
         from.take_while(|(path, _)| path.starts_with(prefix)).map(|(path, _)| path.clone()).collect()
     }
 
-    /// Checks that every file that nobody asked for is at least what was signed.
+    /// Checks that every file that nobody asked for is at least what was signed, and that none lies where only this tree's do:
+    /// another reader might take it for a part of the log.
     pub(super) fn rest(&mut self, out: &mut Findings) -> Result<(), Unreadable> {
         let paths: Vec<String> = self.unread.keys().cloned().collect();
-        paths.iter().try_for_each(|path| self.take(path, out).map(drop))
+        for path in &paths {
+            let known = self.take(path, out)?.is_some();
+            if known && layout::BY_TREE.iter().any(|folder| path.starts_with(folder)) {
+                self.lose(path, "lies where this log has nothing", out);
+            }
+        }
+        Ok(())
     }
 }
 

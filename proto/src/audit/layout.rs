@@ -39,6 +39,9 @@ pub(super) const WITNESSED: &str = "witnessed";
 pub(super) const AGREEMENTS: &str = "agreements";
 pub(super) const EVIDENCE: &str = "evidence";
 
+/// Folders in which the size of the tree says what there is.
+pub(super) const BY_TREE: [&str; 4] = ["tile/", "openings/", "envelopes/", "decisions/"];
+
 /// Things in one packed file.
 pub(super) const PACK: u64 = limits::TILE_WIDTH;
 

@@ -55,6 +55,22 @@ fn a_file_that_is_dropped_cut_or_added_is_named() {
 }
 
 #[test]
+fn a_signed_file_that_lies_where_the_tree_has_nothing_is_named() {
+    let (no, _) = two();
+    let size = no.events.len();
+    for path in
+        ["tile/0/000.p/1", "tile/0/001.p/1", "tile/1/000.p/1", "tile/entries/000.p/1", "openings/001", "decisions/001"]
+    {
+        let mut bundle = no.national();
+        assert!(size > 1 && bundle.insert(path.into(), vec![1; 32]).is_none());
+        only(&no.reseal(bundle), "file-malformed", path);
+    }
+    let mut later = no.national();
+    later.insert("of-a-later-version/000".into(), vec![1; 32]);
+    assert_eq!(names(&found(&no, &no.reseal(later))), Vec::<&str>::new());
+}
+
+#[test]
 fn two_files_that_changed_places_are_both_named() {
     let (no, _) = two();
     let mut bundle = no.national();
