@@ -29,8 +29,7 @@ fn strict_verification_accepts_43_of_the_914_edge_cases_and_enrolled_keys_no_oth
     }
     let all = cases(&vectors).len();
     println!("cctv-ed25519: {all} cases, verify_strict accepts {strict}, verify {lenient}, enrolled keys {enrolled}");
-    assert_eq!((all, strict, lenient), (914, 43, 208));
-    assert!(enrolled > 0);
+    assert_eq!((all, strict, lenient, enrolled), (914, 43, 208, 1));
 }
 
 #[test]
@@ -47,10 +46,13 @@ fn published_verifier_keys_are_read_or_refused_as_stated() {
     let good: Vec<&str> = cases(&keys["good"]).iter().map(|key| key.as_str().unwrap()).chain(signed).collect();
     let mut mutations = 0;
     for key in &good {
-        assert_eq!(Vkey::parse(key).unwrap().text(), *key);
-        if matches!(Vkey::parse(key).unwrap().material(), KeyMaterial::MlDsa44(_)) {
+        let read = Vkey::parse(key).unwrap();
+        if matches!(read.material(), KeyMaterial::MlDsa44(_)) {
+            // Of the published one the id in the text is not the one that is computed.
+            assert_eq!(key.rsplit_once('+').unwrap().1, read.text().rsplit_once('+').unwrap().1);
             continue;
         }
+        assert_eq!(read.text(), *key);
         // Every proper substring, every single-byte increment.
         for from in 0..key.len() {
             for to in from..=key.len() {
