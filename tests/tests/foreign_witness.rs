@@ -56,6 +56,13 @@ impl Scene {
         say(self.door, request.as_bytes()).await
     }
 
+    /// What is answered to a request, and the body where it is no cosignature.
+    async fn status(&self, body: &str) -> (u16, String) {
+        let answer = self.add(body).await;
+        let said = if answer.status == 200 { String::new() } else { answer.text().to_owned() };
+        (answer.status, said)
+    }
+
     async fn monitored(&self) -> Answer {
         get(self.door, &format!("/{}/checkpoint", Digest::of(LOG.as_bytes()))).await
     }
@@ -139,6 +146,53 @@ async fn a_foreign_log_is_cosigned_and_a_monitor_sees_what_was_cosigned_after_a_
     let conflict = again.add(&request(&tree("false", 9), 0, 5)).await;
     assert_eq!((conflict.status, conflict.text()), (409, "5\n"));
     assert_eq!(again.add(&request(&log, 5, 9)).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_without_rests_is_answered_as_the_specification_has_it_and_a_flood_of_steps_is_not() {
+    let scene = Scene::set().await;
+    let log = tree("true", 60);
+    let steps = [(0, 2, 200), (1, 2, 409), (2, 4, 200), (4, 4, 200), (4, 5, 200), (4, 5, 409), (5, 5, 200)];
+    for (old, new, wanted) in steps {
+        let (status, said) = scene.status(&request(&log, old, new)).await;
+        assert_eq!(status, wanted, "from {old} to {new}: {said}");
+    }
+    let mut taken = 0;
+    while scene.status(&request(&log, 5 + taken, 6 + taken)).await.0 == 200 {
+        taken += 1;
+        assert!(taken < 50, "as many steps as it likes");
+    }
+    assert!(taken >= 10, "it took {taken}");
+    let answer = scene.add(&request(&log, 5 + taken, 6 + taken)).await;
+    assert!(answer.status == 429 && answer.head.contains("retry-after: 1"), "{answer:?}");
+    let again = scene.add(&request(&log, 5 + taken, 5 + taken)).await;
+    assert_eq!(again.status, 200, "what was cosigned is answered again, {again:?}");
+    assert!(scene.monitored().await.text().ends_with(again.text()), "monitors are shown what was answered last");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_whose_key_has_another_name_is_known_by_its_origin_and_what_nobody_signed_by_whose_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let ee = Country::open("EE", Arc::new(MemoryStore::default()), &dir.path().join("EE")).await;
+    let origin = "a log with spaces";
+    let logs = vec![ForeignLog { origin: origin.into(), keys: vec![log_vkey()] }];
+    let listen = "127.0.0.1:0".parse().unwrap();
+    let listener = Listener::bind(WitnessDoor { listen, logs, publish: false }).await.unwrap();
+    let door = listener.local().unwrap();
+    tokio::spawn(listener.run(ee.node.clone()));
+    let scene = Scene { ee, door, store: Arc::new(MemoryStore::default()), dir };
+    let text = Checkpoint::new(origin, TreeSize(0), merkle::EMPTY_ROOT).unwrap().text();
+    let mut note = Note::new(&text).unwrap();
+    note.sign(LOG, &log_key()).unwrap();
+    assert_eq!(scene.status(&format!("old 0\n\n{}", note.write())).await.0, 200);
+    assert_eq!(scene.status(&format!("old 0\n\n{text}\n")).await.0, 403);
+    assert_eq!(scene.status(&format!("old 0\n\n{}\n", text.replace("a log", "no log"))).await.0, 404);
+    let path = format!("/{}/checkpoint", Digest::of(origin.as_bytes()));
+    let whole = get(door, &path).await;
+    assert!(whole.status == 200 && whole.text().starts_with(&note.write()), "{whole:?}");
+    let head = say(door, format!("HEAD {path} HTTP/1.1\r\nHost: ee\r\nConnection: close\r\n\r\n").as_bytes()).await;
+    assert_eq!((head.status, head.body.len()), (200, 0));
+    assert!(head.head.contains(&format!("content-length: {}", whole.body.len())), "{}", head.head);
 }
 
 #[tokio::test(flavor = "multi_thread")]

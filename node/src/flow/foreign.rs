@@ -24,7 +24,7 @@ pub enum NotCosigned {
     /// The specification's verdict.
     #[error(transparent)]
     Refused(#[from] Refused),
-    /// The log took its last step less than a second ago.
+    /// The log took its last steps too fast.
     #[error("one checkpoint a second of each log")]
     TooSoon,
     /// More than is kept of one log.
@@ -43,8 +43,8 @@ pub fn newest(node: &Node, log: &ForeignLog) -> Result<Option<Note>, StoreError>
     read(node.ledger.get(&row(log))?.as_deref())
 }
 
-/// Decides on a request of a known log. What is refused, or says nothing new, costs no commit; `may_step` is asked before
-/// one.
+/// Decides on a request of a known log. What is refused costs no commit; `may_step` is asked before one. The same text again is
+/// cosigned again and kept, so that monitors see what was answered last, or answered as before where that would be too soon.
 pub async fn add_checkpoint(
     node: &Arc<Node>,
     log: &ForeignLog,
@@ -60,14 +60,11 @@ pub async fn add_checkpoint(
         node.journal.note(&node.ledger, now, code, &log.origin, Of::Stranger).await;
     }
     let cosigned = verdict?;
-    if held.is_some_and(|held| held.text() == cosigned.note.text()) {
-        return Ok(cosigned);
-    }
     if cosigned.note.write().len() > limits::STORED_VALUE_BYTES {
         return Err(NotCosigned::TooLarge);
     }
     if !may_step(now) {
-        return Err(NotCosigned::TooSoon);
+        return case.again(held, cosigned).ok_or(NotCosigned::TooSoon);
     }
     let landed = node.ledger.commit(move |desk| {
         let held = read(desk.get(&row(&case.log))?.as_deref())?;
@@ -109,5 +106,13 @@ impl Case {
         let key = self.node.keys.witness(self.node.ledger.head().size().0);
         let witness = Witness { name: &name, key: &key };
         Ok(witness::decide(&self.request, Some(log), witness, self.now.seconds().unsigned_abs())?)
+    }
+
+    /// The answer of before, where the request says what was cosigned then.
+    fn again(&self, held: Option<Note>, now: Cosigned) -> Option<Cosigned> {
+        let note = held.filter(|held| held.text() == now.note.text())?;
+        let name = witness_name(&self.node.me.origin);
+        let line = note.signatures().iter().rfind(|line| line.name() == name)?.clone();
+        Some(Cosigned { line, note, ..now })
     }
 }

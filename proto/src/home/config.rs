@@ -321,10 +321,18 @@ mod tests {
         let door = parse("127.0.0.1:8080", &two).unwrap().witness.unwrap();
         let named: Vec<_> = door.logs.iter().map(|log| (log.origin.as_str(), log.keys.len())).collect();
         assert_eq!(named, [("log.example/one", 2), ("other.example", 1)]);
+        let apart = [format!("{} a log with spaces", two[0]), two[1].clone()];
+        let door = parse("127.0.0.1:8080", &apart).unwrap().witness.unwrap();
+        assert_eq!(
+            door.logs.iter().map(|log| log.origin.as_str()).collect::<Vec<_>>(),
+            ["a log with spaces", "other.example"]
+        );
         let refused = |listen: &str, logs: &[String]| parse(listen, logs).unwrap_err().reason;
         assert!(refused("0.0.0.0:8080", &[]).contains("name one address"));
         assert!(refused("[::]:8080", &[]).contains("name one address"));
         assert!(refused("127.0.0.1:8080", &[vkey("varde.example/ee/1", 1)]).contains("of this network"));
+        assert!(refused("127.0.0.1:8080", &[format!("{} varde.example/ee/1", two[0])]).contains("of this network"));
+        assert!(refused("127.0.0.1:8080", &[format!("{} ", two[0])]).contains("\"\""));
         assert!(refused("127.0.0.1:8080", &[two[0].clone(), two[0].clone()]).contains("twice"));
         let cosigner =
             Vkey::new("w.example", KeyMaterial::Cosignature(SecretKey::from_seed(&Zeroizing::new([4; 32])).public()));

@@ -44,6 +44,20 @@ pub enum BadRequest {
     /// What is signed is no checkpoint.
     #[error(transparent)]
     Checkpoint(#[from] BadCheckpoint),
+    /// A checkpoint of this origin, without signature lines that can be read.
+    #[error("the checkpoint has no signature line, or one that cannot be read")]
+    Unsigned(String),
+}
+
+impl BadRequest {
+    /// The verdict on it: whose log it is about decides on what is no request only for want of a signature.
+    pub fn refused(self, knows: impl FnOnce(&str) -> bool) -> Refused {
+        match self {
+            Self::Unsigned(origin) if knows(&origin) => Refused::Unsigned(BadNote::Unsigned),
+            Self::Unsigned(_) => Refused::UnknownLog,
+            other => Refused::Malformed(other),
+        }
+    }
 }
 
 impl AddCheckpoint {
@@ -72,7 +86,11 @@ impl AddCheckpoint {
                 hash => proof.push(unbase64_digest(hash).ok_or(BadRequest::Hash(proof.len() + 1))?),
             }
         }
-        Self::new(old, proof, Note::parse(lines.0)?)
+        let note = Note::parse(lines.0).map_err(|bad| match bad {
+            BadNote::Line(_) | BadNote::Form => unsigned(lines.0).map_or(bad.into(), BadRequest::Unsigned),
+            other => other.into(),
+        })?;
+        Self::new(old, proof, note)
     }
 
     /// The request's body.
@@ -95,6 +113,14 @@ impl AddCheckpoint {
     pub fn note(&self) -> &Note {
         &self.note
     }
+}
+
+/// The origin of a checkpoint of which only the signature lines are missing or unreadable.
+fn unsigned(bytes: &[u8]) -> Option<String> {
+    let whole = std::str::from_utf8(bytes).ok()?.strip_suffix('\n')?;
+    let text = whole.strip_suffix('\n').or_else(|| Some(whole.rsplit_once("\n\n")?.0)).unwrap_or(whole);
+    let checkpoint = Note::new(&format!("{text}\n")).ok().and_then(|note| Checkpoint::parse(note.text()).ok())?;
+    Some(checkpoint.origin().to_owned())
 }
 
 /// The latest checkpoint of a log that the witness cosigned.

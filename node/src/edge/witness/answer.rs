@@ -48,10 +48,13 @@ pub(super) async fn answer(service: Arc<Service>, request: Request<Incoming>) ->
     }
     let path = request.uri().path().to_owned();
     let Some(asked) = service.asked(&path) else { return Ok(text(StatusCode::NOT_FOUND, "there is nothing here")) };
-    let wanted = if matches!(asked, Asked::Add) { Method::POST } else { Method::GET };
-    if request.method() != wanted {
+    // To HEAD the answer is that to GET; its body is left out on the way.
+    let (methods, allowed): (&[Method], _) = match asked {
+        Asked::Add => (&[Method::POST], "POST"),
+        Asked::Monitored(_) | Asked::Checkpoint | Asked::Tile(_) => (&[Method::GET, Method::HEAD], "GET, HEAD"),
+    };
+    if !methods.contains(request.method()) {
         let mut reply = text(StatusCode::METHOD_NOT_ALLOWED, "another method is needed");
-        let allowed = if wanted == Method::POST { "POST" } else { "GET" };
         reply.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
         return Ok(reply);
     }
@@ -118,7 +121,8 @@ impl Service {
     }
 
     async fn decide(&self, body: &[u8]) -> Result<Cosigned, NotCosigned> {
-        let request = AddCheckpoint::parse(body).map_err(Refused::from)?;
+        let knows = |origin: &str| self.log(|log| log.origin == origin).is_some();
+        let request = AddCheckpoint::parse(body).map_err(|bad| bad.refused(knows))?;
         let log = self.log(|log| log.origin == request.origin()).ok_or(Refused::UnknownLog)?;
         let may_step = |now| held(&self.pace).may_step(&log.origin, now);
         foreign::add_checkpoint(&self.node, log, request, may_step).await

@@ -1,48 +1,64 @@
-//! How often the door answers: so many requests a second in all, and one step a second of each log. A clock that fell stops
-//! nobody.
+//! How often the door answers: so many requests a second in all, and so many steps of each log, each after a burst at once. A
+//! clock that fell stops nobody.
 
 use std::collections::BTreeMap;
 use varde_proto::time::Timestamp;
 
-/// Requests a second, over time.
-const RATE: i64 = 50;
-/// Requests that may come at once.
-const BURST: i64 = 100;
-/// Milliseconds between two steps of one log.
-const STEP_MS: i64 = 1000;
+/// All requests.
+const REQUESTS: Rate = Rate { a_second: 50, at_once: 100 };
+/// Steps of one log: a log that was cut off catches up with the published clients' few requests in a row.
+const STEPS: Rate = Rate { a_second: 1, at_once: 16 };
+
+/// How much over time, and how much at once.
+struct Rate {
+    a_second: i64,
+    at_once: i64,
+}
+
+/// What is left of a rate, in thousandths.
+struct Bucket {
+    left: i64,
+    filled: Timestamp,
+}
+
+impl Bucket {
+    fn full(rate: &Rate, now: Timestamp) -> Self {
+        Self { left: rate.at_once * 1000, filled: now }
+    }
+
+    /// Takes one, if there is one.
+    fn take(&mut self, rate: &Rate, now: Timestamp) -> bool {
+        let whole = rate.at_once * 1000;
+        let passed = (now.ms() - self.filled.ms()).clamp(0, whole / rate.a_second);
+        self.filled = now;
+        self.left = (self.left + passed * rate.a_second).min(whole);
+        let taken = self.left >= 1000;
+        if taken {
+            self.left -= 1000;
+        }
+        taken
+    }
+}
 
 /// What was asked so far.
 pub(super) struct Pace {
-    /// In thousandths of a request.
-    left: i64,
-    filled: Timestamp,
-    stepped: BTreeMap<String, Timestamp>,
+    requests: Bucket,
+    steps: BTreeMap<String, Bucket>,
 }
 
 impl Pace {
     pub(super) fn new(now: Timestamp) -> Self {
-        Self { left: BURST * 1000, filled: now, stepped: BTreeMap::new() }
+        Self { requests: Bucket::full(&REQUESTS, now), steps: BTreeMap::new() }
     }
 
     /// Whether one more request is answered now.
     pub(super) fn admits(&mut self, now: Timestamp) -> bool {
-        let passed = (now.ms() - self.filled.ms()).clamp(0, BURST * 1000 / RATE);
-        self.filled = now;
-        self.left = (self.left + passed * RATE).min(BURST * 1000);
-        let admitted = self.left >= 1000;
-        if admitted {
-            self.left -= 1000;
-        }
-        admitted
+        self.requests.take(&REQUESTS, now)
     }
 
     /// Whether a known log may take a step now; if so, it has.
     pub(super) fn may_step(&mut self, origin: &str, now: Timestamp) -> bool {
-        let soon = self.stepped.get(origin).is_some_and(|last| (0..STEP_MS).contains(&(now.ms() - last.ms())));
-        if !soon {
-            self.stepped.insert(origin.to_owned(), now);
-        }
-        !soon
+        self.steps.entry(origin.to_owned()).or_insert_with(|| Bucket::full(&STEPS, now)).take(&STEPS, now)
     }
 }
 
@@ -66,10 +82,11 @@ mod tests {
     }
 
     #[test]
-    fn a_log_takes_one_step_a_second() {
+    fn each_log_takes_sixteen_steps_at_once_and_one_a_second_after_that() {
         let mut pace = Pace::new(at(0));
-        assert!(pace.may_step("a", at(5)) && pace.may_step("b", at(5)));
-        assert!(!pace.may_step("a", at(1004)) && pace.may_step("a", at(1005)));
-        assert!(pace.may_step("a", at(3)), "a clock that fell stopped a log");
+        assert_eq!((0..20).filter(|_| pace.may_step("a", at(5))).count(), 16);
+        assert!(pace.may_step("b", at(5)));
+        assert!(!pace.may_step("a", at(1004)) && pace.may_step("a", at(1005)) && !pace.may_step("a", at(1005)));
+        assert!(!pace.may_step("a", at(3)) && pace.may_step("a", at(1003)), "a clock that fell stopped a log");
     }
 }

@@ -225,3 +225,23 @@ fn the_empty_latest_checkpoint_has_the_root_of_nothing() {
     assert_eq!(Latest::NONE, at(0));
     assert_eq!(hex(&Latest::NONE.root.0[..4]), "e3b0c442");
 }
+
+#[test]
+fn a_checkpoint_without_a_signature_that_can_be_read_is_judged_by_whose_log_it_is_about() {
+    let whole = request(0, 5).write();
+    let text = whole.split_once("\n\n").unwrap().1.split_once("\n\n").unwrap().0.to_owned();
+    let line = whole.lines().last().unwrap().to_owned();
+    let spare = line.strip_suffix('=').map(|line| line.replacen(' ', "  ", 1)).unwrap_or(line.clone() + "=");
+    for after in ["", "\n", "\n\n", &format!("\n\n{spare}\n"), &format!("\n\n{line}\n{spare}\n")] {
+        let bad = AddCheckpoint::parse(format!("old 0\n\n{text}{after}").as_bytes()).unwrap_err();
+        if after.is_empty() {
+            assert_eq!(bad.refused(|_| true).http(), 400, "it breaks off");
+            continue;
+        }
+        assert_eq!(bad, BadRequest::Unsigned(LOG.into()), "{after:?}");
+        assert_eq!(bad.clone().refused(|origin| origin == LOG).http(), 403);
+        assert_eq!(bad.refused(|_| false).http(), 404);
+    }
+    let no_checkpoint = AddCheckpoint::parse(b"old 0\n\nlog.example\n\n").unwrap_err();
+    assert_eq!(no_checkpoint.refused(|_| true).http(), 400);
+}
