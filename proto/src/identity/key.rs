@@ -2,9 +2,10 @@
 //! can disagree about it (docs/protocol.md, "Keys and signatures").
 
 use crate::id::{Digest, hex};
-use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey, EncodePublicKey, spki::der::pem::LineEnding};
+use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
+use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey, EncodePublicKey, KeypairBytes};
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 /// Why a public key is not enrolled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -97,9 +98,12 @@ impl SecretKey {
         SigningKey::from_pkcs8_pem(text).map(Self).map_err(|_| BadKey::Private)
     }
 
-    /// PKCS#8 in PEM, for the key's file.
+    /// PKCS#8 in PEM, for the key's file: version 1, without the public half, which every other program reads.
     pub fn to_pem(&self) -> Result<Zeroizing<String>, BadKey> {
-        self.0.to_pkcs8_pem(LineEnding::LF).map_err(|_| BadKey::Private)
+        let mut pair = KeypairBytes { secret_key: self.0.to_bytes(), public_key: None };
+        let text = pair.to_pkcs8_pem(LineEnding::LF).map_err(|_| BadKey::Private);
+        pair.secret_key.zeroize();
+        text
     }
 
     /// The public half.
@@ -135,6 +139,11 @@ mod tests {
         assert_eq!(read.public().verify(b"text", &read.sign(b"text")), Ok(()));
         assert_eq!(read.public().verify(b"other", &read.sign(b"text")), Err(BadSignature));
         assert_eq!(read.public().spki().len(), 44);
+        // RFC 8410, section 7: 48 bytes, of which the last 32 are the seed.
+        let pem = key(7).to_pem().unwrap();
+        assert_eq!(pem.lines().nth(1), Some("MC4CAQAwBQYDK2VwBCIEIAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH"));
+        let with_public_half = SigningKey::from_bytes(&[7; 32]).to_pkcs8_pem(LineEnding::LF).unwrap();
+        assert_eq!(SecretKey::from_pem(&with_public_half).unwrap().public(), key(7).public());
     }
 
     #[test]

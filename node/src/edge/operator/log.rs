@@ -311,8 +311,8 @@ fn reason(event: &Event) -> String {
 }
 
 fn regained(recovery: &Recovery) -> String {
-    let back = recovery.size - recovery.backup_size;
-    let mute: u64 = recovery.missing.iter().map(|(from, to)| to - from).sum();
+    let back = recovery.size.saturating_sub(recovery.backup_size);
+    let mute: u64 = recovery.missing.iter().map(|(from, to)| to.saturating_sub(*from)).sum();
     format!("{back} leaves came back from peers, {mute} of them unreadable")
 }
 
