@@ -82,7 +82,7 @@ fn a_question_that_is_taken_and_never_answered_has_a_deadline() {
     }
 }
 
-/// A node whose export begins and never goes on.
+/// A node whose first export never begins, and whose later ones do not go on.
 #[derive(Default)]
 struct Mute(Mutex<Vec<mpsc::Sender<Result<LogFilePart, Status>>>>);
 
@@ -121,7 +121,12 @@ impl Log for Mute {
 
     async fn export(&self, _: Request<LogExportRequest>) -> Result<Response<Self::ExportStream>, Status> {
         let (sender, receiver) = mpsc::channel(1);
-        self.0.lock().unwrap().push(sender);
+        let mut before = self.0.lock().unwrap();
+        if !before.is_empty() {
+            let part = LogFilePart { path: "policy".into(), bytes: b"log".to_vec().into(), last: false };
+            sender.try_send(Ok(part)).unwrap();
+        }
+        before.push(sender);
         Ok(Response::new(ReceiverStream::new(receiver)))
     }
 }
@@ -137,6 +142,7 @@ async fn a_stream_that_falls_silent_has_a_deadline() {
         let outcome = varde(dir.path(), args);
         assert_eq!((outcome.code, error(&outcome)["reason"].as_str()), (Some(75), Some("no-answer")), "{outcome:?}");
     }
+    assert!(!Path::new(&out).exists(), "what never came left a folder");
     let again = dir.path().join("again.bundle").to_string_lossy().into_owned();
     let broken = error(&varde(dir.path(), &["log", "export", "--out", &again]));
     assert!(broken["means"].as_str().unwrap().contains("again.bundle is no bundle"), "{broken}");
