@@ -1,8 +1,11 @@
-//! Peers that lie to a node that asks, about its log or about what was exchanged.
+//! Peers that lie to a node that asks, about its log or about what was exchanged, or whose answer comes too late.
 
-use super::{SOON, World, audited, said, stop, unlocked};
-use tokio::sync::mpsc;
-use varde_node::flow::connection;
+use super::{SOON, World, audited, said, stop, unlocked, until};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use varde_node::flow::connection::{self, Ended};
 use varde_node::port::Link;
 use varde_proto::exchange::{BadFrame, Frame, Held, Piece, Regained};
 use varde_proto::id::Digest;
@@ -116,4 +119,55 @@ async fn what_is_given_back_is_about_the_items_that_it_is_given_back_for() {
             assert_eq!(found, ["restored"], "what nobody gave back is told in the log");
         }
     }
+}
+
+/// A connection with a peer behind somebody who keeps back the entries that it gives until he is told to go on.
+async fn kept_back(
+    no: &Country,
+    peer: &Country,
+    asked: Arc<AtomicBool>,
+    mut go: watch::Receiver<bool>,
+) -> JoinHandle<Ended> {
+    let (peer_seen, no_seen) = (no.pin(peer).await, peer.pin(no).await);
+    let (to_peer, from_no) = pipe();
+    let (to_middle, mut from_peer) = pipe();
+    let (to_no, from_middle) = pipe();
+    tokio::spawn(connection::run(peer.node.clone(), no_seen, Link { outgoing: to_middle, incoming: from_no }));
+    tokio::spawn(async move {
+        while let Some(Ok(frame)) = from_peer.recv().await {
+            if matches!(frame, Frame::Entries(_)) {
+                asked.store(true, Ordering::Relaxed);
+                go.wait_for(|go| *go).await.unwrap();
+            }
+            if to_no.send(frame).await.is_err() {
+                break;
+            }
+        }
+    });
+    tokio::spawn(connection::run(no.node.clone(), peer_seen, Link { outgoing: to_peer, incoming: from_middle }))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn entries_that_arrive_when_the_log_is_whole_and_goes_on_are_not_adopted_a_second_time() {
+    let world = World::set().await;
+    world.store.restore(world.snapshots[0].clone());
+    let no = world.open().await;
+    let (asked, (go, gone)) = (Arc::<AtomicBool>::default(), watch::channel(false));
+    let mut late = Vec::new();
+    for peer in [&world.ee, &world.lt] {
+        late.push(kept_back(&no, peer, asked.clone(), gone.clone()).await);
+    }
+    until(|| asked.load(Ordering::Relaxed)).await;
+    let sides = vec![connect(&no, &world.ee).await, connect(&no, &world.lt).await];
+    unlocked(&no).await;
+    go.send_replace(true);
+    for connection in late {
+        // The other connection with the same peer may have been given first what was exchanged.
+        let ended = tokio::time::timeout(SOON, connection).await.unwrap().unwrap().to_string();
+        assert!(["goodbye", "superseded"].contains(&ended.as_str()), "{ended}");
+    }
+    assert_eq!(said(&no).len(), 1);
+    let audit = audited(&no);
+    assert!(audit.is_clean(), "{:?}", audit.findings);
+    stop(sides);
 }

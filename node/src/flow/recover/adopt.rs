@@ -31,14 +31,19 @@ use varde_proto::time::Timestamp;
 /// The fact that stands while a recovery is under way: leaves that the backup had, and the time of the newest.
 pub(in crate::flow) const RESTORED: &[u8] = b"restored";
 
-/// Adopts entries that make a head which we signed.
-pub(super) fn entries(desk: &mut Desk<'_>, backup: u64, entries: &[Entry]) -> Result<(), StoreError> {
+/// Adopts entries that make a head which we signed, if they are what comes next: a second connection may have been first, and the
+/// log may go on since. Whether they were adopted.
+pub(super) fn entries(desk: &mut Desk<'_>, backup: u64, from: u64, entries: &[Entry]) -> Result<bool, StoreError> {
+    if !desk.is_locked() || desk.next_index().0 != from {
+        return Ok(false);
+    }
     let fact = rows::row(rows::FACT, &[RESTORED]);
     if desk.get(&fact)?.is_none() {
         let value = [backup.to_be_bytes(), desk.last_time().ms().to_be_bytes()].concat();
         desk.put(fact, value)?;
     }
-    desk.adopt(entries)
+    desk.adopt(entries)?;
+    Ok(true)
 }
 
 /// How far we know that each class has come, both ways.

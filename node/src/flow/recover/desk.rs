@@ -28,6 +28,11 @@ impl Desk<'_> {
         Ok(())
     }
 
+    /// Whether the log is locked, as this commit finds it.
+    pub(super) fn is_locked(&self) -> bool {
+        self.locked
+    }
+
     /// From this commit on the log is no longer locked.
     pub(super) fn unlock(&mut self) {
         self.locked = false;

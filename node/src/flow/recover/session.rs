@@ -69,18 +69,18 @@ impl Session<'_> {
         self.recovering.change(|state| state.answer(self.peer.origin.clone(), kept));
         let mut changed = self.recovering.changed.subscribe();
         loop {
-            let step = self.step()?;
-            match step {
+            // Another connection may have ended it.
+            if !*self.node.ledger.locked().borrow() {
+                self.say(Frame::Goodbye("recovered".into(), 0)).await?;
+                return Err(Ended::Goodbye(0));
+            }
+            match self.step()? {
                 Phase::Refill { to, by } if by == self.peer.origin => self.refill(to).await?,
                 Phase::Openings if self.recovering.state().awaits(&self.peer.origin) => {
                     self.regain().await?;
                     self.recovering.change(|state| state.gave(&self.peer.origin));
                 }
-                Phase::Over => {
-                    self.close().await?;
-                    self.say(Frame::Goodbye("recovered".into(), 0)).await?;
-                    return Err(Ended::Goodbye(0));
-                }
+                Phase::Over => self.close().await?,
                 _ => tokio::select! {
                     biased;
                     _ = changed.recv() => {}
@@ -162,11 +162,14 @@ impl Session<'_> {
         if frontier.root() != to.root {
             return self.blame(local, to, &missing).await;
         }
-        let begun = self.recovering.state().local();
+        let (begun, mut next) = (self.recovering.state().local(), local);
         for entries in missing.chunks(ADOPTED) {
-            let entries = entries.to_vec();
-            let landed = self.node.ledger.commit(move |desk| adopt::entries(desk, begun.size, &entries));
-            landed.await.map_err(failed)?;
+            let (entries, from) = (entries.to_vec(), next);
+            next += entries.len() as u64;
+            let landed = self.node.ledger.commit(move |desk| adopt::entries(desk, begun.size, from, &entries));
+            if !landed.await.map_err(failed)?.into_value() {
+                return Ok(());
+            }
         }
         let ledger = &self.node.ledger;
         self.recovering.change(|state| state.refilled(|size| root_at(ledger, size)));
