@@ -289,6 +289,8 @@ fn kept(ledger: &Ledger, log: &Origin, size: u64) -> Result<Option<Checkpoint>, 
 pub(super) struct Told {
     heads: BTreeMap<Origin, u64>,
     forks: BTreeSet<Digest>,
+    /// Its own heads about which it was asked, of those that are open still.
+    asked: BTreeSet<(u64, Digest)>,
 }
 
 impl Told {
@@ -311,12 +313,22 @@ impl Told {
                 news.others.push(LogHead { origin, checkpoint });
             }
         }
-        let hearsay = node.gossip.hearsay();
-        let open = hearsay.open(&peer.origin).into_iter().take(limits::GOSSIP);
-        news.asked = open.map(|open| open.checkpoint.clone()).collect();
-        drop(hearsay);
+        news.asked = self.questions(node, peer);
         news.forks = self.forks(node, peer)?;
         Ok(news)
+    }
+
+    /// Heads of this peer's that are open and that it was not asked about. Asked once on a connection: it answers when it can, and a
+    /// question at every heartbeat would keep both sides at the pace of heads that come alone.
+    fn questions(&mut self, node: &Node, peer: &Peer) -> Vec<Checkpoint> {
+        let hearsay = node.gossip.hearsay();
+        let open = hearsay.open(&peer.origin);
+        let name = |open: &Open| (open.head.size, open.head.root);
+        self.asked.retain(|asked| open.iter().any(|open| name(open) == *asked));
+        let mut news: Vec<&Open> = open.into_iter().filter(|open| !self.asked.contains(&name(open))).collect();
+        news.truncate(limits::GOSSIP);
+        self.asked.extend(news.iter().map(|open| name(open)));
+        news.into_iter().map(|open| open.checkpoint.clone()).collect()
     }
 
     /// Proofs that this peer was not told.
