@@ -6,9 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::task::{AbortHandle, JoinSet};
 use varde_node::flow::ledger::Ledger;
-use varde_node::flow::outbox::Owed;
 use varde_node::port::Peers;
-use varde_node::rows;
 
 /// A process: it ends with the tasks that it is made of.
 pub struct Life {
@@ -128,21 +126,6 @@ impl Member {
         let Some(life) = self.life() else { return };
         let size = life.country.node.ledger.book().tree.size().0;
         self.backups.lock().unwrap_or_else(PoisonError::into_inner).push((size, self.store.snapshot()));
-    }
-
-    /// Whether a backup is of the life that this country leads: what was owed and taken then is still known. One made before an earlier
-    /// restore in which some of it was lost must not be used (docs/recovery.md).
-    pub fn leads_on_from(&self, backup: &Rows) -> bool {
-        let now = self.store.snapshot();
-        let sent = |rows: &Rows, name: &[u8]| {
-            let of = |prefix: u8| rows.get(&[&[prefix], &name[1..]].concat()).and_then(|value| Owed::decode(value));
-            of(rows::OWED).or_else(|| of(rows::SETTLED)).map(|sent| (sent.leaf, sent.chain))
-        };
-        backup.iter().all(|(name, value)| match name[0] {
-            rows::OWED | rows::SETTLED => sent(&now, name) == sent(backup, name),
-            rows::TAKEN => now.get(name) == Some(value),
-            _ => true,
-        })
     }
 
     /// Whether its log is locked, or nobody can say.

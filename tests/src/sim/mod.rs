@@ -237,9 +237,11 @@ impl World {
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
-        if !self.may_be_put_back(&member) || !member.leads_on_from(&rows) {
+        if !self.may_be_put_back(&member) {
             return;
         }
+        // One that is newer than this one and made before now must not be used any more (docs/recovery.md).
+        member.backups.lock().unwrap_or_else(PoisonError::into_inner).retain(|(of, _)| *of <= size);
         member.kill();
         member.store.restore(rows);
         if unguarded {
