@@ -5,6 +5,7 @@ use super::ground::{Shown, SimChance};
 use super::member::{Life, Member};
 use super::watch::Watch;
 use prost::Message;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -73,8 +74,9 @@ impl Between {
     /// One link, from its beginning to its end.
     pub async fn link(self: &Arc<Self>, a: &Arc<Life>, b: &Arc<Life>) {
         let foul = self.weather.get() == Weather::Foul;
-        let (to_b, from_a) = self.pipe();
-        let (to_a, from_b) = self.pipe();
+        let fouled = Arc::new(AtomicBool::new(foul));
+        let (to_b, from_a) = self.pipe(&fouled);
+        let (to_a, from_b) = self.pipe(&fouled);
         let (tell, mut told) = mpsc::channel(2);
         let mut tasks = Vec::new();
         for (me, other, link) in
@@ -82,12 +84,10 @@ impl Between {
         {
             let (node, other) = (me.country.node.clone(), other.country.origin().node());
             let Some(peer) = node.peers.borrow().get(&other).cloned() else { return };
-            let (tell, watch, this) = (tell.clone(), self.watch.clone(), self.clone());
+            let (tell, watch, fouled) = (tell.clone(), self.watch.clone(), fouled.clone());
             tasks.push(me.spawn(async move {
                 let ended = connection::run(node.clone(), peer, link).await;
-                // What was under way when the weather turned may have been lost or doubled.
-                let foul = foul || this.weather.get() == Weather::Foul;
-                watch.ended(node.me.origin.node(), other, &ended, foul);
+                watch.ended(node.me.origin.node(), other, &ended, fouled.load(Ordering::Relaxed));
                 let _ = tell.send(()).await;
             }));
         }
@@ -104,11 +104,15 @@ impl Between {
         tasks.iter().for_each(tokio::task::AbortHandle::abort);
     }
 
-    /// One direction: what goes in is encoded, late, decoded, and comes out.
-    fn pipe(self: &Arc<Self>) -> (mpsc::Sender<Frame>, mpsc::Receiver<Result<Frame, BadFrame>>) {
+    /// One direction: what goes in is encoded, late, decoded, and comes out. Says when a frame passed in foul weather: it may be fair
+    /// again before anybody notices what that did.
+    fn pipe(
+        self: &Arc<Self>,
+        fouled: &Arc<AtomicBool>,
+    ) -> (mpsc::Sender<Frame>, mpsc::Receiver<Result<Frame, BadFrame>>) {
         let (outgoing, mut taken) = mpsc::channel::<Frame>(16);
         let (give, incoming) = mpsc::channel(16);
-        let this = self.clone();
+        let (this, fouled) = (self.clone(), fouled.clone());
         tokio::spawn(async move {
             let slow = 1 + this.chance.below(200);
             let mut held: Option<Vec<u8>> = None;
@@ -119,12 +123,15 @@ impl Between {
                 match this.weather.get() {
                     Weather::Cut => return,
                     Weather::Fair => {}
-                    Weather::Foul => match this.chance.below(20) {
-                        0 => bytes.push(bytes[0].clone()),
-                        1 => bytes.clear(),
-                        2 => held = bytes.pop(),
-                        _ => bytes.extend(held.take()),
-                    },
+                    Weather::Foul => {
+                        fouled.store(true, Ordering::Relaxed);
+                        match this.chance.below(20) {
+                            0 => bytes.push(bytes[0].clone()),
+                            1 => bytes.clear(),
+                            2 => held = bytes.pop(),
+                            _ => bytes.extend(held.take()),
+                        }
+                    }
                 }
                 for bytes in bytes {
                     let frame = varde_proto::wire::peer::Frame::decode(bytes.as_slice());
