@@ -84,7 +84,9 @@ pub enum Step {
     Proposed,
     /// Signed by another member of staff.
     Approved,
-    /// The leaf at which the node took it up.
+    /// Its leaf: eight bytes of the index, then the opening. Written before it lands.
+    Leaf,
+    /// The index of the leaf at which the node took it up.
     Taken,
     /// Why the node did not.
     Refused,
@@ -96,6 +98,7 @@ pub fn statement(number: u32, step: Step) -> String {
         Step::Statement => "statement",
         Step::Proposed => "proposed",
         Step::Approved => "approved",
+        Step::Leaf => "leaf",
         Step::Taken => "taken",
         Step::Refused => "refused",
     };

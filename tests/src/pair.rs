@@ -1,11 +1,17 @@
 //! Two nodes in one process, with real ledgers, keys and proofs, joined by a link of channels instead of a socket. For tests
 //! of the exchange itself; real processes and real TLS are the harness's.
 
+mod key_files;
+mod pinboard;
+
+pub use key_files::{KeyFiles, keys};
+
 use crate::rogue::Wire;
+use pinboard::{Pinboard, Told};
 use prost::Message;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -13,62 +19,23 @@ use varde_node::edge::clock::SystemClock;
 use varde_node::edge::entropy::SystemEntropy;
 use varde_node::edge::guard::FileGuard;
 use varde_node::edge::keyring::FileKeyring;
-use varde_node::edge::keys::BadHome;
 use varde_node::flow::connection::{self, Ended, Pace};
 use varde_node::flow::gossip::Memory;
-use varde_node::flow::keys::{self, Keys};
 use varde_node::flow::ledger::{CommitError, Ledger, Parts};
 use varde_node::flow::receive::Me;
 use varde_node::flow::{Node, founding, journal::Journal};
-use varde_node::port::{Board, Clock, Entropy, Guard, Keyring, Link, Peer, Peers, Store, StoreError};
+use varde_node::port::{Clock, Entropy, Guard, Keyring, Link, Peer, Peers, Store, StoreError};
 use varde_proto::alert::*;
 use varde_proto::envelope::Envelope;
 use varde_proto::exchange::Frame;
 use varde_proto::home::Operator;
 use varde_proto::id::{AlertId, Digest, NodeId, Origin};
 use varde_proto::identity::agreement::default_agreement;
-use varde_proto::identity::{Acceptance, Descriptor, Genesis, History, PublicKey, Role, RoleKeys, SecretKey};
+use varde_proto::identity::{Acceptance, Descriptor, Genesis, History, Role, RoleKeys, SecretKey};
 use varde_proto::time::{Period, Timestamp};
 use varde_proto::vocabulary::*;
 use varde_proto::wire::peer::Mode;
 use zeroize::Zeroizing;
-
-/// Takes up what peers say of their keys as the folder of pins does: first the log names it, then the pins have it.
-struct Pinboard(mpsc::UnboundedSender<History>);
-
-impl Board for Pinboard {
-    fn keep(&self, history: &History) -> Result<(), StoreError> {
-        // Nobody listens any more when the test ends.
-        let _ = self.0.send(history.clone());
-        Ok(())
-    }
-}
-
-async fn take_up(node: Weak<Node>, pins: watch::Sender<Arc<Peers>>, mut kept: mpsc::UnboundedReceiver<History>) {
-    while let Some(history) = kept.recv().await {
-        let mut more: Peers = (**pins.borrow()).clone();
-        if let Some(peer) = more.get_mut(&history.origin().node()) {
-            *peer = Arc::new(Peer { keys: Arc::new(history), ..(**peer).clone() });
-        }
-        let (more, Some(node)) = (Arc::new(more), node.upgrade()) else { return };
-        if varde_node::flow::agreement::log_roster(&node, &more).await.is_ok() {
-            pins.send_replace(more);
-        }
-    }
-}
-
-/// The keys of a country as its log on `store` has them; `more` are those that came by statements.
-pub fn keys(country: &str, store: &dyn Store, more: &[Arc<SecretKey>]) -> Arc<Keys> {
-    let genesis = genesis(country);
-    let signed = genesis.sign(&key(country, 1)).expect("a genesis");
-    let history = keys::recorded(store, &genesis, &signed).expect("a history");
-    let own = [2, 3, 4].map(|role| Arc::new(key(country, role)));
-    let find = |role, wanted: &PublicKey| {
-        let found = own.iter().chain(more).find(|key| key.public() == *wanted).cloned();
-        found.ok_or_else(|| BadHome::from(keys::Missing(role)))
-    };
-    Arc::new(Keys::open(history, store, find).expect("keys"))
-}
 
 /// A country of a test, with the keys that make its peers believe it.
 pub struct Country {
@@ -77,6 +44,7 @@ pub struct Country {
     /// K_id, K_log, K_msg.
     pub keys: [SecretKey; 3],
     pins: watch::Sender<Arc<Peers>>,
+    told: Arc<Told>,
 }
 
 /// The origin of a country's first log.
@@ -155,22 +123,21 @@ pub struct Ground {
     pub heartbeat: Duration,
     /// How long a head of another log may stay unconnected before it is an alarm.
     pub divergence: Duration,
+    /// Its folder of keys.
+    pub key_files: Arc<KeyFiles>,
+    /// What its peers said of their keys, as it lies beside the pins.
+    pub told: Arc<Told>,
 }
 
 impl Ground {
     /// What a country's ledger is opened with.
     pub fn parts(&self, country: &str) -> Parts {
-        self.parts_with(country, &[])
-    }
-
-    /// The same, with keys that came later.
-    pub fn parts_with(&self, country: &str, more: &[Arc<SecretKey>]) -> Parts {
         Parts {
             store: self.store.clone(),
             keyring: self.keyring.clone(),
             clock: self.clock.clone(),
             entropy: self.entropy.clone(),
-            keys: keys(country, &*self.store, more),
+            keys: self.key_files.open(country, &*self.store),
             guard: self.guard.clone(),
             origin: origin(country),
         }
@@ -196,8 +163,10 @@ impl Country {
         let guard = Arc::new(FileGuard::open(&keyring.with_extension("guard")).expect("a sign guard"));
         let keyring = Arc::new(FileKeyring::open(keyring, fresh, entropy.clone()).expect("a keyring"));
         let heartbeat = Duration::from_secs(1);
-        let ground = Ground { store, keyring, clock: Arc::new(SystemClock), entropy, guard, heartbeat, divergence };
-        let ledger = Ledger::open(ground.parts_with(country, more)).expect("a ledger");
+        let (key_files, told) = (Arc::new(KeyFiles::holding(more)), Arc::default());
+        let clock = Arc::new(SystemClock);
+        let ground = Ground { store, keyring, clock, entropy, guard, heartbeat, divergence, key_files, told };
+        let ledger = Ledger::open(ground.parts(country)).expect("a ledger");
         Self::found(country, ledger, ground).await.expect("founded")
     }
 
@@ -205,11 +174,12 @@ impl Country {
     pub async fn found(country: &str, ledger: Ledger, ground: Ground) -> Result<Self, founding::NotFounded> {
         let genesis = genesis(country).sign(&key(country, 1)).expect("a genesis");
         founding::found(&ledger, &genesis, "quorum none\n").await?;
+        ground.key_files.foresee(country, &ledger);
         let (pins, peers) = watch::channel(Arc::default());
-        let (board, kept) = mpsc::unbounded_channel();
+        let (board, kept) = Pinboard::new(ground.told.clone());
         let node = Arc::new(Node {
             keys: ledger.keys().clone(),
-            board: Arc::new(Pinboard(board)),
+            board: Arc::new(board),
             ledger,
             me: Me { origin: origin(country), mode: Mode::Test },
             heartbeat: ground.heartbeat,
@@ -223,8 +193,9 @@ impl Country {
             journal: Journal::default(),
             pace: Pace::default(),
         });
-        tokio::spawn(take_up(Arc::downgrade(&node), pins.clone(), kept));
-        Ok(Self { node, keys: secrets(country), pins })
+        let kept = (ground.told.clone(), kept);
+        tokio::spawn(pinboard::take_up(Arc::downgrade(&node), pins.clone(), kept));
+        Ok(Self { node, keys: secrets(country), pins, told: ground.told })
     }
 
     /// Its origin.
@@ -247,12 +218,9 @@ impl Country {
 
     /// Pins these countries and no others.
     pub async fn pin_all(&self, peers: Arc<Peers>) -> Result<(), CommitError<StoreError>> {
+        let peers = Arc::new(self.told.of(&peers));
         self.pins.send_replace(peers.clone());
-        match varde_node::flow::agreement::log_roster(&self.node, &peers).await {
-            // A node that was restored logs nothing yet.
-            Err(CommitError::Refused(StoreError::Locked)) => Ok(()),
-            other => other,
-        }
+        pinboard::log(&self.node, &self.pins, &peers).await
     }
 }
 

@@ -206,12 +206,14 @@ fn frames(seeds: &mut Seeds, key: &SecretKey, alerts: &[Alert]) -> Result<(), Fa
     add("restored", Frame::Restored(no.origin.clone(), (1, 1)));
     add("held", Frame::Held(Held { checkpoint: Some(proven.checkpoint.clone()), entries: 3 }));
     let positions = vec![Position { class: 2, seq: 1, chain: Digest::of(b"chain") }];
-    add("regain", Frame::Regain(Regain { sent: positions.clone(), received: positions, size: 1 }));
+    add("regain", Frame::Regain(Regain { sent: positions.clone(), received: positions, size: 1, statements: 2 }));
     let envelope = alerts.first().map(|alert| signed(alert, key));
-    let item = RegainedItem { yours: shown.clone(), envelope, mine: Some(shown) };
+    let item = RegainedItem { yours: shown.clone(), envelope, mine: Some(shown.clone()) };
     let (checkpoint, consistency) = (proven.checkpoint.clone(), vec![Digest::of(b"node")]);
-    let given = Regained { checkpoint, consistency, items: vec![item], last: true };
+    let given = Regained { checkpoint, consistency, items: vec![item], last: true, keys: Vec::new() };
+    let told = Regained { items: Vec::new(), last: false, keys: vec![shown], ..given.clone() };
     add("regained", Frame::Regained(Box::new(given)));
+    add("regained-keys", Frame::Regained(Box::new(told)));
     let checkpoint = proven.checkpoint.clone();
     let others = vec![LogHead { origin: origin("ee")?, checkpoint: checkpoint.clone() }];
     let joined = vec![Joined { size: 1, consistency: vec![Digest::of(b"node")] }];

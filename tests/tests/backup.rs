@@ -210,3 +210,77 @@ fn a_node_whose_store_is_gone_does_not_begin_a_second_log() -> Result<(), Troubl
     assert!(waits.contains("no peer is pinned"), "{waits}");
     Ok(())
 }
+
+/// Keys of a country's roles by state, without those of the staff log, which no peer knows.
+fn keys(at: &Country, whose: &str, state: &str) -> Result<Vec<(String, String)>, Trouble> {
+    let listed = at.varde(&["key", "list", "--json"])?.json(0)?;
+    let keys = listed["keys"].as_array().cloned().unwrap_or_default();
+    let mine =
+        keys.into_iter().filter(|key| key["country"] == whose && key["state"] == state && key["role"] != "staff");
+    let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
+    Ok(mine.filter_map(|key| text(&key["role"]).zip(text(&key["key_id"]))).collect())
+}
+
+/// Proposes a change of keys as one member of staff and approves it as the other. Returns its number.
+fn propose(country: &Country, change: &[&str]) -> Result<String, Trouble> {
+    let by = |name: &str| country.dir().join(format!("operators/{name}.key")).to_string_lossy().into_owned();
+    let number = country.varde(&[&["key"], change, &["--as", &by("a")]].concat())?.ok()?.trim().to_owned();
+    country.varde(&["key", "approve", &number, "--as", &by("b")])?.ok()?;
+    Ok(number)
+}
+
+#[test]
+fn keys_that_changed_since_the_backup_here_and_at_a_peer_are_regained() -> Result<(), Trouble> {
+    let home = tempfile::tempdir()?;
+    let (mut no, ee, backup, _) = world(home.path())?;
+    for (country, role) in [(&no, "log"), (&ee, "msg"), (&no, "msg"), (&no, "wit"), (&no, "tls")] {
+        propose(country, &["rotate", role])?;
+    }
+    for (_, old) in keys(&no, "NO", "replaced")?.iter().filter(|(role, _)| role == "tls") {
+        propose(&no, &["revoke", "tls", &old[..8], "--above", "3"])?;
+    }
+    let ours = keys(&no, "NO", "in use")?;
+    until("the peer to know", LIMIT, || keys(&ee, "NO", "in use").ok().filter(|known| *known == ours))?;
+    no.connected("EE")?;
+    exchange(&no, "EE")?;
+    exchange(&ee, "NO")?;
+    no.stop()?;
+    // What the peer changes now, the node cannot be told before it may greet anybody.
+    propose(&ee, &["rotate", "log"])?;
+    propose(&ee, &["rotate", "msg"])?;
+    restore(&no, &backup)?;
+    no.start()?;
+    until("the recovery", LIMIT, || recovering(&no).ok().filter(Option::is_none).map(drop))?;
+    no.connected("EE")?;
+    assert_eq!(keys(&no, "NO", "in use")?, ours);
+    let theirs = keys(&ee, "EE", "in use")?;
+    until("the peer's keys", LIMIT, || keys(&no, "EE", "in use").ok().filter(|known| *known == theirs))?;
+    // A next change follows those that came back.
+    assert_eq!(propose(&no, &["rotate", "log"])?, "6");
+    exchange(&no, "EE")?;
+    exchange(&ee, "NO")?;
+    let (here, there) = (exported(&no)?, exported(&ee)?);
+    let verdict = no.varde(&["audit", "verify", &here, "--json"])?.json(0)?;
+    assert_eq!(codes(&verdict), ["unpinned-identity", "restored", "no-outside-view"], "{verdict:#}");
+    let compared = no.varde(&["audit", "reconcile", &here, &there, "--json"])?.json(0)?;
+    assert_eq!(codes(&compared), ["unpinned-identity", "restored", "unpinned-identity"], "{compared:#}");
+    Ok(())
+}
+
+#[test]
+fn what_people_decide_about_keys_of_a_locked_node_waits_until_its_log_is_whole() -> Result<(), Trouble> {
+    let home = tempfile::tempdir()?;
+    let (mut no, mut ee, backup, _) = world(home.path())?;
+    ee.stop()?;
+    no.stop()?;
+    restore(&no, &backup)?;
+    no.start()?;
+    let number = propose(&no, &["rotate", "log"])?;
+    let path = |step: &str| no.dir().join(format!("keys/statements/{number}.{step}"));
+    std::thread::sleep(Duration::from_secs(3));
+    assert!(recovering(&no)?.is_some() && !path("refused").exists() && !path("taken").exists());
+    ee.start()?;
+    until("the statement to be taken up", LIMIT, || path("taken").exists().then_some(()))?;
+    assert!(recovering(&no)?.is_none());
+    Ok(())
+}

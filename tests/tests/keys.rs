@@ -45,14 +45,14 @@ fn rotation(country: &Country, role: Role, old: &SecretKey, seed: u8) -> Envelop
 }
 
 async fn rotate(country: &Country, role: Role, old: &SecretKey, seed: u8) -> u64 {
-    take_up(&country.node, rotation(country, role, old, seed), Some(new_key(seed))).await.unwrap()
+    take_up(&country.node, rotation(country, role, old, seed), Some(new_key(seed)), |_| Ok(())).await.unwrap()
 }
 
 async fn revoke(country: &Country, role: Role, key: &PublicKey, above: u64) -> Result<u64, NotTaken> {
     let history = country.node.keys.history();
     let key = (role, key.fingerprint());
     let signed = history.revoke(&country.keys[0], key, TreeSize(above), now(), [9; 32]).unwrap();
-    take_up(&country.node, signed, None).await
+    take_up(&country.node, signed, None, |_| Ok(())).await
 }
 
 fn alert(n: u8) -> varde_proto::alert::AlertContent {
@@ -239,12 +239,18 @@ async fn a_statement_that_does_not_follow_or_leaves_no_key_is_not_taken_up() {
     let statement = rotation(&no, Role::Log, &no.keys[1], 60);
     let size = no.node.ledger.head().size();
     for secret in [None, Some(new_key(61))] {
-        assert!(matches!(take_up(&no.node, statement.clone(), secret).await, Err(NotTaken::Secret(Role::Log))));
+        assert!(matches!(
+            take_up(&no.node, statement.clone(), secret, |_| Ok(())).await,
+            Err(NotTaken::Secret(Role::Log))
+        ));
     }
     assert!(matches!(revoke(&no, Role::Log, &no.keys[1].public(), 1).await, Err(NotTaken::Last(Role::Log))));
     assert_eq!(no.node.ledger.head().size(), size, "what was refused was logged");
-    take_up(&no.node, statement.clone(), Some(new_key(60))).await.unwrap();
-    assert!(matches!(take_up(&no.node, statement, Some(new_key(60))).await, Err(NotTaken::History(_))), "a replay");
+    take_up(&no.node, statement.clone(), Some(new_key(60)), |_| Ok(())).await.unwrap();
+    assert!(
+        matches!(take_up(&no.node, statement, Some(new_key(60)), |_| Ok(())).await, Err(NotTaken::History(_))),
+        "a replay"
+    );
 }
 
 /// LT's greeting as it would send it now, and how NO ends a connection that begins with another one.

@@ -88,7 +88,7 @@ pub(super) fn propose(
     if !folder.exists() {
         files::make_dir(&folder).map_err(|e| files::unwritten(&folder, &e))?;
     }
-    for step in [Step::Statement, Step::Approved, Step::Refused] {
+    for step in [Step::Statement, Step::Approved, Step::Leaf, Step::Refused] {
         remove(home.path(home::statement(number, step)))?;
     }
     write(home, number, Step::Proposed, &armor::encode(Label::Act, &act))?;

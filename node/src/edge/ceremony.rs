@@ -1,13 +1,13 @@
 //! Key statements on their way from people into the log: files in `DIR/keys/statements`, signed with the identity key by the
 //! command line, proposed and approved by two members of staff, taken up by the running node within a second.
 //!
-//! In: reading the files, checking who approved, saying beside them what became of them, and which TLS key is shown. Out: what a
+//! In: reading the files, checking who approved, keeping the leaf of each beside it and saying there what became of it, and which TLS key is shown. Out: what a
 //! statement must be (`varde_proto::identity::History`), logging it (`flow::keys`).
 
 use super::disk;
 use super::keys::{self, BadHome};
 use crate::flow::Node;
-use crate::flow::keys::{NotTaken, take_up};
+use crate::flow::keys::{Filed, NotTaken, take_up};
 use crate::port::StoreError;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -41,12 +41,24 @@ enum Refused {
 
 /// Looks once a second, for ever: takes up approved statements, and turns to another TLS key when its time has come.
 pub async fn follow(dir: PathBuf, node: Arc<Node>, tls: watch::Sender<Arc<SecretKey>>) {
-    say_taken(&dir, &node);
+    let mut said = false;
     loop {
-        while take_next(&dir, &node).await {}
+        // A log that may have lost statements takes none up, and says of none that it was.
+        if !*node.ledger.locked().borrow() {
+            while take_next(&dir, &node).await {}
+            if !std::mem::replace(&mut said, true) {
+                say_taken(&dir, &node);
+            }
+        }
         turn_tls(&dir, &node, &tls);
         tokio::time::sleep(LOOK).await;
     }
+}
+
+/// The leaves of the statements from this number on, as far as they were kept: for a log that may have lost them.
+pub(super) fn filed(dir: &Path, first: u32) -> impl Iterator<Item = Filed> {
+    let read = |number| Filed::parse(&std::fs::read(dir.join(home::statement(number, Step::Leaf))).ok()?);
+    (first..).map_while(read)
 }
 
 /// Takes up the next statement, if it is there and approved. Whether there may be another one.
@@ -62,7 +74,9 @@ async fn take_next(dir: &Path, node: &Node) -> bool {
             tracing::info!(number, index, "a key statement was taken up");
             (Step::Taken, format!("{index}\n"))
         }
-        Err(Refused::NotTaken(NotTaken::Store(StoreError::Io { .. }) | NotTaken::Stopped)) => return false,
+        Err(Refused::NotTaken(NotTaken::Store(StoreError::Io { .. } | StoreError::Locked) | NotTaken::Stopped)) => {
+            return false;
+        }
         Err(why) => {
             tracing::error!(number, %why, "a key statement was refused");
             (Step::Refused, format!("{why}\n"))
@@ -94,7 +108,8 @@ async fn take(dir: &Path, node: &Node, number: u32) -> Result<u64, Refused> {
         Some(role) => Some(keys::load_key(&dir.join(home::later_key(role, number)))?),
         None => None,
     };
-    Ok(take_up(node, statement, secret.map(Arc::new)).await?)
+    let leaf = dir.join(home::statement(number, Step::Leaf));
+    Ok(take_up(node, statement, secret.map(Arc::new), move |filed| disk::replace(&leaf, &filed.bytes())).await?)
 }
 
 /// Says beside each statement of the log that it was taken up; where the node had stopped in between, it is not there yet.

@@ -19,6 +19,7 @@ use varde_proto::identity::{Descriptor, Genesis, History, Role};
 use varde_proto::limits;
 use varde_proto::log::event::Kind;
 use varde_proto::log::frontier::Frontier;
+use varde_proto::wire::peer::Checkpoint;
 
 /// How long the other side has for its `hello`.
 const GREETING: Duration = Duration::from_secs(10);
@@ -73,7 +74,7 @@ pub(super) async fn greet(node: &Arc<Node>, peer: &Arc<Peer>, link: &mut Link) -
     if theirs.origin != peer.origin {
         return Err(Ended::Greeting("another-origin"));
     }
-    let keys = their_keys(&theirs, peer)?;
+    let keys = walk(&theirs.keys, peer)?;
     if succession::began_revoked(node, &keys)? {
         return Err(Ended::Greeting("generation-revoked-key"));
     }
@@ -113,8 +114,8 @@ fn our_hello(node: &Node, peer: &Peer) -> Result<(Hello, u32, Positions, (KnownH
 }
 
 /// The keys of the peer, walked from its genesis: they must go on from what we knew of them.
-fn their_keys(theirs: &Hello, peer: &Peer) -> Result<Arc<History>, Ended> {
-    let Some((first, statements)) = theirs.keys.split_first() else {
+pub(super) fn walk(theirs: &[Shown], peer: &Peer) -> Result<Arc<History>, Ended> {
+    let Some((first, statements)) = theirs.split_first() else {
         let known = peer.keys.number() == 0;
         return if known { Ok(peer.keys.clone()) } else { Err(Ended::Greeting("keys-left-out")) };
     };
@@ -141,7 +142,7 @@ fn their_keys(theirs: &Hello, peer: &Peer) -> Result<Arc<History>, Ended> {
 }
 
 /// Keeps what is new of the peer's keys, and goes on as soon as it is taken up and logged.
-async fn learn(node: &Node, peer: &Arc<Peer>, keys: Arc<History>) -> Result<Arc<Peer>, Ended> {
+pub(super) async fn learn(node: &Node, peer: &Arc<Peer>, keys: Arc<History>) -> Result<Arc<Peer>, Ended> {
     if *keys == *peer.keys {
         return Ok(peer.clone());
     }
@@ -155,13 +156,7 @@ async fn learn(node: &Node, peer: &Arc<Peer>, keys: Arc<History>) -> Result<Arc<
 
 /// Their head must be signed and not behind what we verified; that it extends it is proven with the first items.
 fn check_their_head(node: &Node, theirs: &Hello, known: KnownHead, keys: &History) -> Result<(), Ended> {
-    let valid = keys.at(Role::Log, TreeSize(theirs.head.size));
-    let head = check_signature(&theirs.head, keys.origin(), &valid).map_err(Broken::Proof)?;
-    let head = KnownHead::of(&head);
-    for shown in &theirs.keys {
-        check_shown(head, shown).map_err(Broken::Proof)?;
-    }
-    let KnownHead { size, root } = head;
+    let KnownHead { size, root } = check_keys_shown(&theirs.head, &theirs.keys, keys)?;
     if size < known.size {
         return Err(gossip::contradicted(node, keys, &theirs.head, BadProof::Rollback).into());
     }
@@ -169,6 +164,15 @@ fn check_their_head(node: &Node, theirs: &Hello, known: KnownHead, keys: &Histor
         return Err(gossip::contradicted(node, keys, &theirs.head, BadProof::Fork).into());
     }
     Ok(())
+}
+
+/// The head is signed by the keys that are shown in it.
+pub(super) fn check_keys_shown(head: &Checkpoint, shown: &[Shown], keys: &History) -> Result<KnownHead, Ended> {
+    let valid = keys.at(Role::Log, TreeSize(head.size));
+    let head = check_signature(head, keys.origin(), &valid).map_err(Broken::Proof)?;
+    let head = KnownHead::of(&head);
+    shown.iter().try_for_each(|shown| check_shown(head, shown)).map_err(Broken::Proof)?;
+    Ok(head)
 }
 
 /// What they verified of our log must be a prefix of it; otherwise it is we who lost or changed something.

@@ -4,6 +4,10 @@
 //! In: which key signs what stands at which size, taking up a statement, showing the statements to peers. Out: what a statement
 //! must be ([`History`]), key files and approvals (`edge::ceremony`), what peers say of theirs (`super::greeting`).
 
+mod filed;
+
+pub use filed::Filed;
+
 use super::ledger::{CommitError, Ledger};
 use super::{Node, founding};
 use crate::port::{Store, StoreError};
@@ -30,6 +34,8 @@ struct Turn {
 struct State {
     history: Arc<History>,
     turns: BTreeMap<Role, Vec<Turn>>,
+    /// Statements at the end of `history` that the store lacks, with their numbers.
+    foreseen: Vec<(u32, Filed)>,
 }
 
 /// Our keys, as they stand in our log.
@@ -65,7 +71,7 @@ impl Keys {
             }
             turns.insert(role, of_role);
         }
-        Ok(Self(RwLock::new(State { history: Arc::new(history), turns })))
+        Ok(Self(RwLock::new(State { history: Arc::new(history), turns, foreseen: Vec::new() })))
     }
 
     /// How the keys came to be what they are.
@@ -120,11 +126,7 @@ impl Keys {
     }
 
     fn turn(&self, history: History, taken: Option<(Role, u64, Arc<SecretKey>)>) {
-        let mut state = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some((role, from, key)) = taken {
-            state.turns.entry(role).or_default().push(Turn { from, first: None, key });
-        }
-        state.history = Arc::new(history);
+        self.0.write().unwrap_or_else(PoisonError::into_inner).turn(history, taken);
     }
 
     fn read<T>(&self, look: impl FnOnce(&State) -> T) -> T {
@@ -133,6 +135,13 @@ impl Keys {
 }
 
 impl State {
+    fn turn(&mut self, history: History, taken: Option<(Role, u64, Arc<SecretKey>)>) {
+        if let Some((role, from, key)) = taken {
+            self.turns.entry(role).or_default().push(Turn { from, first: None, key });
+        }
+        self.history = Arc::new(history);
+    }
+
     /// There is a turn for each role, and the first of it stands from size 0 on where no later one is in force.
     fn key(&self, role: Role, size: u64) -> Arc<SecretKey> {
         let turns = &self.turns[&role];
@@ -184,8 +193,13 @@ pub enum NotTaken {
 }
 
 /// Logs a statement and signs with the new key from its leaf on. Returns the index of the leaf. That two people approved it, the
-/// caller has seen.
-pub async fn take_up(node: &Node, envelope: Envelope, secret: Option<Arc<SecretKey>>) -> Result<u64, NotTaken> {
+/// caller has seen. `file` keeps the leaf where no backup of the store replaces it; it is called before the leaf lands.
+pub async fn take_up(
+    node: &Node,
+    envelope: Envelope,
+    secret: Option<Arc<SecretKey>>,
+    file: impl FnOnce(Filed) -> Result<(), StoreError> + Send + 'static,
+) -> Result<u64, NotTaken> {
     let (keys, peers) = (node.keys.clone(), node.peers.borrow().clone());
     let landed = node.ledger.commit(move |desk| {
         let index = desk.next_index();
@@ -204,8 +218,9 @@ pub async fn take_up(node: &Node, envelope: Envelope, secret: Option<Arc<SecretK
         let row = rows::numbered(rows::KEY, desk.number(u64::from(history.number())));
         desk.put(row, [&index.0.to_be_bytes()[..], &body].concat())?;
         let local = Event::local(logged.kind(), Timestamp::default());
-        desk.append(Event { object: envelope::digest(&envelope), body, ..local })?;
+        let (_, opening) = desk.append(Event { object: envelope::digest(&envelope), body, ..local })?;
         founding::follow(desk, &history, &peers)?;
+        file(Filed { index, opening })?;
         keys.turn(history, taken);
         Ok(index.0)
     });

@@ -15,7 +15,11 @@ use crate::id::{Digest, LogIndex, Origin, TreeSize};
 use crate::identity::{PublicKey, Role};
 use crate::log::event::{Direction, Event, Kind};
 use crate::summary::{self, EditionState};
+use prost::Message;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// Bytes of envelopes that wait for a later judgement: memory does not grow with the log.
+const LATER: usize = 32 << 20;
 
 /// What is known of envelopes so far.
 #[derive(Debug, Default)]
@@ -31,6 +35,9 @@ pub(super) struct Items {
     budget: summary::Chain,
     lines: BTreeSet<Digest>,
     added: BTreeSet<Digest>,
+    /// Of peers whose keys may stand in a leaf that was lost, and be said again after a recovery.
+    later: Vec<(LogIndex, Event, Envelope)>,
+    later_bytes: usize,
     /// Trend summaries that we sent: what each releases, and its leaf.
     published: Vec<(summary::Place, Digest, LogIndex, Event)>,
     /// Envelopes that were checked.
@@ -59,6 +66,12 @@ impl Items {
     /// The leaf was read. What was found there and stands with no item is remembered by itself.
     pub(super) fn read(&mut self) {
         self.found.extend(self.here.take());
+    }
+
+    /// Whether there is room to keep an envelope for a later judgement.
+    fn may_wait(&mut self, envelope: &Envelope) -> bool {
+        self.later_bytes += envelope.encoded_len();
+        self.later_bytes <= LATER
     }
 
     fn want(&mut self, index: LogIndex, event: &Event) {
@@ -156,14 +169,24 @@ impl Leaves<'_> {
         if !out && pinned.is_none() {
             return;
         }
-        let theirs = || pinned.map(Pinned::message_keys).unwrap_or_default();
-        let keys = if out { self.own_keys(index) } else { theirs() };
+        let keys = if out { self.own_keys(index) } else { pinned.map(Pinned::message_keys).unwrap_or_default() };
         let verdict = match verdict {
             // A verdict by a key that was pinned before or after counts for nothing.
             Some((with, verdict)) if with == keys => Some(verdict),
             _ => payload::check_item(envelope, event, self.genesis, &keys),
         };
-        let Some(verdict) = verdict else { return };
+        match verdict {
+            Some(Err(Rejection::BadSignature)) if !out && self.is_in_doubt() && self.items.may_wait(envelope) => {
+                self.items.later.push((index, event.clone(), envelope.clone()));
+            }
+            Some(verdict) => self.judged((index, event, envelope), verdict),
+            None => {}
+        }
+    }
+
+    /// Says what came of the check of an item's envelope.
+    fn judged(&mut self, (index, event, envelope): (LogIndex, &Event, &Envelope), verdict: Result<Checked, Rejection>) {
+        let out = event.direction == Direction::Out;
         match verdict {
             Ok(Checked::Alert(decision, expires)) => {
                 self.channels.expires(event, expires);
@@ -185,6 +208,17 @@ impl Leaves<'_> {
                 self.say(index, event, codes::ENVELOPE_UNSIGNED, "the envelope is not signed by its issuer's key");
             }
             Err(rule) => self.say(index, event, codes::AGAINST_RULES, format!("{rule} ({})", rule.code())),
+        }
+    }
+
+    /// Checks by all that the log came to say of its peers' keys what could not be believed where it stands.
+    fn judge_later(&mut self) {
+        for (index, event, envelope) in std::mem::take(&mut self.items.later) {
+            let pinned = event.peer.as_ref().and_then(|peer| self.peers.get(peer));
+            let keys = pinned.map(Pinned::message_keys).unwrap_or_default();
+            if let Some(verdict) = payload::check_item(&envelope, &event, self.genesis, &keys) {
+                self.judged((index, &event, &envelope), verdict);
+            }
         }
     }
 
@@ -250,6 +284,7 @@ impl Leaves<'_> {
 
     /// What can be said only when all leaves are known.
     pub(super) fn finish(&mut self, files: &Files<'_>) {
+        self.judge_later();
         self.erasures_without_request();
         if !files.lost(layout::ENVELOPES) {
             self.missing_envelopes();

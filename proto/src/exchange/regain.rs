@@ -27,6 +27,8 @@ pub struct Regain {
     pub received: Vec<Position>,
     /// Size of the giver's log that it verified last.
     pub size: u64,
+    /// How many of the giver's key statements it knows.
+    pub statements: u32,
 }
 
 /// Things given back.
@@ -40,6 +42,8 @@ pub struct Regained {
     pub items: Vec<RegainedItem>,
     /// Nothing more is held.
     pub last: bool,
+    /// The giver's genesis and key statements, as leaves of `checkpoint`, where the asker knows fewer; then there are no items.
+    pub keys: Vec<Shown>,
 }
 
 /// Something that was exchanged.
@@ -64,20 +68,23 @@ pub(super) fn write_held(held: Held) -> peer::Held {
 }
 
 pub(super) fn read_regain(regain: peer::Regain) -> Result<Regain, BadFrame> {
-    let peer::Regain { sent, received, size } = regain;
+    let peer::Regain { sent, received, size, statements } = regain;
     bound(sent.len().max(received.len()) <= usize::from(limits::CLASSES), "regain")?;
     let positions = |list: Vec<peer::Position>| list.into_iter().map(read_position).collect::<Result<_, _>>();
-    Ok(Regain { sent: positions(sent)?, received: positions(received)?, size })
+    Ok(Regain { sent: positions(sent)?, received: positions(received)?, size, statements })
 }
 
 pub(super) fn write_regain(regain: Regain) -> peer::Regain {
     let positions = |list: Vec<Position>| list.into_iter().map(write_position).collect();
-    peer::Regain { sent: positions(regain.sent), received: positions(regain.received), size: regain.size }
+    let (size, statements) = (regain.size, regain.statements);
+    peer::Regain { sent: positions(regain.sent), received: positions(regain.received), size, statements }
 }
 
 pub(super) fn read_regained(regained: peer::Regained) -> Result<Regained, BadFrame> {
-    let peer::Regained { checkpoint, items, last, consistency } = regained;
+    let peer::Regained { checkpoint, items, last, consistency, keys } = regained;
     bound(items.len() <= limits::FRAME_ITEMS, "items")?;
+    bound(keys.len() <= limits::KEY_STATEMENTS as usize + 1 && (keys.is_empty() || items.is_empty()), "keys")?;
+    let keys = keys.into_iter().map(read_shown).collect::<Result<_, _>>()?;
     let item = |item: peer::RegainedItem| {
         let peer::RegainedItem { yours, envelope, mine } = item;
         let yours = read_shown(yours.ok_or(BadFrame::Field("yours"))?)?;
@@ -85,7 +92,7 @@ pub(super) fn read_regained(regained: peer::Regained) -> Result<Regained, BadFra
     };
     let items = items.into_iter().map(item).collect::<Result<_, _>>()?;
     let consistency = read_hashes(consistency, "consistency")?;
-    Ok(Regained { checkpoint: read_checkpoint(checkpoint)?, consistency, items, last })
+    Ok(Regained { checkpoint: read_checkpoint(checkpoint)?, consistency, items, last, keys })
 }
 
 pub(super) fn write_regained(regained: Regained) -> peer::Regained {
@@ -96,5 +103,6 @@ pub(super) fn write_regained(regained: Regained) -> peer::Regained {
     };
     let items = regained.items.into_iter().map(item).collect();
     let consistency = regained.consistency.iter().map(digest_bytes).collect();
-    peer::Regained { checkpoint: Some(regained.checkpoint), items, last: regained.last, consistency }
+    let keys = regained.keys.into_iter().map(write_shown).collect();
+    peer::Regained { checkpoint: Some(regained.checkpoint), items, last: regained.last, consistency, keys }
 }

@@ -118,6 +118,15 @@ impl History {
         Self { origin, mode, keys, roster, number, genesis: None, newest: None, statements: vec![] }
     }
 
+    /// As it was after its first statements.
+    pub fn after(&self, statements: usize) -> Result<Self, BadHistory> {
+        let envelope = self.genesis.as_ref().ok_or(BadHistory::Contradicts)?;
+        let mut history = Self::found(&Genesis::open(envelope)?, envelope);
+        let mut first = self.statements.iter().take(statements);
+        first.try_for_each(|logged| history.take(&logged.envelope, logged.index).map(drop))?;
+        Ok(history)
+    }
+
     /// Takes the next statement, which stands at a leaf.
     pub fn take(&mut self, envelope: &peer::Envelope, index: LogIndex) -> Result<&Logged, BadHistory> {
         if envelope.encoded_len() > limits::KEY_STATEMENT_BYTES || self.number >= limits::KEY_STATEMENTS {

@@ -92,8 +92,9 @@ fn open(dir: &Path, fresh: bool) -> Outcome<Ledger> {
     let keyring = FileKeyring::open(&dir.join(home::KEYRING), fresh, entropy.clone())?;
     let (keyring, clock, heartbeat) = (Arc::new(keyring), Arc::new(SystemClock), Duration::from_secs(60));
     let guard = Arc::new(FileGuard::open(&dir.join(home::GUARD))?);
-    let divergence = heartbeat;
-    let ground = Ground { store: Arc::new(store), keyring, clock, entropy, guard, heartbeat, divergence };
+    let (divergence, key_files, told) = (heartbeat, Default::default(), Default::default());
+    let ground =
+        Ground { store: Arc::new(store), keyring, clock, entropy, guard, heartbeat, divergence, key_files, told };
     Ok(Ledger::open(ground.parts("NO"))?)
 }
 

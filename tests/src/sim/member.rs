@@ -1,12 +1,14 @@
 //! A simulated country: what outlives its process, and the process that runs now, if one does.
 
 use super::ground::{LastCommit, Rows, Shown, SimChance, SimClock, SimGuard, SimKeyring, SimStore};
-use crate::pair::{Country, Ground};
+use crate::pair::{Country, Ground, KeyFiles};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::task::{AbortHandle, JoinSet};
+use varde_node::flow::Node;
 use varde_node::flow::ledger::Ledger;
 use varde_node::port::Peers;
+use varde_proto::identity::{Role, SecretKey};
 
 /// A process: it ends with the tasks that it is made of.
 pub struct Life {
@@ -19,6 +21,15 @@ impl Life {
     /// Lets the process do something until it ends.
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner).spawn(task)
+    }
+}
+
+/// Takes up within a second or so what people decided about keys.
+async fn take_up_statements(node: Arc<Node>, files: Arc<KeyFiles>) {
+    loop {
+        // What a node that is being killed could not write is taken up by the next one.
+        let _ = files.take_up(&node).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
 
@@ -54,6 +65,8 @@ impl Member {
             guard: guard.clone(),
             heartbeat,
             divergence: 10 * heartbeat,
+            key_files: Arc::default(),
+            told: Arc::default(),
         };
         Self {
             code: code.to_owned(),
@@ -117,6 +130,7 @@ impl Member {
         let country = Country::found(&self.code, ledger, self.ground.clone()).await;
         let country = country.map_err(|error| failed("cannot be founded", error.to_string()))?;
         country.pin_all(self.peers.clone()).await.map_err(|error| failed("cannot pin", error.to_string()))?;
+        tasks.spawn(take_up_statements(country.node.clone(), self.ground.key_files.clone()));
         self.life.set(Some(Arc::new(Life { country, tasks: tasks.into() })));
         Ok(())
     }
@@ -126,6 +140,22 @@ impl Member {
         let Some(life) = self.life() else { return };
         let size = life.country.node.ledger.book().tree.size().0;
         self.backups.lock().unwrap_or_else(PoisonError::into_inner).push((size, self.store.snapshot()));
+    }
+
+    /// Two people decide that a key gives way to a new one, unless they wait for an earlier one.
+    pub fn rotate(&self, role: Role, new: SecretKey, salt: [u8; 32]) -> Result<(), String> {
+        let Some(life) = self.life().filter(|_| !self.is_locked()) else { return Ok(()) };
+        let (node, files) = (&life.country.node, &self.ground.key_files);
+        let (history, now) = (node.keys.history(), node.clock.now());
+        let number = history.number() + 1;
+        let failed = |why: String| format!("{} cannot rotate its {role} key: {why}", self.code);
+        if !files.is_decided(number) {
+            let old = history.current(role).pop().ok_or_else(|| failed("there is none".into()))?;
+            let old = files.find(&self.code, role, &old).map_err(|missing| failed(missing.to_string()))?;
+            let signed = history.rotate(&life.country.keys[0], role, (Some(&old), &new), now, salt);
+            files.decide(number, signed.map_err(|bad| failed(bad.to_string()))?, Arc::new(new));
+        }
+        Ok(())
     }
 
     /// Whether its log is locked, or nobody can say.

@@ -1,9 +1,9 @@
 //! The federation in virtual time, from a seed: the product's own ledgers, connections, proofs and audits, on stores in memory
 //! and a network that is slow, foul and cut. A seed says everything: who there is, what happens when, and in which order.
 //!
-//! In: countries that send alerts, are killed between any two steps and in any commit, are restored from any backup, whose
-//! clocks are wrong and whose network fails. At the end all runs again, everything owed is delivered, and the audit of every log finds nothing. Out: sockets, TLS
-//! and disks, which are the business of `crash` and `powercut`.
+//! In: countries that send alerts, change their keys, are killed between any two steps and in any commit, are restored from any
+//! backup, whose clocks are wrong and whose network fails. At the end all runs again, everything owed is delivered, and the audit
+//! of every log finds nothing. Out: sockets, TLS and disks, which are the business of `crash` and `powercut`.
 
 pub mod attack;
 pub mod check;
@@ -22,7 +22,9 @@ use tokio::task::JoinSet;
 use varde_node::flow::alert::release;
 use varde_node::port::Entropy;
 use varde_proto::id::{Digest, NodeId};
+use varde_proto::identity::{Role, SecretKey};
 use watch::Watch;
+use zeroize::Zeroizing;
 
 /// Countries that there may be.
 const CODES: [&str; 20] = [
@@ -165,7 +167,8 @@ impl World {
             60..70 => self.kill(place),
             70..80 => self.weather(Weather::Cut),
             80..87 => self.weather(Weather::Foul),
-            87..93 => self.link_again(),
+            87..92 => self.link_again(),
+            92..95 => self.rotate(place),
             _ => {
                 let wrong_by = self.chance.below(2 * WRONG_CLOCK_MS) as i64 - WRONG_CLOCK_MS as i64;
                 self.members[place].clock.set_wrong_by(wrong_by);
@@ -202,6 +205,16 @@ impl World {
         // A node that is killed meanwhile never answers, and what it never said need not be.
         let landed = tokio::time::timeout(Duration::from_secs(30), node.ledger.commit(owe)).await;
         landed.ok()?.ok().map(varde_node::flow::ledger::Committed::into_value)
+    }
+
+    fn rotate(&mut self, place: usize) {
+        let (mut seed, mut salt) = (Zeroizing::new([0; 32]), [0; 32]);
+        self.chance.fill(&mut *seed);
+        self.chance.fill(&mut salt);
+        let role = [Role::Log, Role::Wit, Role::Msg][self.chance.below(3) as usize];
+        if let Err(failure) = self.members[place].rotate(role, SecretKey::from_seed(&seed), salt) {
+            self.watch.fail(failure);
+        }
     }
 
     fn kill(&mut self, place: usize) {

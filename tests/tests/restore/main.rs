@@ -105,7 +105,8 @@ impl World {
         let keyring = Arc::new(FileKeyring::open(&self.keys(), false, entropy.clone()).unwrap());
         let (heartbeat, divergence) = (Duration::from_secs(1), Duration::from_secs(600));
         let (store, clock) = (self.store.clone(), Arc::<Late>::default());
-        let ground = Ground { store, keyring, clock, entropy, guard, heartbeat, divergence };
+        let (key_files, told) = Default::default();
+        let ground = Ground { store, keyring, clock, entropy, guard, heartbeat, divergence, key_files, told };
         let no = Country::found("NO", Ledger::open(ground.parts("NO")).unwrap(), ground).await.unwrap();
         no.pin(&self.ee).await;
         no.pin(&self.lt).await;

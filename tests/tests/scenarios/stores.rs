@@ -118,6 +118,8 @@ async fn with_clock(code: &str, dir: &Path, clock: Arc<Wrong>) -> Country {
         guard,
         heartbeat: Duration::from_secs(1),
         divergence: Duration::from_secs(600),
+        key_files: Arc::default(),
+        told: Arc::default(),
     };
     let ledger = Ledger::open(ground.parts(code)).unwrap();
     Country::found(code, ledger, ground).await.unwrap()

@@ -57,7 +57,8 @@ pub(super) fn positions(node: &Node, peer: &Peer) -> Regain {
         (1..limits::CLASSES).map(position).collect()
     };
     let size = book.head_of(&peer.origin).size;
-    Regain { sent: of(Direction::Out), received: of(Direction::In), size }
+    let statements = u32::try_from(peer.keys.statements().len()).unwrap_or(u32::MAX);
+    Regain { sent: of(Direction::Out), received: of(Direction::In), size, statements }
 }
 
 /// Takes back what a peer gives, which was asked from `known` leaves of its log on. Whatever does not follow from the log and from what was taken back before ends it.

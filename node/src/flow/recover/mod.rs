@@ -8,6 +8,7 @@
 mod adopt;
 mod desk;
 pub mod ended;
+mod keys;
 mod redo;
 pub mod serve;
 mod session;
@@ -88,7 +89,7 @@ impl Recovering {
     fn shown_before(&self, ledger: &Ledger) -> Result<Head, StoreError> {
         let state = self.state();
         let newest = state.newest().filter(|_| matches!(state.phase(), Phase::Openings | Phase::Over));
-        let newest = newest.ok_or(StoreError::Locked)?;
+        let newest = newest.filter(|_| ledger.keys().foreseen().is_empty()).ok_or(StoreError::Locked)?;
         ledger.shown_before(KnownHead { size: newest.size, root: newest.root })
     }
 

@@ -4,7 +4,7 @@
 use crate::flow::connection::{self, Ended};
 use crate::flow::ledger::Ledger;
 use crate::flow::outbox::{Owed, item_row};
-use crate::flow::{Never, Node, deliver, escrow, outstanding};
+use crate::flow::{Never, Node, deliver, escrow, keys, outstanding};
 use crate::port::{Link, Peer, StoreError};
 use crate::rows;
 use crate::state::peer_parts;
@@ -97,7 +97,13 @@ fn give(node: &Node, peer: &Peer, regain: &Regain) -> Result<Regained, StoreErro
     };
     let size = head.size().0;
     let consistency = deliver::consistency(&node.ledger.book(), regain.size.min(size), size);
-    let mut given = Regained { checkpoint: head.to_wire(), consistency, items: Vec::new(), last: true };
+    let mut given =
+        Regained { checkpoint: head.to_wire(), consistency, items: Vec::new(), last: true, keys: Vec::new() };
+    let keys = keys::shown(&node.ledger, &node.keys.history(), size)?;
+    // The first of them is the genesis.
+    if keys.len() > regain.statements as usize + 1 {
+        return Ok(Regained { last: false, keys, ..given });
+    }
     for (positions, get) in [(&regain.sent, took as Get), (&regain.received, gave as Get)] {
         for class in 1..limits::CLASSES {
             for seq in after(positions, class).. {

@@ -3,7 +3,7 @@
 //! In: asking, fetching entries, taking back what was exchanged, ending the lock. Out: what follows from the answers
 //! ([`crate::state::recovery`]), what comes back is written ([`super::adopt`]).
 
-use super::{Recovering, adopt, failed, redo, required, root_at, serve};
+use super::{Recovering, adopt, failed, keys, redo, required, root_at, serve};
 use crate::flow::connection::{self, Ended};
 use crate::flow::ledger::CommitError;
 use crate::flow::{Never, Node, erase, escrow};
@@ -77,6 +77,7 @@ impl Session<'_> {
             match self.step()? {
                 Phase::Refill { to, by } if by == self.peer.origin => self.refill(to).await?,
                 Phase::Openings if self.recovering.state().awaits(&self.peer.origin) => {
+                    keys::settle(self.node).await?;
                     self.regain().await?;
                     self.recovering.change(|state| state.gave(&self.peer.origin));
                 }
@@ -171,6 +172,7 @@ impl Session<'_> {
                 return Ok(());
             }
         }
+        keys::settle(self.node).await?;
         let ledger = &self.node.ledger;
         self.recovering.change(|state| state.refilled(|size| root_at(ledger, size)));
         Ok(())
@@ -215,6 +217,10 @@ impl Session<'_> {
             let given: Box<Regained> = self
                 .await_answer(|frame| if let Frame::Regained(given) = frame { Ok(given) } else { Err(Box::new(frame)) })
                 .await?;
+            if !given.keys.is_empty() {
+                keys::learn(self.node, self.peer, &given).await?;
+                return Err(Ended::KeysChanged);
+            }
             let last = given.last;
             if !last && !serve::is_full(&given.items) {
                 return Err(Ended::Greeting("too-little-given-back"));
@@ -238,6 +244,7 @@ impl Session<'_> {
         if !*self.node.ledger.locked().borrow() {
             return Ok(());
         }
+        keys::settle(self.node).await?;
         let begun = adopt::begun(&self.node.ledger)?;
         if let Some(begun) = begun {
             let replayed = erase::replay(self.node, begun.size).await.map_err(redo::unerased)?;
