@@ -25,11 +25,15 @@ use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// Bytes of sled's page cache. Its real memory is a multiple of this (stack measurements: about 100 MB resident at 64 MiB).
 const CACHE_BYTES: u64 = 32 * 1024 * 1024;
 /// Bytes of a segment of sled's log. A page of more than a quarter of it leaves the log for a file that is never synced.
 const SEGMENT_BYTES: usize = 4 * 1024 * 1024;
+
+/// How many hundredths of a second sled's last tasks for an earlier instance are waited for.
+const LET_GO: u32 = 500;
 
 /// What makes written bytes survive a power cut; called once a commit, on a handle of the database file.
 pub type SyncStep = Box<dyn Fn(&File) -> io::Result<()> + Send + Sync>;
@@ -62,7 +66,7 @@ impl SledStore {
             .segment_size(SEGMENT_BYTES)
             .flush_every_ms(None)
             .mode(sled::Mode::HighThroughput);
-        let db = guarded(|| config.open())?;
+        let db = open_files(&config)?;
         sync_all(dir)?;
         let file = File::options().write(true).open(dir.join("db")).map_err(io_error("open its file"))?;
         Ok(Self { db, file, sync, failed: AtomicBool::new(false), _lock: lock })
@@ -130,6 +134,18 @@ impl Store for SledStore {
             found.map(|row| row.map(|(row, value)| (row.to_vec(), value.to_vec()))).transpose()
         }))
     }
+}
+
+/// Opens sled's files. Our lock is held, so nobody else has them; but sled's last tasks for a store that this process has just let
+/// go of may hold them for a moment more.
+fn open_files(config: &sled::Config) -> Result<sled::Db, StoreError> {
+    for _ in 0..LET_GO {
+        match guarded(|| config.open()) {
+            Err(StoreError::InUse) => std::thread::sleep(Duration::from_millis(10)),
+            opened => return opened,
+        }
+    }
+    guarded(|| config.open())
 }
 
 /// A lock of our own, taken before sled touches anything; the system releases it however the process ends.
