@@ -7,6 +7,7 @@ use crate::limits;
 use crate::wire::peer::{self, Mode};
 use bytes::Bytes;
 use prost::Message;
+use sha2::{Digest as _, Sha256};
 
 pub use crate::wire::peer::{Envelope, Header};
 
@@ -90,14 +91,21 @@ pub trait Payload: Sealed + Sized {
 
 /// The digest E of an envelope: SHA-256 of what is signed. It does not depend on the signatures.
 pub fn digest(envelope: &Envelope) -> Digest {
-    Digest::of(&pae(&envelope.payload_type, &envelope.payload))
+    let start = pae_start(&envelope.payload_type, &envelope.payload);
+    Digest(Sha256::new().chain_update(start).chain_update(&envelope.payload).finalize().into())
 }
 
 /// DSSE's pre-authentication encoding: `DSSEv1 <len> <type> <len> <body>`.
 pub fn pae(payload_type: &str, payload: &[u8]) -> Vec<u8> {
-    let mut out = format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), payload.len()).into_bytes();
+    let start = pae_start(payload_type, payload);
+    let mut out = Vec::with_capacity(start.len() + payload.len());
+    out.extend_from_slice(start.as_bytes());
     out.extend_from_slice(payload);
     out
+}
+
+fn pae_start(payload_type: &str, payload: &[u8]) -> String {
+    format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), payload.len())
 }
 
 /// Signs a message as a payload of `payload_type`.
@@ -171,9 +179,10 @@ pub fn open_all<M: Message + Default>(
     decode_canonical(&envelope.payload)
 }
 
-fn decode_canonical<M: Message + Default>(bytes: &[u8]) -> Result<M, Rejection> {
-    let message = M::decode(bytes).map_err(|_| Rejection::NonCanonical)?;
-    if message.encode_to_vec() == bytes { Ok(message) } else { Err(Rejection::NonCanonical) }
+fn decode_canonical<M: Message + Default>(bytes: &Bytes) -> Result<M, Rejection> {
+    // The message's byte fields share these bytes instead of copying them.
+    let message = M::decode(bytes.clone()).map_err(|_| Rejection::NonCanonical)?;
+    if message.encode_to_vec() == *bytes { Ok(message) } else { Err(Rejection::NonCanonical) }
 }
 
 /// What the receiver knows, against which an envelope is checked.
@@ -228,13 +237,16 @@ impl<P> Verified<P> {
 
 /// The only way to a [`Verified`]: signature, bytes, address, then the payload's own rules.
 pub fn verify<P: Payload>(envelope: &Envelope, expected: &Expected<'_>) -> Result<Verified<P>, Rejection> {
+    let payload = check(envelope, expected)?;
+    Ok(Verified { payload, from: expected.issuer.clone(), envelope: envelope.clone(), digest: digest(envelope) })
+}
+
+/// The checks of [`verify`], for an auditor: nothing is admitted by them.
+pub(crate) fn check<P: Payload>(envelope: &Envelope, expected: &Expected<'_>) -> Result<P, Rejection> {
     let wire: P::Wire = open(envelope, P::TYPE, expected.keys)?;
     let payload = P::from_wire(wire)?;
     check_header(payload.header(), expected)?;
-    if payload.class() != expected.class {
-        return Err(Rejection::WrongClass);
-    }
-    Ok(Verified { payload, from: expected.issuer.clone(), envelope: envelope.clone(), digest: digest(envelope) })
+    if payload.class() == expected.class { Ok(payload) } else { Err(Rejection::WrongClass) }
 }
 
 fn check_header(header: &peer::Header, expected: &Expected<'_>) -> Result<(), Rejection> {

@@ -74,14 +74,16 @@ impl Origin {
             return Err(wrong());
         };
         check_network(network).map_err(|_| wrong())?;
-        if node.len() != 2 || !node.bytes().all(|b| b.is_ascii_lowercase()) || text.len() > 200 {
-            return Err(wrong());
-        }
+        let node = match node.as_bytes() {
+            [a, b] if a.is_ascii_lowercase() && b.is_ascii_lowercase() => {
+                NodeId([a.to_ascii_uppercase(), b.to_ascii_uppercase()])
+            }
+            _ => return Err(wrong()),
+        };
         let number: u32 = generation.parse().map_err(|_| wrong())?;
-        if number == 0 || number.to_string() != generation {
+        if generation.starts_with(['0', '+']) || text.len() > 200 {
             return Err(wrong());
         }
-        let node = NodeId::parse(&node.to_ascii_uppercase())?;
         Ok(Self { text: text.to_owned(), node, generation: number })
     }
 

@@ -48,20 +48,18 @@ pub(super) fn check_item(
 /// Checks an item's envelope as sender and receiver do.
 fn check(envelope: &Envelope, expected: &Expected<'_>) -> Result<Checked, Rejection> {
     if envelope.payload_type == Alert::TYPE {
-        envelope::verify::<Alert>(envelope, expected).map(|alert| {
-            let alert = alert.payload();
-            Checked::Alert(alert.decision(), alert.content().expires_at)
-        })
+        envelope::check::<Alert>(envelope, expected)
+            .map(|alert| Checked::Alert(alert.decision(), alert.content().expires_at))
     } else if envelope.payload_type == TrendSummary::TYPE {
-        envelope::verify::<TrendSummary>(envelope, expected).map(|summary| {
-            let release = summary.payload().release();
+        envelope::check::<TrendSummary>(envelope, expected).map(|summary| {
+            let release = summary.release();
             Checked::Summary(Place { cohort: release.cohort(), edition: release.edition() }, release.digest())
         })
     } else if envelope.payload_type == LedgerEntry::TYPE {
-        envelope::verify::<LedgerEntry>(envelope, expected).map(|_| Checked::Known)
+        envelope::check::<LedgerEntry>(envelope, expected).map(|_| Checked::Known)
     } else if envelope.payload_type == Erasure::TYPE {
-        envelope::verify::<Erasure>(envelope, expected).map(|erasure| match erasure.payload() {
-            Erasure { act: Act::Request { .. }, object, .. } => Checked::Request(*object),
+        envelope::check::<Erasure>(envelope, expected).map(|erasure| match erasure {
+            Erasure { act: Act::Request { .. }, object, .. } => Checked::Request(object),
             _ => Checked::Known,
         })
     } else {

@@ -19,13 +19,16 @@ pub(crate) fn unbase64_digest(text: &str) -> Option<Digest> {
     if text.len() != 44 {
         return None;
     }
-    Digest::from_bytes(&unbase64(text)?)
+    // The decoder asks for room for the padding, too.
+    let mut bytes = [0; 33];
+    let length = STANDARD.decode_slice(text, &mut bytes).ok()?;
+    Digest::from_bytes(bytes.get(..length)?)
 }
 
 /// Reads a decimal number without sign or leading zeros.
 pub(crate) fn decimal(text: &str) -> Option<u64> {
-    let number: u64 = text.parse().ok()?;
-    (number.to_string() == text).then_some(number)
+    let plain = text == "0" || !text.starts_with(['0', '+']);
+    text.parse().ok().filter(|_| plain)
 }
 
 /// A reader of big-endian binary fields that never reads past the end.

@@ -2,6 +2,7 @@
 //! OTHER and UNKNOWN. Rows are never reordered: trend tables are laid out by them.
 
 use super::{Region, UnknownCode, Vocabulary};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::LazyLock;
 
@@ -21,6 +22,10 @@ struct Row {
 static ROWS: LazyLock<Vec<Row>> =
     LazyLock::new(|| include_str!("../../vocabulary/country.tsv").lines().skip(1).filter_map(read).collect());
 
+/// Alerts name countries by alpha-2 codes only, and an auditor reads millions of alerts.
+static BY_ALPHA2: LazyLock<BTreeMap<&'static str, Country>> =
+    LazyLock::new(|| Country::all().map(|country| (country.code(), country)).collect());
+
 fn read(line: &'static str) -> Option<Row> {
     let mut cells = line.split('\t');
     let mut next = || cells.next();
@@ -39,7 +44,7 @@ impl Country {
 
     /// Reads an ISO 3166-1 alpha-2 code in upper case, `XK`, `OTHER` or `UNKNOWN`.
     pub fn parse(text: &str) -> Result<Self, UnknownCode> {
-        Self::find(text, |row| row.alpha2)
+        BY_ALPHA2.get(text).copied().ok_or_else(|| unknown(text))
     }
 
     /// Reads an ISO 3166-1 alpha-3 code in upper case, or `XKX`.
@@ -55,7 +60,7 @@ impl Country {
     fn find(text: &str, column: impl Fn(&Row) -> &'static str) -> Result<Self, UnknownCode> {
         let place = ROWS.iter().position(|row| text != "-" && column(row) == text);
         let found = place.and_then(|place| u8::try_from(place).ok()).map(Self);
-        found.ok_or_else(|| UnknownCode { list: "Country", got: text.chars().take(80).collect() })
+        found.ok_or_else(|| unknown(text))
     }
 
     /// The country of a row.
@@ -116,6 +121,10 @@ impl Country {
     fn row(self) -> Option<&'static Row> {
         ROWS.get(self.index())
     }
+}
+
+fn unknown(text: &str) -> UnknownCode {
+    UnknownCode { list: "Country", got: text.chars().take(80).collect() }
 }
 
 impl fmt::Display for Country {
