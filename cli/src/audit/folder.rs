@@ -73,13 +73,13 @@ impl BundleSource for Folder {
         self.bar.inc(1);
         let unreadable = |error: io::Error| Unreadable { path: path.to_owned(), reason: error.to_string() };
         let full = self.root.join(path);
-        match fs::symlink_metadata(&full) {
+        let size = match fs::symlink_metadata(&full) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(unreadable(error)),
             Ok(found) if !found.is_file() => return Ok(None),
-            Ok(_) => {}
-        }
-        let mut bytes = Vec::new();
+            Ok(found) => found.len().min(most),
+        };
+        let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
         File::open(&full).and_then(|file| file.take(most + 1).read_to_end(&mut bytes)).map_err(unreadable)?;
         Ok(Some(bytes))
     }

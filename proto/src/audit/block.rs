@@ -9,6 +9,7 @@ use crate::id::{Digest, Origin, TreeSize};
 use crate::identity::{Genesis, History, PublicKey, Role};
 use crate::log::event::{Direction, Event};
 use crate::log::leaf::Opening;
+use bytes::Bytes;
 use prost::Message;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,9 +20,9 @@ pub(super) struct Block {
     /// Leaf hashes.
     pub(super) hashes: Vec<Digest>,
     /// `None` when the file is lost.
-    pub(super) openings: Option<Vec<Vec<u8>>>,
-    pub(super) envelopes: Vec<Vec<u8>>,
-    pub(super) decisions: Vec<Vec<u8>>,
+    pub(super) openings: Option<Vec<Bytes>>,
+    pub(super) envelopes: Vec<Bytes>,
+    pub(super) decisions: Vec<Bytes>,
     pub(super) genesis: Arc<Genesis>,
     pub(super) history: Arc<History>,
     pub(super) keys: BTreeMap<Origin, PublicKey>,
@@ -49,7 +50,7 @@ pub(super) type Verdict = (Vec<PublicKey>, Result<Checked, Rejection>);
 pub(super) struct Leaf {
     pub(super) opened: Opened,
     pub(super) envelope: Option<Found>,
-    pub(super) decision: Option<Vec<u8>>,
+    pub(super) decision: Option<Bytes>,
     /// Of the envelope that it names, if that lies here or at the nearest leaf before.
     pub(super) verdict: Option<Verdict>,
 }
@@ -81,8 +82,8 @@ impl Block {
     fn opened(&self, place: usize) -> Opened {
         let Some(openings) = &self.openings else { return Opened::Lost };
         let Some(bytes) = openings.get(place).filter(|bytes| !bytes.is_empty()) else { return Opened::Absent };
-        match Opening::parse(bytes) {
-            Ok(opening) if opening.entry().leaf_hash() == self.hashes[place] => Opened::Event(opening.event().clone()),
+        match Opening::read(bytes) {
+            Ok((entry, event)) if entry.leaf_hash() == self.hashes[place] => Opened::Event(event),
             Ok(_) => Opened::Wrong("does not open it".to_owned()),
             Err(bad) => Opened::Wrong(format!("cannot be read: {bad}")),
         }
@@ -101,11 +102,11 @@ impl Block {
     }
 }
 
-fn taken(things: &mut [Vec<u8>], place: usize) -> Option<Vec<u8>> {
+fn taken(things: &mut [Bytes], place: usize) -> Option<Bytes> {
     things.get_mut(place).map(std::mem::take).filter(|thing| !thing.is_empty())
 }
 
-fn read(bytes: &[u8]) -> Found {
-    let envelope = Envelope::decode(bytes).ok().filter(|envelope| envelope.encode_to_vec() == bytes)?;
+fn read(bytes: &Bytes) -> Found {
+    let envelope = Envelope::decode(bytes.clone()).ok().filter(|envelope| envelope.encode_to_vec() == *bytes)?;
     Some((envelope::digest(&envelope), envelope))
 }

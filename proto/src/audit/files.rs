@@ -13,6 +13,7 @@ use crate::limits;
 use crate::log::note::Note;
 use crate::log::tiles::read_bundle;
 use crate::log::vkey::{KeyMaterial, Vkey};
+use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -96,10 +97,10 @@ impl<'s> Files<'s> {
     }
 
     /// A packed file's things; `None` when it is not listed or is lost, and a finding if it is lost.
-    pub(super) fn take_packed(&mut self, path: &str, out: &mut Findings) -> Result<Option<Vec<Vec<u8>>>, Unreadable> {
-        let Some(bytes) = self.take(path, out)? else { return Ok(None) };
+    pub(super) fn take_packed(&mut self, path: &str, out: &mut Findings) -> Result<Option<Vec<Bytes>>, Unreadable> {
+        let Some(bytes) = self.take(path, out)?.map(Bytes::from) else { return Ok(None) };
         match read_bundle(&bytes) {
-            Some(things) => Ok(Some(things.into_iter().map(<[u8]>::to_vec).collect())),
+            Some(things) => Ok(Some(things.into_iter().map(|thing| bytes.slice_ref(thing)).collect())),
             None => {
                 self.lose(path, "is not a packed file", out);
                 Ok(None)

@@ -78,7 +78,7 @@ impl Receipts {
                     continue;
                 };
                 let Some(proofs) = files.take_packed(&path, leaves.out)? else { continue };
-                let proofs = Proofs::new(&channel.peer, proofs, leaves);
+                let proofs = Proofs::new(&channel, block, proofs, leaves);
                 line.give(move || (channel, block, proofs.open()));
             }
             let Some((channel, block, shown)) = line.take()? else { return Ok(()) };
@@ -111,10 +111,10 @@ impl Receipts {
     }
 
     /// What a receipt that verifies says.
-    fn good(&self, channel: &Channel, seq: u64, digest: Digest, event: &Event, leaves: &mut Leaves<'_>) {
+    fn good(&self, channel: &Channel, seq: u64, digest: Option<Digest>, event: &Event, leaves: &mut Leaves<'_>) {
         let held = leaves.held.get(channel).map_or(&[][..], Vec::as_slice);
         let held = held.binary_search_by_key(&seq, |held| held.seq).ok().and_then(|place| held.get(place));
-        if let Some(held) = held.filter(|held| held.digest != digest) {
+        if let Some(held) = held.filter(|held| Some(held.digest) != digest) {
             let text = format!("leaf {} names another receipt than the one in the bundle", held.index.0);
             leaves.out.add(about(codes::RECEIPT_MISSING, text, channel, seq).at(held.index));
         }

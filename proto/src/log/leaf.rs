@@ -69,6 +69,12 @@ impl Opening {
         Ok(Self { event: Event::decode(event)?, bytes: bytes.to_vec() })
     }
 
+    /// The entry that `r || event` opens, and the event.
+    pub fn read(bytes: &[u8]) -> Result<(Entry, Event), BadEvent> {
+        let (salt, event) = bytes.split_at_checked(SALT_BYTES).ok_or(BadEvent::Length)?;
+        Ok((Entry::new(&keyed(salt, event)), Event::decode(event)?))
+    }
+
     /// `r || event`
     pub fn bytes(&self) -> &[u8] {
         &self.bytes

@@ -44,25 +44,49 @@ pub fn verify_inclusion(
     path: &[Digest],
     root: &Digest,
 ) -> Result<(), BadProof> {
-    if index.0 >= size.0 {
-        return Err(BadProof::Position);
+    let mut climb = Climb::begin(index, size, leaf)?;
+    path.iter().try_for_each(|sibling| climb.step(sibling))?;
+    climb.end(root)
+}
+
+/// How far the check of an inclusion proof has come. What it comes to depends on this, on the hashes that are left, and on
+/// the root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Climb {
+    node: u64,
+    last: u64,
+    hash: Digest,
+}
+
+impl Climb {
+    /// At a leaf.
+    pub(crate) fn begin(index: LogIndex, size: TreeSize, leaf: &Digest) -> Result<Self, BadProof> {
+        if index.0 >= size.0 {
+            return Err(BadProof::Position);
+        }
+        Ok(Self { node: index.0, last: size.0 - 1, hash: *leaf })
     }
-    let (mut node, mut last) = (index.0, size.0 - 1);
-    let mut hash = *leaf;
-    for sibling in path {
-        if last == 0 {
+
+    /// Takes the next hash of the path.
+    pub(crate) fn step(&mut self, sibling: &Digest) -> Result<(), BadProof> {
+        if self.last == 0 {
             return Err(BadProof::Length);
         }
-        if node & 1 == 1 || node == last {
-            hash = node_hash(sibling, &hash);
-            climb_to_right_child(&mut node, &mut last);
+        if self.node & 1 == 1 || self.node == self.last {
+            self.hash = node_hash(sibling, &self.hash);
+            climb_to_right_child(&mut self.node, &mut self.last);
         } else {
-            hash = node_hash(&hash, sibling);
+            self.hash = node_hash(&self.hash, sibling);
         }
-        node >>= 1;
-        last >>= 1;
+        self.node >>= 1;
+        self.last >>= 1;
+        Ok(())
     }
-    finish(last, hash == *root)
+
+    /// No hash is left.
+    pub(crate) fn end(self, root: &Digest) -> Result<(), BadProof> {
+        finish(self.last, self.hash == *root)
+    }
 }
 
 /// Checks that the tree of `old_size` leaves and `old_root` is the beginning of the tree of `new_size` and `new_root`.

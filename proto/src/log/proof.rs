@@ -68,19 +68,8 @@ impl TlogProof {
 
     /// Reads a file.
     pub fn parse(bytes: &[u8]) -> Result<Self, BadForm> {
-        if bytes.len() > limits::PROOF_BYTES {
-            return Err(BadForm::Oversized);
-        }
-        let rest = bytes.strip_prefix(HEADER.as_bytes()).and_then(|rest| rest.strip_prefix(b"\n"));
-        let mut lines = Lines(rest.ok_or(BadForm::Header)?);
-        let mut line = lines.next().ok_or(BadForm::Index)?;
-        let mut extra = None;
-        if let Some(text) = line.strip_prefix("extra ") {
-            extra = Some(unbase64(text).ok_or(BadForm::Extra)?);
-            line = lines.next().ok_or(BadForm::Index)?;
-        }
-        let index = line.strip_prefix("index ").and_then(decimal).map(LogIndex).ok_or(BadForm::Index)?;
-        let mut path = Vec::new();
+        let Start { extra, index, rest } = Start::parse(bytes)?;
+        let (mut lines, mut path) = (Lines(rest), Vec::new());
         loop {
             match lines.next().ok_or(BadForm::Checkpoint)? {
                 "" => break,
@@ -94,6 +83,32 @@ impl TlogProof {
     /// The opening in `extra`, if there is one of ours.
     pub fn opening(&self) -> Option<Opening> {
         Opening::parse(self.extra.as_ref()?).ok()
+    }
+}
+
+/// The lines of a proof before its path.
+pub(crate) struct Start<'a> {
+    pub(crate) extra: Option<Vec<u8>>,
+    pub(crate) index: LogIndex,
+    /// Path and checkpoint.
+    pub(crate) rest: &'a [u8],
+}
+
+impl<'a> Start<'a> {
+    pub(crate) fn parse(bytes: &'a [u8]) -> Result<Self, BadForm> {
+        if bytes.len() > limits::PROOF_BYTES {
+            return Err(BadForm::Oversized);
+        }
+        let rest = bytes.strip_prefix(HEADER.as_bytes()).and_then(|rest| rest.strip_prefix(b"\n"));
+        let mut lines = Lines(rest.ok_or(BadForm::Header)?);
+        let mut line = lines.next().ok_or(BadForm::Index)?;
+        let mut extra = None;
+        if let Some(text) = line.strip_prefix("extra ") {
+            extra = Some(unbase64(text).ok_or(BadForm::Extra)?);
+            line = lines.next().ok_or(BadForm::Index)?;
+        }
+        let index = line.strip_prefix("index ").and_then(decimal).map(LogIndex).ok_or(BadForm::Index)?;
+        Ok(Self { extra, index, rest: lines.0 })
     }
 }
 
