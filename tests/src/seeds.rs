@@ -204,7 +204,7 @@ fn frames(seeds: &mut Seeds, key: &SecretKey, alerts: &[Alert]) -> Result<(), Fa
     let (proven, shown) = shown.ok_or("an item")?;
     add("receipts", Frame::Receipts(proven.clone(), vec![shown.clone()]));
     add("restored", Frame::Restored(no.origin.clone(), (1, 1)));
-    add("held", Frame::Held(Held { checkpoint: Some(proven.checkpoint.clone()), entries: 3 }));
+    add("held", Frame::Held(Held { checkpoint: Some(proven.checkpoint.clone()), entries: 3, statements: 1 }));
     let positions = vec![Position { class: 2, seq: 1, chain: Digest::of(b"chain") }];
     add("regain", Frame::Regain(Regain { sent: positions.clone(), received: positions, size: 1, statements: 2 }));
     let envelope = alerts.first().map(|alert| signed(alert, key));

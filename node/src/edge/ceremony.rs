@@ -82,6 +82,10 @@ async fn take_next(dir: &Path, node: &Node) -> bool {
             (Step::Refused, format!("{why}\n"))
         }
     };
+    if step == Step::Refused {
+        // What a log that went back knew of a statement holds no more.
+        [Step::Leaf, Step::Taken].into_iter().for_each(|step| drop(std::fs::remove_file(path(step))));
+    }
     if let Err(failure) = disk::replace(&path(step), text.as_bytes()) {
         tracing::error!(number, %failure, "what became of a key statement could not be written beside it");
     }
@@ -112,13 +116,21 @@ async fn take(dir: &Path, node: &Node, number: u32) -> Result<u64, Refused> {
     Ok(take_up(node, statement, secret.map(Arc::new), move |filed| disk::replace(&leaf, &filed.bytes())).await?)
 }
 
-/// Says beside each statement of the log that it was taken up; where the node had stopped in between, it is not there yet.
+/// Says beside each statement of the log that it was taken up, and keeps its leaf there; where the node had stopped in between, or
+/// the folder was put back, they are not there yet.
 fn say_taken(dir: &Path, node: &Node) {
     for logged in node.keys.history().statements() {
-        let path = dir.join(home::statement(logged.statement.number, Step::Taken));
-        let text = format!("{}\n", logged.index.0);
-        let there = path.parent().is_some_and(Path::exists) && !path.exists();
-        if let Some(Err(failure)) = there.then(|| disk::replace(&path, text.as_bytes())) {
+        let path = |step| dir.join(home::statement(logged.statement.number, step));
+        let say = |step, bytes: &[u8]| match path(step) {
+            path if path.parent().is_some_and(Path::exists) && !path.exists() => disk::replace(&path, bytes),
+            _ => Ok(()),
+        };
+        let keep = || {
+            let opening = node.ledger.opening(node.ledger.number(logged.index.0))?;
+            say(Step::Leaf, &Filed { index: logged.index, opening }.bytes())
+        };
+        let said = say(Step::Taken, format!("{}\n", logged.index.0).as_bytes());
+        if let Err(failure) = said.and_then(|()| keep()) {
             tracing::warn!(%failure, "what became of a key statement could not be written beside it");
         }
     }

@@ -359,9 +359,7 @@ fn open_ledger(
         guard: Arc::new(guard),
         origin: genesis.origin().clone(),
     })?;
-    if ledger.recovering().is_some() {
-        let filed = ceremony::filed(dir, keys.history().number() + 1);
-        keys.foresee(filed, |history, role, key| keys::load(dir, history, role, key))?;
-    }
+    let filed = ceremony::filed(dir, keys.history().number() + 1);
+    ledger.foresee(filed, |history, role, key| keys::load(dir, history, role, key))?;
     Ok((ledger, keys))
 }

@@ -78,7 +78,7 @@ pub(super) async fn greet(node: &Arc<Node>, peer: &Arc<Peer>, link: &mut Link) -
     if succession::began_revoked(node, &keys)? {
         return Err(Ended::Greeting("generation-revoked-key"));
     }
-    check_their_head(node, &theirs, known, &keys)?;
+    check_their_head(node, (&theirs.head, &theirs.keys), known, &keys)?;
     check_our_log(&node.ledger, &theirs)?;
     let peer = &learn(node, peer, keys).await?;
     agreement::keep_acceptance(node, peer, &theirs.acceptance).await?;
@@ -154,25 +154,25 @@ pub(super) async fn learn(node: &Node, peer: &Arc<Peer>, keys: Arc<History>) -> 
     learned.ok().and_then(|peers| peers.get(&country).cloned()).ok_or(Ended::Stopped)
 }
 
-/// Their head must be signed and not behind what we verified; that it extends it is proven with the first items.
-fn check_their_head(node: &Node, theirs: &Hello, known: KnownHead, keys: &History) -> Result<(), Ended> {
-    let KnownHead { size, root } = check_keys_shown(&theirs.head, &theirs.keys, keys)?;
-    if size < known.size {
-        return Err(gossip::contradicted(node, keys, &theirs.head, BadProof::Rollback).into());
+/// Their head must be signed by the keys that are shown in it, and not behind what we verified; that it extends it is proven with the
+/// first items.
+pub(super) fn check_their_head(
+    node: &Node,
+    (head, shown): (&Checkpoint, &[Shown]),
+    known: KnownHead,
+    keys: &History,
+) -> Result<(), Ended> {
+    let valid = keys.at(Role::Log, TreeSize(head.size));
+    let signed = check_signature(head, keys.origin(), &valid).map_err(Broken::Proof)?;
+    let signed = KnownHead::of(&signed);
+    shown.iter().try_for_each(|shown| check_shown(signed, shown)).map_err(Broken::Proof)?;
+    if signed.size < known.size {
+        return Err(gossip::contradicted(node, keys, head, BadProof::Rollback).into());
     }
-    if size == known.size && root != known.root {
-        return Err(gossip::contradicted(node, keys, &theirs.head, BadProof::Fork).into());
+    if signed.size == known.size && signed.root != known.root {
+        return Err(gossip::contradicted(node, keys, head, BadProof::Fork).into());
     }
     Ok(())
-}
-
-/// The head is signed by the keys that are shown in it.
-pub(super) fn check_keys_shown(head: &Checkpoint, shown: &[Shown], keys: &History) -> Result<KnownHead, Ended> {
-    let valid = keys.at(Role::Log, TreeSize(head.size));
-    let head = check_signature(head, keys.origin(), &valid).map_err(Broken::Proof)?;
-    let head = KnownHead::of(&head);
-    shown.iter().try_for_each(|shown| check_shown(head, shown)).map_err(Broken::Proof)?;
-    Ok(head)
 }
 
 /// What they verified of our log must be a prefix of it; otherwise it is we who lost or changed something.

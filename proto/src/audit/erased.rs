@@ -27,6 +27,8 @@ pub(super) struct Pretexts {
     received: BTreeMap<Digest, (Origin, Digest)>,
     /// Items of either direction that the log says it was asked to erase, on a word that holds.
     asked: BTreeSet<Item>,
+    /// Leaves of requests whose envelope may be believed once the log has said more of its peers' keys.
+    waiting: Vec<(LogIndex, Event)>,
     done: Vec<(LogIndex, Event)>,
     /// Items whose erasure is explained.
     erased: BTreeSet<Item>,
@@ -43,6 +45,13 @@ impl Pretexts {
     /// Whether the content of this item is gone for a reason.
     pub(super) fn explains(&self, direction: Direction, peer: Option<&Origin>, object: Digest) -> bool {
         self.erased.contains(&item(direction, peer, object))
+    }
+
+    /// Whether a request for it stands before a leaf and is believed by now.
+    fn asked_after_all(&self, before: LogIndex, wanted: &Item) -> bool {
+        let of = |event: &Event| item(event.direction, event.peer.as_ref(), event.object);
+        let mut earlier = self.waiting.iter().filter(|(index, _)| *index < before);
+        earlier.any(|(_, event)| of(event) == *wanted && self.is_authority(event))
     }
 
     fn is_authority(&self, event: &Event) -> bool {
@@ -74,9 +83,11 @@ impl Leaves<'_> {
     pub(super) fn erasure(&mut self, index: LogIndex, event: &Event) {
         let item = item(event.direction, event.peer.as_ref(), event.object);
         let early = event.kind == Kind::ERASE_REQUEST && self.is_early(event);
+        let is_waited = self.is_waited();
         let Self { pretexts, .. } = self;
         match event.kind {
             Kind::ERASE_REQUEST if !early && pretexts.is_authority(event) => drop(pretexts.asked.insert(item)),
+            Kind::ERASE_REQUEST if !early && is_waited => pretexts.waiting.push((index, event.clone())),
             Kind::ERASE_REQUEST => {}
             _ if pretexts.asked.contains(&item) => drop(pretexts.erased.insert(item)),
             // What asked for it may be among the leaves that a restored backup lost, which only a later leaf says.
@@ -98,7 +109,8 @@ impl Leaves<'_> {
             if self.pretexts.erased.contains(&item) {
                 continue;
             }
-            if self.is_withheld(&event) || self.lost_its_request(index, &event) {
+            let waited = self.pretexts.asked_after_all(index, &item);
+            if waited || self.is_withheld(&event) || self.lost_its_request(index, &event) {
                 self.pretexts.erased.insert(item);
                 continue;
             }

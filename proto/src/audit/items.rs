@@ -211,15 +211,22 @@ impl Leaves<'_> {
         }
     }
 
-    /// Checks by all that the log came to say of its peers' keys what could not be believed where it stands.
-    fn judge_later(&mut self) {
+    /// Checks by what the log has come to say of its peers' keys what could not be believed where it stands.
+    pub(super) fn judge_later(&mut self, is_last: bool) {
         for (index, event, envelope) in std::mem::take(&mut self.items.later) {
             let pinned = event.peer.as_ref().and_then(|peer| self.peers.get(peer));
             let keys = pinned.map(Pinned::message_keys).unwrap_or_default();
-            if let Some(verdict) = payload::check_item(&envelope, &event, self.genesis, &keys) {
-                self.judged((index, &event, &envelope), verdict);
+            match payload::check_item(&envelope, &event, self.genesis, &keys) {
+                Some(Err(Rejection::BadSignature)) if !is_last => self.items.later.push((index, event, envelope)),
+                Some(verdict) => self.judged((index, &event, &envelope), verdict),
+                None => {}
             }
         }
+    }
+
+    /// Whether something waits for what the log will say of its peers' keys.
+    pub(super) fn is_waited(&self) -> bool {
+        !self.items.later.is_empty()
     }
 
     /// K_msg of what stands at a leaf.
@@ -284,7 +291,7 @@ impl Leaves<'_> {
 
     /// What can be said only when all leaves are known.
     pub(super) fn finish(&mut self, files: &Files<'_>) {
-        self.judge_later();
+        self.judge_later(true);
         self.erasures_without_request();
         if !files.lost(layout::ENVELOPES) {
             self.missing_envelopes();

@@ -268,7 +268,10 @@ impl<'a> Leaves<'a> {
             }
             Kind::GENERATION_BUMP => self.bumped(index, event),
             Kind::KEY_ROTATE | Kind::KEY_REVOKE => self.key_statement(index, event),
-            Kind::ROSTER => self.by_peers(index, event, Peers::roster),
+            Kind::ROSTER => {
+                self.by_peers(index, event, Peers::roster);
+                self.judge_later(false);
+            }
             Kind::AGREEMENT => self.by_peers(index, event, Peers::agreement),
             Kind::POLICY if Digest::of(&event.body) != event.object => {
                 self.say(index, event, codes::LEAF_MALFORMED, "a policy leaf does not name its own text");

@@ -42,11 +42,11 @@ struct Before<'p> {
     /// The head that was verified last, with its note.
     head: Option<(String, Head)>,
     /// The proof that was verified last.
-    verified: Option<Verified<'p>>,
+    verified: Option<Passed<'p>>,
 }
 
-/// A proof that was verified. Its neighbours have the head and most of the path in common with it.
-struct Verified<'p> {
+/// A proof that passed. Its neighbours have the head and most of the path in common with it.
+struct Passed<'p> {
     head: Head,
     /// Path and checkpoint, as they stand in the file.
     rest: &'p [u8],
@@ -99,7 +99,7 @@ impl Proofs {
         *signed = Some((head.size().0, head.root()));
         let steps = climb(&proof, &entry, &head).map_err(|bad| bad.to_string())?;
         let rest = Start::parse(bytes).map_err(|bad| bad.to_string())?.rest;
-        before.verified = Some(Verified { head, rest, steps });
+        before.verified = Some(Passed { head, rest, steps });
         Ok((proof.index, event))
     }
 
@@ -129,7 +129,7 @@ fn climb(proof: &TlogProof, entry: &Entry, head: &Head) -> Result<Vec<Climb>, Ba
     Ok(steps)
 }
 
-impl<'p> Verified<'p> {
+impl<'p> Passed<'p> {
     /// The leaf of another proof, if the check of that one comes to where the check of this one had come, and the rest of the two
     /// is the same to the last byte: then it ends as this one did. `None` says nothing against a proof.
     fn neighbour(&mut self, bytes: &'p [u8]) -> Option<(LogIndex, Event)> {
@@ -186,12 +186,12 @@ mod tests {
     }
 
     /// The whole check of a proof under a head, with what it came to.
-    fn alone<'p>(bytes: &'p [u8], head: &Head) -> Option<(LogIndex, Event, Verified<'p>)> {
+    fn alone<'p>(bytes: &'p [u8], head: &Head) -> Option<(LogIndex, Event, Passed<'p>)> {
         let proof = TlogProof::parse(bytes).ok().filter(|proof| proof.checkpoint == *head.note())?;
         let (entry, event) = Opening::read(proof.extra.as_deref()?).ok()?;
         let steps = climb(&proof, &entry, head).ok()?;
         let rest = Start::parse(bytes).ok()?.rest;
-        Some((proof.index, event, Verified { head: head.clone(), rest, steps }))
+        Some((proof.index, event, Passed { head: head.clone(), rest, steps }))
     }
 
     #[test]

@@ -16,6 +16,8 @@ pub struct Held {
     pub checkpoint: Option<peer::Checkpoint>,
     /// How many entries it keeps, from the first on.
     pub entries: u64,
+    /// How many of the receiver's key statements it knows.
+    pub statements: u32,
 }
 
 /// Asks for what was exchanged after these numbers.
@@ -58,13 +60,13 @@ pub struct RegainedItem {
 }
 
 pub(super) fn read_held(held: peer::Held) -> Result<Held, BadFrame> {
-    let peer::Held { checkpoint, entries } = held;
+    let peer::Held { checkpoint, entries, statements } = held;
     let checkpoint = checkpoint.map(|checkpoint| read_checkpoint(Some(checkpoint))).transpose()?;
-    Ok(Held { checkpoint, entries })
+    Ok(Held { checkpoint, entries, statements })
 }
 
 pub(super) fn write_held(held: Held) -> peer::Held {
-    peer::Held { checkpoint: held.checkpoint, entries: held.entries }
+    peer::Held { checkpoint: held.checkpoint, entries: held.entries, statements: held.statements }
 }
 
 pub(super) fn read_regain(regain: peer::Regain) -> Result<Regain, BadFrame> {

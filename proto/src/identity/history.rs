@@ -139,7 +139,7 @@ impl History {
         if statement.number != self.number + 1 || Some(statement.previous) != self.newest {
             return Err(BadHistory::Order { given: statement.number, known: self.number });
         }
-        if index.0 == 0 || self.statements.last().is_some_and(|last| last.index >= index) {
+        if index.0 == 0 || index.0 == u64::MAX || self.statements.last().is_some_and(|last| last.index >= index) {
             return Err(BadHistory::Place(index.0));
         }
         let (mut keys, mut roster) = (self.keys.clone(), self.roster.clone());

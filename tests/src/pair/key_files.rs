@@ -55,13 +55,11 @@ impl KeyFiles {
 
     /// A log that may have lost statements goes by the files.
     pub(super) fn foresee(&self, country: &str, ledger: &Ledger) {
-        if ledger.recovering().is_some() {
-            let first = ledger.keys().history().number() + 1;
-            let leaves = self.files().leaves.clone();
-            let filed = (first..).map_while(|number| leaves.get(&number).cloned());
-            let found = ledger.keys().foresee(filed, |_, role, wanted| self.find(country, role, wanted));
-            found.expect("the private keys of statements that were filed");
-        }
+        let first = ledger.keys().history().number() + 1;
+        let leaves = self.files().leaves.clone();
+        let filed = (first..).map_while(|number| leaves.get(&number).cloned());
+        let found = ledger.foresee(filed, |_, role, wanted| self.find(country, role, wanted));
+        found.expect("the private keys of statements that were filed");
     }
 
     /// Two people decided a statement with this number, which brings a key.

@@ -17,7 +17,9 @@ use varde_tests::pair::{Country, connect, pipe};
 async fn lie(to: mpsc::Sender<Frame>, mut from: mpsc::Receiver<Result<Frame, BadFrame>>, head: Checkpoint) -> String {
     while let Some(Ok(frame)) = from.recv().await {
         let answer = match frame {
-            Frame::Restored(..) => Frame::Held(Held { checkpoint: Some(head.clone()), entries: head.size }),
+            Frame::Restored(..) => {
+                Frame::Held(Held { checkpoint: Some(head.clone()), entries: head.size, statements: 0 })
+            }
             Frame::Ask(from, to) => {
                 let entries = (from..to).map(|n| Entry::new(&Digest::of(&n.to_be_bytes()))).collect();
                 Frame::Entries(Piece { checkpoint: head.clone(), from, entries })

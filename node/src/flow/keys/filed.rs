@@ -6,6 +6,7 @@
 //! the rows again (`flow::recover`), reading and writing the files (`edge::ceremony`).
 
 use super::{Keys, SIGNING, State};
+use crate::flow::ledger::Ledger;
 use crate::port::StoreError;
 use prost::Message;
 use std::sync::{Arc, PoisonError};
@@ -41,10 +42,26 @@ impl Filed {
     }
 }
 
-impl Keys {
-    /// Goes by these statements as well, as far as they follow what the log says, until [`Keys::settle`]. `find` has the private
-    /// halves.
+impl Ledger {
+    /// Where the log may have lost statements: goes by these as well, as far as they follow what it says and are not at odds with
+    /// the leaves that it has, until it is known which are in it. `find` has the private halves.
     pub fn foresee<E>(
+        &self,
+        filed: impl IntoIterator<Item = Filed>,
+        find: impl Fn(&History, Role, &PublicKey) -> Result<Arc<SecretKey>, E>,
+    ) -> Result<(), E> {
+        if self.recovering().is_none() {
+            return Ok(());
+        }
+        let book = self.book();
+        let fits =
+            |filed: &Filed| book.tree.leaf(filed.index).is_none_or(|leaf| leaf == filed.opening.entry().leaf_hash());
+        self.keys().foresee(filed.into_iter().take_while(fits), find)
+    }
+}
+
+impl Keys {
+    fn foresee<E>(
         &self,
         filed: impl IntoIterator<Item = Filed>,
         find: impl Fn(&History, Role, &PublicKey) -> Result<Arc<SecretKey>, E>,

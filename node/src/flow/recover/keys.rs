@@ -9,7 +9,7 @@ use crate::flow::{Node, greeting, succession};
 use crate::port::{Peer, StoreError};
 use crate::rows;
 use std::sync::Arc;
-use varde_proto::exchange::Regained;
+use varde_proto::exchange::{KnownHead, Regained};
 
 /// Writes again what the store lost of our own statements, once the log has all the leaves that will come back; of those whose
 /// leaves are not among them, nobody was told.
@@ -54,6 +54,8 @@ pub(super) async fn learn(node: &Node, peer: &Arc<Peer>, given: &Regained) -> Re
     if succession::began_revoked(node, &keys)? {
         return Err(Ended::Greeting("generation-revoked-key"));
     }
-    greeting::check_keys_shown(&given.checkpoint, &given.keys, &keys)?;
+    let known = node.ledger.book().head_of(&peer.origin);
+    let known = KnownHead { size: known.size, root: known.root };
+    greeting::check_their_head(node, (&given.checkpoint, &given.keys), known, &keys)?;
     greeting::learn(node, peer, keys).await.map(drop)
 }

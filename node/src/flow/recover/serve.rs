@@ -85,7 +85,8 @@ fn held(node: &Node, peer: &Peer) -> Result<Held, StoreError> {
     let note = newest.and_then(|(_, value)| value.get(32..).map(<[u8]>::to_vec));
     let head = note.and_then(|note| Head::from_note(&note, &peer.origin, &keys).ok());
     let entries = node.ledger.book().kept_of(&peer.origin).size().0;
-    Ok(Held { checkpoint: head.map(|head| head.to_wire()), entries })
+    let statements = peer.keys.number();
+    Ok(Held { checkpoint: head.map(|head| head.to_wire()), entries, statements })
 }
 
 /// What was exchanged with the peer after the numbers it names, as far as we hold its proof and a frame has room.

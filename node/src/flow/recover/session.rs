@@ -140,7 +140,10 @@ impl Session<'_> {
 
     /// Only what our own key signed counts.
     fn verified(&self, held: Held) -> Result<Kept, Ended> {
-        let Held { checkpoint, entries } = held;
+        let Held { checkpoint, entries, statements } = held;
+        if statements > self.node.keys.history().number() {
+            return Err(Ended::Greeting("keys-behind-peer"));
+        }
         let head = match checkpoint {
             Some(checkpoint) => {
                 let head = self.node.ledger.own_head(&checkpoint).ok_or(Ended::Greeting("not-our-head"))?;
