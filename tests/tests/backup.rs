@@ -284,3 +284,31 @@ fn what_people_decide_about_keys_of_a_locked_node_waits_until_its_log_is_whole()
     assert!(recovering(&no)?.is_none());
     Ok(())
 }
+
+#[test]
+fn a_node_that_is_restored_without_the_newest_copy_of_its_keys_stays_locked_and_says_why() -> Result<(), Trouble> {
+    let home = tempfile::tempdir()?;
+    let (mut no, ee, backup, _) = world(home.path())?;
+    propose(&no, &["rotate", "wit"])?;
+    let ours = keys(&no, "NO", "in use")?;
+    until("the peer to know", LIMIT, || keys(&ee, "NO", "in use").ok().filter(|known| *known == ours))?;
+    // A peer that was merely shown the newest head does not keep its leaves yet.
+    no.connected("EE")?;
+    exchange(&no, "EE")?;
+    exchange(&ee, "NO")?;
+    no.stop()?;
+    restore(&no, &backup)?;
+    let [statements, apart] = ["keys/statements", "statements"].map(|name| no.dir().join(name));
+    std::fs::rename(&statements, &apart)?;
+    no.start()?;
+    let why =
+        || no.varde(&["status", "--json"]).ok()?.json(0).ok()?["peers"][0]["last_failure"].as_str().map(str::to_owned);
+    until("the reason", LIMIT, || why().filter(|why| why == "keys-behind-peer"))?;
+    assert!(recovering(&no)?.is_some());
+    no.stop()?;
+    std::fs::rename(&apart, &statements)?;
+    no.start()?;
+    until("the recovery", LIMIT, || recovering(&no).ok().filter(Option::is_none).map(drop))?;
+    assert_eq!(keys(&no, "NO", "in use")?, ours);
+    Ok(())
+}
