@@ -127,14 +127,18 @@ async fn with_clock(code: &str, dir: &Path, clock: Arc<Wrong>) -> Country {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_whose_clock_was_set_back_backdates_its_leaves() {
+    // An alert says the day of its issue: it is noon for all of them, so that two hours earlier is the same day.
+    let hour = 60 * 60 * 1000;
+    let noon = 12 * hour - SystemClock.now().ms().rem_euclid(24 * hour);
     for (hours, wanted) in [(0, vec![]), (-2, vec!["backdated"])] {
         let dir = tempfile::tempdir().unwrap();
-        let no = with_clock("NO", dir.path(), Arc::new(Wrong(AtomicI64::new(hours * 60 * 60 * 1000)))).await;
+        let at = |code, ms| with_clock(code, dir.path(), Arc::new(Wrong(AtomicI64::new(ms))));
+        let no = at("NO", noon + hours * hour).await;
         // EE has four witnesses, so that one whose clock is wrong does not move the time that counts.
-        let ee = in_memory("EE", dir.path()).await;
+        let ee = at("EE", noon).await;
         let mut sides = vec![connect(&no, &ee).await];
         for code in ["LT", "DK", "PT"] {
-            sides.push(connect(&in_memory(code, dir.path()).await, &ee).await);
+            sides.push(connect(&at(code, noon).await, &ee).await);
         }
         deliver(&ee, 1, &["NO"]).await;
         // NO weaves EE's head in and logs something afterwards, at a time of its own choice.
