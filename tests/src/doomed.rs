@@ -12,6 +12,7 @@ use varde_node::flow::{bundle, delivery};
 use varde_proto::alert::AlertContent;
 use varde_proto::audit::{Audit, Given, MemoryBundle, Scope, Trusted, verify};
 use varde_proto::id::Digest;
+use varde_proto::identity::SecretKey;
 use varde_proto::log::event::{Event, Kind};
 use varde_proto::time::Timestamp;
 
@@ -39,9 +40,17 @@ pub fn keyring(code: &str, dir: &Path) -> PathBuf {
 
 /// A country on a real store in `dir`; waits until nobody else has it open.
 pub async fn open(code: &str, dir: &Path) -> Country {
+    open_with(code, dir, &[]).await
+}
+
+/// The same, with more keys at hand for its messages.
+pub async fn open_with(code: &str, dir: &Path, more: &[Arc<SecretKey>]) -> Country {
     loop {
         match SledStore::open(&store(code, dir)) {
-            Ok(opened) => return Country::open(code, Arc::new(opened), &keyring(code, dir)).await,
+            Ok(opened) => {
+                return Country::open_with(code, Arc::new(opened), &keyring(code, dir), more, Duration::from_secs(600))
+                    .await;
+            }
             Err(_) => tokio::task::yield_now().await,
         }
     }

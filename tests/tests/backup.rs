@@ -229,6 +229,17 @@ fn propose(country: &Country, change: &[&str]) -> Result<String, Trouble> {
     Ok(number)
 }
 
+/// Waits until the peer knows the node's keys; then something goes each way. Returns the keys: a peer that was merely shown the newest
+/// head does not keep its leaves yet.
+fn known(no: &Country, ee: &Country) -> Result<Vec<(String, String)>, Trouble> {
+    let ours = keys(no, "NO", "in use")?;
+    until("the peer to know", LIMIT, || keys(ee, "NO", "in use").ok().filter(|known| *known == ours))?;
+    no.connected("EE")?;
+    exchange(no, "EE")?;
+    exchange(ee, "NO")?;
+    Ok(ours)
+}
+
 #[test]
 fn keys_that_changed_since_the_backup_here_and_at_a_peer_are_regained() -> Result<(), Trouble> {
     let home = tempfile::tempdir()?;
@@ -239,11 +250,7 @@ fn keys_that_changed_since_the_backup_here_and_at_a_peer_are_regained() -> Resul
     for (_, old) in keys(&no, "NO", "replaced")?.iter().filter(|(role, _)| role == "tls") {
         propose(&no, &["revoke", "tls", &old[..8], "--above", "3"])?;
     }
-    let ours = keys(&no, "NO", "in use")?;
-    until("the peer to know", LIMIT, || keys(&ee, "NO", "in use").ok().filter(|known| *known == ours))?;
-    no.connected("EE")?;
-    exchange(&no, "EE")?;
-    exchange(&ee, "NO")?;
+    let ours = known(&no, &ee)?;
     no.stop()?;
     // What the peer changes now, the node cannot be told before it may greet anybody.
     propose(&ee, &["rotate", "log"])?;
@@ -290,12 +297,7 @@ fn a_node_that_is_restored_without_the_newest_copy_of_its_keys_stays_locked_and_
     let home = tempfile::tempdir()?;
     let (mut no, ee, backup, _) = world(home.path())?;
     propose(&no, &["rotate", "wit"])?;
-    let ours = keys(&no, "NO", "in use")?;
-    until("the peer to know", LIMIT, || keys(&ee, "NO", "in use").ok().filter(|known| *known == ours))?;
-    // A peer that was merely shown the newest head does not keep its leaves yet.
-    no.connected("EE")?;
-    exchange(&no, "EE")?;
-    exchange(&ee, "NO")?;
+    let ours = known(&no, &ee)?;
     no.stop()?;
     restore(&no, &backup)?;
     let [statements, apart] = ["keys/statements", "statements"].map(|name| no.dir().join(name));

@@ -6,7 +6,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
-use varde_node::edge::store::sled::SledStore;
 use varde_node::flow::alert::held::{self, What};
 use varde_node::flow::erase::{self, hold};
 use varde_node::flow::keys::take_up;
@@ -18,7 +17,7 @@ use varde_proto::id::{AlertId, Digest};
 use varde_proto::identity::{Role, SecretKey};
 use varde_proto::log::event::Kind;
 use varde_proto::vocabulary::ErasureReason;
-use varde_tests::doomed::{SOON, assert_gone, audited, doomed, end, id, keyring, keys, sent, steal, store};
+use varde_tests::doomed::{self, SOON, assert_gone, audited, doomed, end, id, keyring, keys, sent, steal, store};
 use varde_tests::pair::{Country, Sides, connect, route};
 
 fn eraser(country: &Country) -> JoinHandle<()> {
@@ -75,13 +74,7 @@ fn whole(country: &Country) -> usize {
 /// A country on a real store; `newer` is a key of NO's that came later.
 async fn open(code: &str, dir: &Path, newer: Option<&Arc<SecretKey>>) -> Country {
     let more: Vec<_> = newer.into_iter().filter(|_| code == "NO").cloned().collect();
-    let opened = loop {
-        match SledStore::open(&store(code, dir)) {
-            Ok(opened) => break opened,
-            Err(_) => tokio::task::yield_now().await,
-        }
-    };
-    Country::open_with(code, Arc::new(opened), &keyring(code, dir), &more, Duration::from_secs(600)).await
+    doomed::open_with(code, dir, &more).await
 }
 
 /// Signs payloads by a newer key from now on.
@@ -150,6 +143,9 @@ async fn restored(who: &str, newer: Option<Arc<SecretKey>>) {
     sent(&no, [route(id(4))]).await;
     erased_at_lt(&no, object).await;
     assert_eq!(whole(&lt), 4, "the others are there");
+    // What came back from the peer is owed to it again, and answered like any repetition.
+    let owed = |from: &Country, to: &Country| from.node.ledger.book().owed(to.origin().node());
+    until("every receipt", || owed(&no, &lt) + owed(&lt, &no) == 0).await;
     assert!(hold::find(&no.node, AlertId(id(99)), None).is_ok(), "that it was there is known");
     let (here, there) = (audited(&no, Scope::National), audited(&lt, Scope::National));
     stop(erasers, sides).await;

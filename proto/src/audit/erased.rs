@@ -47,11 +47,13 @@ impl Pretexts {
         self.erased.contains(&item(direction, peer, object))
     }
 
-    /// Whether a request for it stands before a leaf and is believed by now.
-    fn asked_after_all(&self, before: LogIndex, wanted: &Item) -> bool {
-        let of = |event: &Event| item(event.direction, event.peer.as_ref(), event.object);
-        let mut earlier = self.waiting.iter().filter(|(index, _)| *index < before);
-        earlier.any(|(_, event)| of(event) == *wanted && self.is_authority(event))
+    /// Where each item was first asked for by a request that waited and is believed by now.
+    fn believed(&self) -> BTreeMap<Item, LogIndex> {
+        let mut first = BTreeMap::new();
+        for (index, event) in self.waiting.iter().filter(|(_, event)| self.is_authority(event)) {
+            first.entry(item(event.direction, event.peer.as_ref(), event.object)).or_insert(*index);
+        }
+        first
     }
 
     fn is_authority(&self, event: &Event) -> bool {
@@ -104,12 +106,13 @@ impl Leaves<'_> {
 
     /// Judges the erasures that no leaf before them explains.
     pub(super) fn erasures_without_request(&mut self) {
+        let believed = self.pretexts.believed();
         for (index, event) in std::mem::take(&mut self.pretexts.done) {
             let item = item(event.direction, event.peer.as_ref(), event.object);
             if self.pretexts.erased.contains(&item) {
                 continue;
             }
-            let waited = self.pretexts.asked_after_all(index, &item);
+            let waited = believed.get(&item).is_some_and(|first| *first < index);
             if waited || self.is_withheld(&event) || self.lost_its_request(index, &event) {
                 self.pretexts.erased.insert(item);
                 continue;
