@@ -8,7 +8,7 @@
 
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
-use crate::{alert, audit, completions, init, key, log, peer, record, status, trend};
+use crate::{agreement, alert, audit, completions, init, key, log, peer, record, status, trend};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -87,6 +87,8 @@ pub(crate) enum Noun {
     Peer(peer::Args),
     /// Keys: which are in force, and replacing or revoking one while the node runs
     Key(key::Args),
+    /// Agreements: what may be exchanged with each peer, and changing it
+    Agreement(agreement::Args),
     /// Case records of this country: they never leave it
     Record(record::Args),
     /// Alerts to other countries and from them: draft, preview, approve, release, read
@@ -109,6 +111,7 @@ pub(crate) async fn dispatch(noun: Noun, context: &Context) -> Result<Exit, Fail
         Noun::Init(args) => init::run(args, context),
         Noun::Peer(args) => peer::run(args, context).await,
         Noun::Key(args) => key::run(args, context).await,
+        Noun::Agreement(args) => agreement::run(args, context).await,
         Noun::Record(args) => record::run(args, context).await,
         Noun::Alert(args) => alert::run(args, context).await,
         Noun::Trend(args) => trend::run(args, context).await,

@@ -6,6 +6,7 @@
 //!
 //! Exit codes: 0 done, 1 our fault, 2 usage, 3 findings or refused, 75 not ready (try later).
 
+mod agreement;
 mod alert;
 mod args;
 mod audit;

@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use varde_proto::agreement::Agreement;
 use varde_proto::envelope::Envelope;
 use varde_proto::exchange::{BadFrame, Frame, KnownHead};
-use varde_proto::id::{Digest, NodeId, Origin};
+use varde_proto::id::{NodeId, Origin};
 use varde_proto::identity::{History, PublicKey};
 use varde_proto::time::Timestamp;
 use zeroize::Zeroizing;
@@ -52,6 +53,9 @@ pub enum StoreError {
          have said what it signed last"
     )]
     Locked,
+    /// An agreement changed since what was to be sent was judged; nothing was written.
+    #[error("what was agreed with a recipient has changed meanwhile: nothing was sent; try again")]
+    Superseded,
     /// Another process has the store open.
     #[error("the store is in use by another process")]
     InUse,
@@ -127,12 +131,12 @@ pub struct Peer {
     pub id_key: PublicKey,
     /// Which of its keys is valid at which size of its log, as far as it told us.
     pub keys: Arc<History>,
-    /// The agreement in force between us and it.
-    pub agreement: Digest,
     /// Its descriptor, signed, as it was pinned.
     pub descriptor: Envelope,
-    /// Our signed yes to that agreement, as it goes into `hello`.
-    pub our_acceptance: Envelope,
+    /// What our identity key signed of agreements with it, a yes first.
+    pub our_words: Vec<Envelope>,
+    /// The texts of those agreements.
+    pub texts: Vec<Arc<Agreement>>,
     /// What members of our staff signed when its log went on under a new generation.
     pub accepted: Vec<Envelope>,
 }

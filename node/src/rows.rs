@@ -35,6 +35,11 @@ pub const EVIDENCE: u8 = b'u';
 /// The signed act of the first of two people who release a frozen log, by its country and generation and the proof's digest.
 /// Sealed.
 pub const VERDICT: u8 = b'z';
+/// Text of an agreement, by its SHA-256. Plain.
+pub const AGREEMENT: u8 = b'A';
+/// What we or a peer signed of an agreement: country, generation, direction, SHA-256 of the agreement's text, and 0 for a yes or 1 for
+/// its end: the signed document. Plain.
+pub const WORD: u8 = b'P';
 /// State of a channel: direction, country, class. Plain.
 pub const CHANNEL: u8 = b'c';
 /// Item owed to a peer: country, class, sequence number. Plain (log indexes only).

@@ -2,10 +2,12 @@
 //! from a fixed list. The wire's own messages stop here.
 
 mod gossip;
+mod hello;
 mod proof;
 mod regain;
 
 pub use gossip::{Gossip, Joined, LogHead};
+pub use hello::Hello;
 pub use proof::{BadProof, check_entries, check_head, check_shown, check_signature};
 pub use regain::{Held, Regain, Regained, RegainedItem};
 
@@ -119,29 +121,6 @@ pub struct Piece {
     pub entries: Vec<Entry>,
 }
 
-/// The first frame of either side.
-#[derive(Debug, Clone)]
-pub struct Hello {
-    /// Lowest and highest protocol version understood.
-    pub versions: (u32, u32),
-    /// The sender's log.
-    pub origin: Origin,
-    /// Payload types it reads.
-    pub reads: Vec<String>,
-    /// Its newest head, not yet verified.
-    pub head: peer::Checkpoint,
-    /// The receiver's newest head as the sender verified it.
-    pub your_log: KnownHead,
-    /// How many entries of the receiver's log the sender keeps, from the first on.
-    pub your_entries: u64,
-    /// How far the receiver's items have come.
-    pub received: Vec<Position>,
-    /// The sender's signed yes to the agreement in force.
-    pub acceptance: Envelope,
-    /// The sender's genesis and key statements, as leaves of `head`; nothing while its keys are those of the genesis.
-    pub keys: Vec<Shown>,
-}
-
 /// One message of the stream.
 #[derive(Debug, Clone)]
 pub enum Frame {
@@ -176,7 +155,7 @@ impl Frame {
     pub fn from_wire(frame: peer::Frame) -> Result<Self, BadFrame> {
         use peer::frame::Frame as Wire;
         Ok(match frame.frame.ok_or(BadFrame::Empty)? {
-            Wire::Hello(hello) => Self::Hello(Box::new(read_hello(hello)?)),
+            Wire::Hello(hello) => Self::Hello(Box::new(hello::read(hello)?)),
             Wire::Items(peer::Items { checkpoint, from_size, consistency, items, cosigned, entries }) => {
                 bound(!items.is_empty() && items.len() <= limits::FRAME_ITEMS, "items")?;
                 let proven = read_proven(checkpoint, from_size, consistency, cosigned, &entries)?;
@@ -218,7 +197,7 @@ impl Frame {
     pub fn into_wire(self) -> peer::Frame {
         use peer::frame::Frame as Wire;
         let frame = match self {
-            Self::Hello(hello) => Wire::Hello(write_hello(*hello)),
+            Self::Hello(hello) => Wire::Hello(hello::write(*hello)),
             Self::Items(proven, items) => {
                 let (checkpoint, from_size, consistency, cosigned, entries) = write_proven(proven);
                 let item = |item: Item| peer::Item { sent: Some(write_shown(item.sent)), envelope: item.envelope };
@@ -321,35 +300,6 @@ fn write_position(position: Position) -> peer::Position {
     peer::Position { class: u32::from(class), seq, chain: digest_bytes(&chain) }
 }
 
-fn read_hello(hello: peer::Hello) -> Result<Hello, BadFrame> {
-    let peer::Hello {
-        version_min,
-        version_max,
-        origin,
-        reads,
-        head,
-        your_log,
-        received,
-        acceptance,
-        your_entries,
-        keys,
-    } = hello;
-    bound(keys.len() <= limits::KEY_STATEMENTS as usize + 1, "keys")?;
-    bound(reads.len() <= 64 && reads.iter().all(|r| r.len() <= 128), "reads")?;
-    bound(received.len() <= usize::from(limits::CLASSES), "received")?;
-    Ok(Hello {
-        versions: (version_min, version_max),
-        origin: Origin::parse(&origin).map_err(|_| BadFrame::Field("origin"))?,
-        reads,
-        head: read_checkpoint(head)?,
-        your_log: read_known(your_log)?,
-        your_entries,
-        received: received.into_iter().map(read_position).collect::<Result<_, _>>()?,
-        acceptance: acceptance.ok_or(BadFrame::Field("acceptance"))?,
-        keys: keys.into_iter().map(read_shown).collect::<Result<_, _>>()?,
-    })
-}
-
 fn digest_bytes(digest: &Digest) -> Bytes {
     Bytes::copy_from_slice(&digest.0)
 }
@@ -375,19 +325,4 @@ fn write_proven(proven: Proven) -> WireProven {
 fn write_shown(shown: Shown) -> peer::Shown {
     let path = shown.path.iter().map(digest_bytes).collect();
     peer::Shown { index: shown.index, opening: Bytes::copy_from_slice(shown.opening.bytes()), path }
-}
-
-fn write_hello(hello: Hello) -> peer::Hello {
-    peer::Hello {
-        version_min: hello.versions.0,
-        version_max: hello.versions.1,
-        origin: hello.origin.as_str().to_owned(),
-        reads: hello.reads,
-        head: Some(hello.head),
-        your_log: Some(write_known(hello.your_log)),
-        your_entries: hello.your_entries,
-        received: hello.received.into_iter().map(write_position).collect(),
-        acceptance: Some(hello.acceptance),
-        keys: hello.keys.into_iter().map(write_shown).collect(),
-    }
 }

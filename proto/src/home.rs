@@ -8,6 +8,7 @@
 //! DIR/operators/{a,b}.key        credentials of staff                     DIR/run/operator.sock   the door for staff
 //! DIR/guard                      which head was last shown: in no backup       DIR/store.rows          a backup to be taken up
 //! DIR/peers/CC.descriptor        a pin: taken up within a second          DIR/peers/CC.acceptance our yes to the agreement
+//! DIR/agreements/ID.txt          an agreement's text                      DIR/agreements/ID.CC.{acceptance,revocation}   our word on it
 //! DIR/peers/CC.keys              how a peer's keys changed; the node's    DIR/keys/ROLE.N.key     the key of statement N
 //! DIR/keys/statements/N.*        key statements and their approvals: taken up within a second
 //! DIR/bump/                      a new generation of the log, until the node takes it up at its next start
@@ -21,7 +22,7 @@ mod witness;
 pub use config::{BadConfig, Config, ConnectionLimits, Operator, OtherNode};
 pub use witness::{ForeignLog, WitnessDoor};
 
-use crate::id::NodeId;
+use crate::id::{Digest, NodeId};
 use crate::identity::Role;
 
 /// Settings.
@@ -59,6 +60,13 @@ pub const OPERATOR_SOCKET: &str = "run/operator.sock";
 pub const DESCRIPTOR_SUFFIX: &str = ".descriptor";
 /// How the file name of an acceptance ends.
 pub const ACCEPTANCE_SUFFIX: &str = ".acceptance";
+
+/// Folder of agreements and of what this country signed of them.
+pub const AGREEMENTS: &str = "agreements";
+/// How the file name of an agreement's text ends.
+pub const TEXT_SUFFIX: &str = ".txt";
+/// How the file name of the end of an agreement ends.
+pub const REVOCATION_SUFFIX: &str = ".revocation";
 
 /// How the file name of what a peer said of its keys ends.
 pub const HISTORY_SUFFIX: &str = ".keys";
@@ -156,4 +164,14 @@ pub fn accepted(node: NodeId, generation: u32, place: u8) -> String {
 /// `peers/EE.acceptance`
 pub fn acceptance(node: NodeId) -> String {
     format!("{PEERS}/{node}{ACCEPTANCE_SUFFIX}")
+}
+
+/// `agreements/ID.txt`
+pub fn agreement(id: &Digest) -> String {
+    format!("{AGREEMENTS}/{id}{TEXT_SUFFIX}")
+}
+
+/// `agreements/ID.EE.acceptance`, or `.revocation` of what ends it.
+pub fn word(id: &Digest, node: NodeId, ends: bool) -> String {
+    format!("{AGREEMENTS}/{id}.{node}{}", if ends { REVOCATION_SUFFIX } else { ACCEPTANCE_SUFFIX })
 }

@@ -1,10 +1,11 @@
 //! What two Varde nodes and an auditor must agree on.
 //!
-//! In: the wire ([`wire`]), the vocabularies ([`vocabulary`]), the payloads ([`alert`], [`summary`], [`control`], [`identity`]), the
-//! signed [`envelope`], the exchange [`log`] and its offline verification ([`audit`]). Out: clocks, sockets, files and
+//! In: the wire ([`wire`]), the vocabularies ([`vocabulary`]), the payloads ([`alert`], [`summary`], [`control`], [`identity`]), what two
+//! countries [`agreement`] permits, the signed [`envelope`], the exchange [`log`] and its offline verification ([`audit`]). Out: clocks, sockets, files and
 //! async code; those are the node's (`varde-node`) and the command line's (`varde-cli`). Every function here is a pure
 //! function of its arguments, so sender, receiver and auditor run the same lines.
 
+pub mod agreement;
 pub mod alert;
 pub mod audit;
 pub mod control;

@@ -46,6 +46,8 @@ pub const BUCKET_ITEMS: u64 = 256;
 pub const PADS: u64 = 15;
 /// Classes of a channel: 0 local, 1 urgent, 2 alert, 3 summary and budget, 4 query, 5 control, 6 register.
 pub const CLASSES: u8 = 7;
+/// The class of erasures and their proofs, which outlast every agreement.
+pub const CONTROL: u8 = 5;
 /// Bytes of an agency's name or reference in a record: longer texts are narratives, which have no place in it.
 pub const RECORD_TEXT_BYTES: usize = 64;
 /// Codes of one vocabulary in a record: more than the longest list of domain values that one case has shown.
@@ -123,3 +125,11 @@ pub const TILE_WIDTH: u64 = 256;
 pub const KEY_FILE_BYTES: usize = 4 * 1024;
 /// The longest that a release waits for receipts, in milliseconds: a person at a terminal has left by then.
 pub const WAIT_MS: u32 = 600_000;
+/// Bytes of an agreement's text.
+pub const AGREEMENT_BYTES: usize = 8 * 1024;
+/// Agreements between two countries of which a node keeps what was said, refused and ended ones among them.
+pub const AGREEMENTS: usize = 64;
+/// What a greeting says of agreements: words, and texts that the other side may not have.
+pub const GREETING_WORDS: usize = 2 * AGREEMENTS;
+/// Texts in a greeting.
+pub const GREETING_TEXTS: usize = 8;

@@ -3,6 +3,7 @@
 
 mod key_files;
 mod pinboard;
+pub mod promises;
 
 pub use key_files::{KeyFiles, keys};
 
@@ -25,12 +26,12 @@ use varde_node::flow::ledger::{CommitError, Ledger, Parts};
 use varde_node::flow::receive::Me;
 use varde_node::flow::{Node, founding, journal::Journal};
 use varde_node::port::{Clock, Entropy, Guard, Keyring, Link, Peer, Peers, Store, StoreError};
+use varde_proto::agreement::default_agreement;
 use varde_proto::alert::*;
 use varde_proto::envelope::Envelope;
 use varde_proto::exchange::Frame;
 use varde_proto::home::Operator;
 use varde_proto::id::{AlertId, Digest, NodeId, Origin};
-use varde_proto::identity::agreement::default_agreement;
 use varde_proto::identity::{Acceptance, Descriptor, Genesis, History, Role, RoleKeys, SecretKey};
 use varde_proto::time::{Period, Timestamp};
 use varde_proto::vocabulary::*;
@@ -243,9 +244,9 @@ fn pinned(country: &str, other: &str) -> Peer {
         origin: origin(other),
         id_key: key(other, 1).public(),
         keys: Arc::new(History::pinned(&Descriptor::open(&descriptor(other)).expect("a descriptor"))),
-        agreement: default_agreement(),
         descriptor: descriptor(other),
-        our_acceptance: ours.sign(&key(country, 1)).expect("an acceptance"),
+        our_words: vec![ours.sign(&key(country, 1)).expect("an acceptance")],
+        texts: Vec::new(),
         accepted: Vec::new(),
     }
 }

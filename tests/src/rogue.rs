@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::sync::mpsc;
+use varde_proto::agreement::default_agreement;
 use varde_proto::envelope::Envelope;
 use varde_proto::exchange::{BadFrame, Frame, Gossip, Hello, Item, KnownHead, Proven, Shown, VERSION};
 use varde_proto::id::{Digest, LogIndex, Origin, TreeSize};
-use varde_proto::identity::agreement::default_agreement;
 use varde_proto::identity::{Acceptance, SecretKey};
 use varde_proto::log::chain;
 use varde_proto::log::event::{Direction, Event, Kind};
@@ -37,6 +37,12 @@ pub struct Rogue {
     pub channels: BTreeMap<u8, (u64, Digest)>,
     /// What the target verified of its log.
     pub shown: u64,
+    /// Under which agreement it sends.
+    pub agreement: Digest,
+    /// What it says of agreements in its greeting, after a yes to the default.
+    pub words: Vec<Envelope>,
+    /// The texts that it offers there.
+    pub texts: Vec<String>,
 }
 
 impl Rogue {
@@ -54,6 +60,9 @@ impl Rogue {
             entries: Vec::new(),
             channels: BTreeMap::new(),
             shown: 0,
+            agreement: default_agreement(),
+            words: Vec::new(),
+            texts: Vec::new(),
         };
         rogue.append(Event::local(Kind::GENESIS, Timestamp::default()));
         rogue
@@ -86,7 +95,7 @@ impl Rogue {
             seq,
             object,
             chain,
-            agreement: default_agreement(),
+            agreement: self.agreement,
             ..Event::local(Kind::SENT, Timestamp::default())
         }
     }
@@ -139,16 +148,21 @@ impl Rogue {
         Frame::Items(proven, vec![Item { sent: self.show(index, opening), envelope: Some(envelope) }])
     }
 
-    /// An honest greeting.
-    pub fn hello(&self, your_log: KnownHead) -> Hello {
-        let acceptance = Acceptance {
+    /// Its yes to an agreement.
+    pub fn yes(&self, agreement: Digest) -> Acceptance {
+        Acceptance {
             from: self.origin.clone(),
             with: self.target.clone(),
             mode: self.mode,
-            agreement: default_agreement(),
+            agreement,
             accepted: Timestamp::default(),
             salt: [2; 32],
-        };
+        }
+    }
+
+    /// An honest greeting.
+    pub fn hello(&self, your_log: KnownHead) -> Hello {
+        let yes = self.yes(default_agreement()).sign(&self.id).expect("an acceptance");
         let head = Head::sign(&self.origin, self.tree.size(), self.tree.root(), &self.log).expect("a head");
         Hello {
             versions: (VERSION, VERSION),
@@ -158,7 +172,8 @@ impl Rogue {
             your_log,
             your_entries: 0,
             received: Vec::new(),
-            acceptance: acceptance.sign(&self.id).expect("an acceptance"),
+            words: [yes].into_iter().chain(self.words.iter().cloned()).collect(),
+            texts: self.texts.clone(),
             keys: Vec::new(),
         }
     }

@@ -4,6 +4,7 @@
 use crate::party::Failure;
 use crate::rogue::Rogue;
 use prost::Message;
+use varde_proto::agreement::default_agreement;
 use varde_proto::alert::Alert;
 use varde_proto::draft::{self, Fresh};
 use varde_proto::envelope::{self, Envelope, Payload};
@@ -11,7 +12,6 @@ use varde_proto::exchange::{
     Frame, Gossip, Held, Joined, KnownHead, LogHead, Piece, Position, Proven, Regain, Regained, RegainedItem,
 };
 use varde_proto::id::{AlertId, Digest, LogIndex, Origin, TreeSize};
-use varde_proto::identity::agreement::default_agreement;
 use varde_proto::identity::armor::{self, Label};
 use varde_proto::identity::certificate::Certificate;
 use varde_proto::identity::{Acceptance, Descriptor, Endpoint, Genesis, Incident, Reason, Role, RoleKeys, SecretKey};

@@ -6,12 +6,12 @@
 use prost::Message;
 use std::time::Duration;
 use varde_node::port::Clock;
+use varde_proto::agreement::default_agreement;
 use varde_proto::alert::Alert;
 use varde_proto::envelope::{self, Envelope, Payload};
 use varde_proto::exchange::{Frame, Item};
 use varde_proto::id::{AlertId, Digest, NodeId};
 use varde_proto::identity::SecretKey;
-use varde_proto::identity::agreement::default_agreement;
 use varde_proto::wire::peer;
 use varde_tests::harness::{Country, pin_all, until};
 use varde_tests::pair::{origin, route};

@@ -269,7 +269,7 @@ fn a_running_node_shows_its_log_and_exports_what_an_auditor_verifies() {
         let leaves = shown.as_array().unwrap().iter().filter(|line| line["journal"] == false);
         leaves.map(|line| line["what"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
-    let met = ["genesis", "policy", "roster", "policy", "agreement", "agreement"];
+    let met = ["genesis", "policy", "roster", "agreement", "policy", "agreement"];
     for country in [&no, &ee] {
         until("both to accept the agreement", SOON, || (kinds(country) == met).then_some(())).unwrap();
     }

@@ -43,12 +43,14 @@ fn quoted_after<'a>(source: &'a str, word: &'a str) -> impl Iterator<Item = &'a 
 #[test]
 fn every_code_by_which_a_connection_ends_is_explained_to_the_coordinator() -> Result<(), Trouble> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let guide = guide("coordinator.md")?;
+    let guide = guide("connections.md")?;
     let mut codes = 0;
     for (file, words) in [
         ("node/src/edge/border/code.rs", &["=> "][..]),
         ("node/src/flow/greeting.rs", &["Ended::Greeting("]),
         ("node/src/flow/connection/mod.rs", &["Ended::Greeting(", "#[error("]),
+        ("node/src/flow/agreement/words.rs", &["Ended::Greeting("]),
+        ("node/src/flow/connection/landing.rs", &["Broken::Leaf("]),
         ("node/src/flow/receive.rs", &["Broken::Leaf("]),
         ("node/src/flow/deliver.rs", &["Broken::Leaf(", "Self::Store(_) => "]),
         ("proto/src/exchange.rs", &["Self::Signature => ", "Self::Rollback => ", "Self::Fork => "]),
@@ -62,7 +64,7 @@ fn every_code_by_which_a_connection_ends_is_explained_to_the_coordinator() -> Re
             }
             codes += 1;
             let there = guide.contains(&format!("`{code}`")) || guide.contains(&format!("`{code}:CODE`"));
-            assert!(there, "docs/guides/coordinator.md does not explain `{code}` ({file})");
+            assert!(there, "docs/guides/connections.md does not explain `{code}` ({file})");
         }
     }
     assert!(codes > 50, "only {codes} codes were found");

@@ -3,6 +3,7 @@
 //! node takes them up when it starts again.
 
 use super::export;
+use crate::agreement;
 use crate::client;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
@@ -11,12 +12,12 @@ use crate::home::Home;
 use crate::key;
 use crate::peer::pins;
 use crate::staff::{As, Credential};
+use varde_proto::agreement::default_agreement;
 use varde_proto::draft::act::{self, Verb};
 use varde_proto::envelope::{self, Envelope};
 use varde_proto::exchange::KnownHead;
 use varde_proto::home;
 use varde_proto::id::Digest;
-use varde_proto::identity::agreement::default_agreement;
 use varde_proto::identity::armor::{self, Label};
 use varde_proto::identity::{Acceptance, BadDocument, Genesis, History, Incident, Reason, Role, RoleKeys, SecretKey};
 use varde_proto::limits;
@@ -72,10 +73,8 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
     let statement = incident.sign(&id).map_err(ours)?;
     let act = credential.sign(Verb::Bump, envelope::digest(&statement), context)?;
     let _ = std::fs::remove_dir_all(home.path(home::BUMP));
-    for folder in
-        [home::BUMP.to_owned(), format!("{}/{}", home::BUMP, home::KEYS), format!("{}/{}", home::BUMP, home::PEERS)]
-    {
-        let folder = home.path(folder);
+    for folder in ["", home::KEYS, home::PEERS, home::AGREEMENTS] {
+        let folder = bump(folder);
         files::make_dir(&folder).map_err(|e| files::unwritten(&folder, &e))?;
     }
     let texts = [
@@ -89,7 +88,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
         files::write_new(&path, text.as_bytes()).map_err(|e| files::unwritten(&path, &e))
     };
     keys.into_iter().chain(acceptances).chain(texts).try_for_each(write)?;
-    for folder in [home::KEYS, home::PEERS, ""] {
+    for folder in [home::KEYS, home::PEERS, home::AGREEMENTS, ""] {
         let folder = bump(folder);
         files::sync_dir(&folder).map_err(|e| files::unwritten(&folder, &e))?;
     }
@@ -103,7 +102,7 @@ fn ours(error: impl std::fmt::Display) -> Failure {
 
 type Texts = Vec<(String, String)>;
 
-/// The genesis of the next generation with the keys that are in use, and our yes to the agreement with every peer under its name.
+/// The genesis of the next generation with the keys that are in use, and what we said of agreements with every peer, under its name.
 fn found(home: &Home, context: &Context) -> Result<(Envelope, Texts, Texts), Failure> {
     let (id, history) = (home.identity()?, key::read(home)?.history);
     let origin = home.genesis.origin().successor().ok_or_else(|| ours("there is no next one"))?;
@@ -124,6 +123,7 @@ fn found(home: &Home, context: &Context) -> Result<(Envelope, Texts, Texts), Fai
         let (agreement, salt) = (default_agreement(), pins::salt()?);
         let yes = Acceptance { from, with, mode, agreement, accepted: now, salt }.sign_text(id).map_err(ours)?;
         acceptances.push((home::acceptance(peer.node()), yes));
+        acceptances.extend(agreement::said_again(home, (&origin, peer.origin()), id)?);
     }
     Ok((genesis.sign(id).map_err(ours)?, keys, acceptances))
 }

@@ -1,6 +1,7 @@
 //! `varde peer add`: pins a peer. From then on its node may connect, and both sides stand under the default agreement.
 
 use super::{ask, pins, succeed};
+use crate::agreement;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::files;
@@ -8,9 +9,9 @@ use crate::home::Home;
 use crate::staff::As;
 use serde::Serialize;
 use std::path::PathBuf;
+use varde_proto::agreement::default_agreement;
 use varde_proto::home;
 use varde_proto::id::Digest;
-use varde_proto::identity::agreement::default_agreement;
 use varde_proto::identity::{Acceptance, Descriptor, Validity};
 use varde_proto::limits;
 use varde_proto::time::Timestamp;
@@ -120,6 +121,11 @@ pub(super) fn accept(home: &Home, found: &Descriptor, now: Timestamp) -> Result<
         return Ok(());
     }
     let id = home.identity()?;
+    // What else was agreed with that country holds for its log of now as well.
+    for (name, text) in agreement::said_again(home, (home.genesis.origin(), found.origin()), &id)? {
+        let path = home.path(name);
+        files::replace(&path, text.as_bytes()).map_err(|e| files::unwritten(&path, &e))?;
+    }
     let acceptance = Acceptance {
         from: home.genesis.origin().clone(),
         with: found.origin().clone(),

@@ -46,7 +46,7 @@ fn read_one(path: PathBuf) -> Result<Pin, Failure> {
 }
 
 /// The pin of a country.
-pub(super) fn read(home: &Home, node: NodeId) -> Result<Option<Pin>, Failure> {
+pub(crate) fn read(home: &Home, node: NodeId) -> Result<Option<Pin>, Failure> {
     let path = home.path(home::descriptor(node));
     if path.exists() { read_one(path).map(Some) } else { Ok(None) }
 }

@@ -18,6 +18,7 @@ use varde_proto::envelope::{self, Envelope};
 use varde_proto::home::{self, Step};
 use varde_proto::identity::armor::{self, Label};
 use varde_proto::identity::{Role, SecretKey, Statement};
+use varde_proto::limits;
 
 /// How often the folder is looked at.
 const LOOK: Duration = Duration::from_secs(1);
@@ -57,7 +58,8 @@ pub async fn follow(dir: PathBuf, node: Arc<Node>, tls: watch::Sender<Arc<Secret
 
 /// The leaves of the statements from this number on, as far as they were kept: for a log that may have lost them.
 pub(super) fn filed(dir: &Path, first: u32) -> impl Iterator<Item = Filed> {
-    let read = |number| Filed::parse(&std::fs::read(dir.join(home::statement(number, Step::Leaf))).ok()?);
+    let path = |number| dir.join(home::statement(number, Step::Leaf));
+    let read = move |number| Filed::parse(&disk::read_bounded(&path(number), limits::ARMOR_BYTES).ok()?);
     (first..).map_while(read)
 }
 

@@ -102,9 +102,9 @@ fn as_flow_sees(pin: &border::Peer) -> Option<Arc<Peer>> {
         origin: descriptor.origin().clone(),
         id_key: *descriptor.key(Role::Id)?,
         keys: pin.keys.clone(),
-        agreement: varde_proto::identity::agreement::default_agreement(),
         descriptor: pin.envelope.clone(),
-        our_acceptance: pin.acceptance.clone()?,
+        our_words: [pin.acceptance.clone()?].into_iter().chain(pin.words.iter().cloned()).collect(),
+        texts: pin.texts.clone(),
         accepted: pin.accepted.clone(),
     }))
 }
@@ -201,12 +201,12 @@ async fn run_link(node: Arc<Node>, contacts: Arc<Contacts>, link: Link) {
     let now = node.clock.now();
     contacts.change(country, |contact| {
         contact.connections = contact.connections.saturating_sub(1);
-        if !matches!(ended, Ended::Closed | Ended::Goodbye(_) | Ended::KeysChanged) {
+        if !matches!(ended, Ended::Closed | Ended::Goodbye(_) | Ended::KeysChanged | Ended::AgreementChanged) {
             contact.last_failure = Some((ended.to_string(), now));
         }
     });
     tracing::info!(peer = country.as_str(), why = %ended, "connection ended");
-    let refused = matches!(&ended, Ended::Refused(code) if !["superseded", "pin-changed"].contains(&code.as_str()));
+    let refused = matches!(&ended, Ended::Refused(code) if !["superseded", "pin-changed", "agreement-changed"].contains(&code.as_str()));
     if ended.is_suspicious() || refused {
         node.journal
             .note(&node.ledger, node.clock.now(), &ended.to_string(), country.as_str(), Of::Peer(country))

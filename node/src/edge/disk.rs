@@ -2,7 +2,7 @@
 
 use crate::port::StoreError;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
@@ -32,6 +32,13 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     };
     write().map_err(io_error("replace a file"))?;
     path.parent().map_or(Ok(()), sync_dir)
+}
+
+/// Reads a file, of which more than `bound` bytes are an error.
+pub(crate) fn read_bounded(path: &Path, bound: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(bound as u64 + 1).read_to_end(&mut bytes)?;
+    if bytes.len() > bound { Err(io::Error::other(format!("it has more than {bound} bytes"))) } else { Ok(bytes) }
 }
 
 /// Names what was tried when the system refused.

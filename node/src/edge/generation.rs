@@ -108,10 +108,14 @@ fn move_in(dir: &Path, bump: &Path) -> Result<Origin, NotBumped> {
     let origin = keys::load_genesis(from)?.0.origin().clone();
     let kept = dir.join(home::generation(origin.generation() - 1));
     make_dir(&kept)?;
-    for name in names(&bump.join(home::PEERS))? {
-        moved(&bump.join(home::PEERS).join(&name), &dir.join(home::PEERS).join(&name))?;
+    for folder in [home::PEERS, home::AGREEMENTS] {
+        for name in names(&bump.join(folder))? {
+            moved(&bump.join(folder).join(&name), &dir.join(folder).join(&name))?;
+        }
+        if dir.join(folder).exists() {
+            sync_dir(&dir.join(folder))?;
+        }
     }
-    sync_dir(&dir.join(home::PEERS))?;
     for name in REPLACED.into_iter().filter(|name| bump.join(name).exists()) {
         if dir.join(name).exists() && !kept.join(name).exists() {
             moved(&dir.join(name), &kept.join(name))?;

@@ -255,8 +255,14 @@ fn services(
     let alerts = operator::alerts_service(node.clone());
     let trends = operator::trends_service(node.clone(), summarise);
     let log = operator::log_service(node.clone(), dir.to_owned());
+    let agreements = operator::agreements_service(node.clone());
     let look = operator::node_service(move || vitals(&node, &contacts, &listening));
-    Routes::new(look).add_service(records).add_service(alerts).add_service(trends).add_service(log)
+    Routes::new(look)
+        .add_service(records)
+        .add_service(agreements)
+        .add_service(alerts)
+        .add_service(trends)
+        .add_service(log)
 }
 
 fn vitals(

@@ -72,6 +72,12 @@ impl Trouble {
                 .means("nothing was written; drafts and records can be read and written meanwhile")
                 .next("`varde log status` shows how it stands");
         }
+        let superseded = StoreError::Superseded.to_string();
+        if error.to_string() == superseded {
+            return Self::new(Class::Again, "agreement-changed", superseded)
+                .means("nothing was written")
+                .next("run the command again: it is judged by what is agreed now");
+        }
         let number = incident_number();
         tracing::error!(incident = %number, error = %Chain(error), "incident");
         Self::new(Class::Ours, "incident", format!("the node failed; incident {number}"))

@@ -4,6 +4,7 @@
 //! one moment; but what is erased while the bundle is written is gone from it, so it goes on to the leaf that says so.
 
 use super::Node;
+use super::agreement::words;
 use super::alert::drafts;
 use super::erase::{self, Stage};
 use super::ledger::Ledger;
@@ -16,7 +17,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use varde_proto::audit::{BundleSink, NotWritten, Scope, Writer};
 use varde_proto::envelope::Envelope;
 use varde_proto::id::{Origin, TreeSize};
-use varde_proto::identity::agreement::DEFAULT_TEXT;
 use varde_proto::log::event::{Direction, Event, Kind};
 use varde_proto::log::fork::Claim;
 use varde_proto::log::head::Head;
@@ -59,7 +59,10 @@ fn write_to<S: BundleSink>(
     let genesis = node.ledger.opening(node.ledger.number(0))?;
     let genesis = Envelope::decode(genesis.event().body.as_slice()).map_err(|_| damaged("the genesis in leaf 0"))?;
     let mut writer = Writer::new(sink, scope, &genesis, &node.me.origin)?;
-    writer.agreement(DEFAULT_TEXT)?;
+    let only = if let Scope::For(country) = scope { Some(country) } else { None };
+    for agreement in words::known_texts(&node.ledger.book(), only) {
+        writer.agreement(agreement.text())?;
+    }
     let mut told = Told::default();
     let mut index = 0;
     while index < size {

@@ -1,16 +1,18 @@
 //! The sending half of a connection: owed items become frames, and receipts settle them. A receipt is checked like any
 //! proof before anything is settled; it says `received` or `rejected`, and either way the item's turn is over.
 
+use super::agreement::words;
 use super::desk::Desk;
 use super::ledger::Ledger;
 use super::outbox::{Owed, item_row};
-use super::{agreement, entangle};
+use super::{agreement, entangle, receive};
 use crate::port::{Peer, StoreError};
 use crate::rows;
 use crate::state::outgoing::Run;
 use crate::state::{Book, ChannelKey, Direction};
 use prost::Message;
 use std::collections::BTreeMap;
+use varde_proto::agreement::Agreed;
 use varde_proto::envelope::Envelope;
 use varde_proto::exchange::{BadProof, Item, KnownHead, Shown, check_shown};
 use varde_proto::id::{Digest, LogIndex, TreeSize};
@@ -52,14 +54,23 @@ impl Broken {
 
 /// The items of a run with their proofs in the tree of `size`, cut to so many bytes, but one at least, and to what that tree has:
 /// it may be nothing, where the next one was abandoned a moment ago, in a leaf that comes after.
-pub fn items(ledger: &Ledger, peer: &Peer, run: Run, size: u64, room: usize) -> Result<Vec<Item>, StoreError> {
+///
+/// What is agreed now no longer permits an item: then the run ends before it, until it is abandoned ([`agreement::keep_to`]).
+pub fn items(
+    (ledger, now): (&Ledger, Timestamp),
+    (peer, agreed): (&Peer, &Agreed),
+    run: Run,
+    size: u64,
+    room: usize,
+) -> Result<Vec<Item>, StoreError> {
     let mut items = Vec::new();
     let mut bytes = 0;
     for seq in run.from..run.from + run.count {
         let (leaf, opening, envelope) =
             owed(ledger, &item_row(rows::OWED, &peer.origin, run.class, ledger.number(seq)))?;
         let leaf = rows::counted(leaf);
-        if leaf >= size {
+        let may_go = |envelope| receive::may_go(agreed, opening.event(), envelope, now);
+        if leaf >= size || !envelope.as_ref().is_none_or(may_go) {
             break;
         }
         let path = path(&ledger.book(), leaf, size)?;
@@ -201,7 +212,7 @@ pub fn settle(
             object: *object,
             chain: *chain,
             restricted: Digest::NONE,
-            agreement: peer.agreement,
+            agreement: words::governing(desk, &peer.origin),
             body: Vec::new(),
         })?;
     }

@@ -10,6 +10,8 @@ use crate::vault::{self, Vault};
 use staged::Undo;
 pub(super) use staged::{Leaf, Staged};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use varde_proto::agreement::Agreed;
 use varde_proto::id::{LogIndex, Origin};
 use varde_proto::limits;
 use varde_proto::log::body::Entangled;
@@ -287,6 +289,17 @@ impl<'a> Desk<'a> {
         let before = self.staged.heads.insert(peer.clone(), head);
         self.undo.heads.push((peer.clone(), before));
         Ok(())
+    }
+
+    /// What we and a peer said to each other of agreements, as this commit will leave it.
+    pub fn agreed(&self, peer: &Origin) -> Arc<Agreed> {
+        self.staged.agreed_with.get(peer).cloned().unwrap_or_else(|| self.book.agreed(peer))
+    }
+
+    /// Sets what was said; its rows are written apart.
+    pub(super) fn set_agreed(&mut self, peer: &Origin, agreed: Arc<Agreed>) {
+        let before = self.staged.agreed_with.insert(peer.clone(), agreed);
+        self.undo.agreed_with.push((peer.clone(), before));
     }
 
     /// How far a peer's entries are kept, as this commit will leave it.

@@ -1,17 +1,19 @@
 //! The first frame of either side: versions, heads, positions and the agreement. A difference from what one's own log says is
 //! an alarm, not a resumption.
 
+use super::agreement::words;
 use super::connection::Ended;
 use super::deliver::Broken;
 use super::ledger::Ledger;
 use super::receive::{self, Positions};
-use super::{Node, agreement, fork, gossip, keys, recover, succession};
+use super::{Node, fork, gossip, keys, recover, succession};
 use crate::port::{Link, Peer};
 use crate::state::outgoing::{Event, Outgoing};
 use crate::state::{ChannelKey, Direction};
 use prost::Message;
 use std::sync::Arc;
 use std::time::Duration;
+use varde_proto::agreement::Agreed;
 use varde_proto::envelope::Envelope;
 use varde_proto::exchange::{self, BadProof, Frame, Hello, KnownHead, Position, Shown, check_shown, check_signature};
 use varde_proto::id::{LogIndex, TreeSize};
@@ -28,6 +30,8 @@ const GREETING: Duration = Duration::from_secs(10);
 pub(super) struct Greeted {
     /// The peer, with the keys that it has come to.
     pub(super) peer: Arc<Peer>,
+    /// What the two have agreed on.
+    pub(super) agreed: Arc<Agreed>,
     /// How many of our key statements it was told of.
     pub(super) told: u32,
     /// The peer's newest head that we verified.
@@ -81,10 +85,10 @@ pub(super) async fn greet(node: &Arc<Node>, peer: &Arc<Peer>, link: &mut Link) -
     check_their_head(node, (&theirs.head, &theirs.keys), known, &keys)?;
     check_our_log(&node.ledger, &theirs)?;
     let peer = &learn(node, peer, keys).await?;
-    agreement::keep_acceptance(node, peer, &theirs.acceptance).await?;
+    let agreed = words::theirs(node, peer, &theirs).await?;
     let outgoing = resume(&node.ledger, peer, &theirs)?;
     let (peer, shown, escrowed) = (peer.clone(), theirs.your_log.size, theirs.your_entries);
-    Ok(Greeted { peer, told, known, kept, shown, escrowed, positions, outgoing })
+    Ok(Greeted { peer, agreed, told, known, kept, shown, escrowed, positions, outgoing })
 }
 
 fn our_hello(node: &Node, peer: &Peer) -> Result<(Hello, u32, Positions, (KnownHead, Frontier)), Ended> {
@@ -99,6 +103,7 @@ fn our_hello(node: &Node, peer: &Peer) -> Result<(Hello, u32, Positions, (KnownH
     let positions: Positions = (1..limits::CLASSES).map(|class| (class, state(class))).collect();
     let received = positions.iter().filter(|(_, state)| state.seq > 0);
     let received = received.map(|(class, state)| Position { class: *class, seq: state.seq, chain: state.chain });
+    let (words, texts) = words::told(node, peer)?;
     let hello = Hello {
         versions: (exchange::VERSION, exchange::VERSION),
         origin: node.me.origin.clone(),
@@ -107,7 +112,8 @@ fn our_hello(node: &Node, peer: &Peer) -> Result<(Hello, u32, Positions, (KnownH
         your_log: known,
         your_entries: kept.size().0,
         received: received.collect(),
-        acceptance: peer.our_acceptance.clone(),
+        words,
+        texts,
         keys,
     };
     Ok((hello, told, positions, (known, kept)))

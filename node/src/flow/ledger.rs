@@ -355,6 +355,7 @@ impl Writer {
         let leaves = std::mem::take(&mut staged.leaves);
         let channels = std::mem::take(&mut staged.channels);
         let (heads, kept) = (std::mem::take(&mut staged.heads), std::mem::take(&mut staged.kept));
+        let agreed_with = std::mem::take(&mut staged.agreed_with);
         if !leaves.is_empty() {
             let mut book = self.shared.book.write().unwrap_or_else(PoisonError::into_inner);
             let before = book.tree.size().0;
@@ -375,6 +376,7 @@ impl Writer {
         channels.into_iter().for_each(|(key, state)| book.set_channel(key, state));
         heads.into_iter().for_each(|(peer, head)| book.set_head(peer, head));
         kept.into_iter().for_each(|(peer, kept)| book.set_kept(peer, kept));
+        agreed_with.into_iter().for_each(|(peer, agreed)| book.set_agreed(peer, agreed));
         let locked = *self.lock.borrow() && !staged_unlock;
         if !locked && book.tree.size() != self.head.borrow().size() {
             let signed = Arc::new(sign(&self.parts, &book)?);

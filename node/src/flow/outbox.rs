@@ -10,8 +10,10 @@ use crate::state::book::channel_parts;
 use crate::state::{ChannelKey, Direction};
 use prost::Message;
 use std::sync::Arc;
+use varde_proto::agreement::Agreed;
 use varde_proto::envelope::{self, Envelope, Expected, Header, Payload, Rejection};
 use varde_proto::id::{Digest, NodeId, Origin};
+use varde_proto::limits;
 use varde_proto::log::chain;
 use varde_proto::log::event::{Direction as LeafDirection, Event, Kind};
 use varde_proto::time::Timestamp;
@@ -59,12 +61,18 @@ pub fn item_row(prefix: u8, peer: &Origin, class: u8, seq: u64) -> Vec<u8> {
     rows::row(prefix, &[&channel_parts(peer, class), &seq.to_be_bytes()])
 }
 
-/// The header of what goes to these recipients, who must share one agreement: it names one.
+/// Under which agreement something goes to a peer now, and whether that is over.
+fn under(agreed: &Agreed, now: Timestamp) -> (Digest, bool) {
+    let supposed = agreed.supposed(now);
+    supposed.governing(now).map_or((Digest::NONE, true), |one| (one.agreement.id(), one.is_over))
+}
+
+/// The header of what goes to these recipients. Where they stand under different agreements it names none: their leaves do.
 pub fn header(node: &Node, recipients: &[Arc<Peer>]) -> Result<Header, NotSent> {
-    let agreement = recipients.first().ok_or(NotSent::Nobody)?.agreement;
-    if recipients.iter().any(|peer| peer.agreement != agreement) {
-        return Err(NotSent::Agreements);
-    }
+    let now = node.clock.now();
+    let mut agreements = recipients.iter().map(|peer| under(&node.ledger.book().agreed(&peer.origin), now).0);
+    let first = agreements.next().ok_or(NotSent::Nobody)?;
+    let agreement = if agreements.all(|other| other == first) { first } else { Digest::NONE };
     let mut origins: Vec<String> = recipients.iter().map(|peer| peer.origin.as_str().to_owned()).collect();
     origins.sort();
     origins.dedup();
@@ -85,20 +93,25 @@ pub fn header(node: &Node, recipients: &[Arc<Peer>]) -> Result<Header, NotSent> 
 pub fn sign<P: Payload>(node: &Node, wire: &P::Wire, recipients: &[Arc<Peer>], class: u8) -> Result<Signed, NotSent> {
     let key = node.keys.message(node.ledger.head().size().0);
     let envelope = envelope::sign(P::TYPE, wire, &key);
-    let keys = [key.public()];
+    let (keys, now) = ([key.public()], node.clock.now());
+    let mut judged = Vec::with_capacity(recipients.len());
     for peer in recipients {
+        let agreed = node.ledger.book().agreed(&peer.origin);
+        let agreement = under(&agreed, now);
         let expected = Expected {
             network: node.me.origin.network(),
             mode: node.me.mode,
             issuer: &node.me.origin,
             recipient: &peer.origin,
             keys: &keys,
-            agreement: peer.agreement,
+            agreement: agreement.0,
             class,
         };
-        receive::admit(&envelope, &expected, node.clock.now()).map_err(NotSent::Refused)?;
+        let refused = |why| NotSent::refused(why, peer.origin.node(), &agreed.supposed(now), now);
+        receive::admit(&envelope, &expected, &agreed.supposed(now), now).map_err(refused)?;
+        judged.push((peer.clone(), agreement));
     }
-    Ok(Signed { envelope, class, recipients: recipients.to_vec(), keys: node.keys.clone() })
+    Ok(Signed { envelope, class, recipients: judged, keys: node.keys.clone() })
 }
 
 /// An envelope that its recipients would admit. Only [`sign`] makes one.
@@ -106,7 +119,8 @@ pub fn sign<P: Payload>(node: &Node, wire: &P::Wire, recipients: &[Arc<Peer>], c
 pub struct Signed {
     envelope: Envelope,
     class: u8,
-    recipients: Vec<Arc<Peer>>,
+    /// Each with the agreement under which it was judged, and whether that was over.
+    recipients: Vec<(Arc<Peer>, (Digest, bool))>,
     keys: Arc<Keys>,
 }
 
@@ -137,12 +151,22 @@ pub enum NotSent {
     /// A country that is not pinned.
     #[error("{0} is not a pinned peer")]
     Unknown(NodeId),
-    /// The recipients do not share an agreement.
-    #[error("the recipients are under different agreements; send to each group apart")]
-    Agreements,
+    /// The agreement with a recipient does not permit it: by which of its terms, and what that says.
+    #[error("the agreement with {0} does not permit it ({1}): {2}")]
+    Agreement(NodeId, &'static str, String),
     /// The recipients would refuse it.
     #[error("the recipients would refuse it: {0}")]
     Refused(Rejection),
+}
+
+impl NotSent {
+    fn refused(why: Rejection, peer: NodeId, agreed: &Agreed, now: Timestamp) -> Self {
+        let governing = agreed.governing(now);
+        match (why, governing) {
+            (Rejection::Agreement(term), Some(one)) => Self::Agreement(peer, term, one.agreement.terms().explain(term)),
+            _ => Self::Refused(why),
+        }
+    }
 }
 
 /// The pinned peers of these countries, sorted, each once.
@@ -170,7 +194,11 @@ pub fn owe(desk: &mut Desk<'_>, signed: &Signed, restricted: Digest) -> Result<u
     let envelope = signed.at(kept);
     let object = envelope::digest(&envelope);
     desk.seal(rows::numbered(rows::ENVELOPE, kept), &envelope.encode_to_vec())?;
-    for peer in recipients {
+    for (peer, agreement) in recipients {
+        // What was agreed may have changed since it was judged; erasures outlast that.
+        if class != limits::CONTROL && under(&desk.agreed(&peer.origin), desk.now()) != *agreement {
+            return Err(StoreError::Superseded);
+        }
         let key = ChannelKey { direction: Direction::Out, peer: peer.origin.clone(), class };
         let mut state = desk.channel(&key);
         state.seq += 1;
@@ -185,7 +213,7 @@ pub fn owe(desk: &mut Desk<'_>, signed: &Signed, restricted: Digest) -> Result<u
             object,
             chain: state.chain,
             restricted,
-            agreement: peer.agreement,
+            agreement: agreement.0,
             body: Vec::new(),
         })?;
         let owed = Owed { leaf, envelope: kept, object, chain: state.chain };

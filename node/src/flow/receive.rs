@@ -12,20 +12,22 @@ use crate::state::{ChannelKey, ChannelState, Direction};
 use prost::Message;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use varde_proto::agreement::{Agreed, Governing, Traffic};
 use varde_proto::alert::{self, Alert};
 use varde_proto::control::{self, Act, Erasure};
 use varde_proto::envelope::{self, Envelope, Expected, Payload, Rejection, Verified};
 use varde_proto::exchange::{Item, KnownHead, Shown, check_shown};
 use varde_proto::id::{Digest, LogIndex, Origin, TreeSize};
 use varde_proto::identity::Role;
+use varde_proto::limits;
 use varde_proto::log::chain;
 use varde_proto::log::event::{Direction as LeafDirection, Event, Kind};
 use varde_proto::log::head::Head;
 use varde_proto::log::leaf::Opening;
 use varde_proto::log::proof::TlogProof;
-use varde_proto::summary::{LedgerEntry, TrendSummary};
+use varde_proto::summary::{LedgerEntry, TrendSummary, family};
 use varde_proto::time::Timestamp;
-use varde_proto::wire::peer::Mode;
+use varde_proto::wire::peer::{Alert as WireAlert, Mode};
 
 /// Who we are, for the checks of an item.
 #[derive(Debug, Clone)]
@@ -51,20 +53,68 @@ pub enum Admitted {
 /// The payload types this node reads, as it says in `hello`.
 pub const READS: [&str; 4] = [Alert::TYPE, TrendSummary::TYPE, LedgerEntry::TYPE, Erasure::TYPE];
 
-/// The one admission function: signature, bytes, address, the payload's own rules, and time.
-pub fn admit(envelope: &Envelope, expected: &Expected<'_>, now: Timestamp) -> Result<Admitted, Rejection> {
-    if envelope.payload_type == Alert::TYPE {
+/// The one admission function: signature, bytes, address, the payload's own rules, time, and the terms of what is agreed.
+pub fn admit(
+    envelope: &Envelope,
+    expected: &Expected<'_>,
+    agreed: &Agreed,
+    now: Timestamp,
+) -> Result<Admitted, Rejection> {
+    let admitted = admitted_before(envelope, expected, now)?;
+    agreed.permits(&expected.agreement, admitted.traffic(), now)?;
+    Ok(admitted)
+}
+
+/// What our own log says that it sent or took at a time, read once more: what was agreed then was asked then.
+pub(super) fn admitted_before(
+    envelope: &Envelope,
+    expected: &Expected<'_>,
+    now: Timestamp,
+) -> Result<Admitted, Rejection> {
+    Ok(if envelope.payload_type == Alert::TYPE {
         let verified = envelope::verify::<Alert>(envelope, expected)?;
         alert::admit(verified.payload(), now)?;
-        Ok(Admitted::Alert(Box::new(verified)))
+        Admitted::Alert(Box::new(verified))
     } else if envelope.payload_type == TrendSummary::TYPE {
-        Ok(Admitted::Summary(Box::new(envelope::verify(envelope, expected)?)))
+        Admitted::Summary(Box::new(envelope::verify(envelope, expected)?))
     } else if envelope.payload_type == LedgerEntry::TYPE {
-        Ok(Admitted::Budget(Box::new(envelope::verify(envelope, expected)?)))
+        Admitted::Budget(Box::new(envelope::verify(envelope, expected)?))
     } else if envelope.payload_type == Erasure::TYPE {
-        Ok(Admitted::Erasure(Box::new(envelope::verify(envelope, expected)?)))
+        Admitted::Erasure(Box::new(envelope::verify(envelope, expected)?))
     } else {
-        Err(Rejection::UnknownType)
+        return Err(Rejection::UnknownType);
+    })
+}
+
+impl Admitted {
+    /// What an agreement is asked about it.
+    fn traffic(&self) -> Traffic<'_> {
+        match self {
+            Self::Alert(alert) => Traffic::Alert(alert.payload()),
+            Self::Summary(_) => Traffic::Trend(family::NAME),
+            Self::Budget(_) => Traffic::Budget,
+            Self::Erasure(_) => Traffic::Control,
+        }
+    }
+}
+
+/// Whether what was signed and logged under an agreement may still be delivered as things stand now. What was signed under the one that
+/// governs was judged by its terms then.
+pub fn may_go(agreed: &Agreed, sent: &Event, envelope: &Envelope, now: Timestamp) -> bool {
+    let same = |one: Governing<'_>| !one.is_over && one.agreement.id() == sent.agreement;
+    if agreed.governing(now).is_some_and(same) {
+        return true;
+    }
+    let permits = |what: Traffic<'_>| agreed.permits(&sent.agreement, what, now).is_ok();
+    if envelope.payload_type == Alert::TYPE {
+        let alert = WireAlert::decode(envelope.payload.clone()).ok().and_then(|wire| Alert::from_wire(wire).ok());
+        alert.is_some_and(|alert| permits(Traffic::Alert(&alert)))
+    } else if envelope.payload_type == TrendSummary::TYPE {
+        permits(Traffic::Trend(family::NAME))
+    } else if envelope.payload_type == LedgerEntry::TYPE {
+        permits(Traffic::Budget)
+    } else {
+        sent.class == limits::CONTROL && permits(Traffic::Control)
     }
 }
 
@@ -74,6 +124,7 @@ pub struct CheckedItem {
     seq: u64,
     object: Digest,
     chain: Digest,
+    agreement: Digest,
     /// The sender's leaf with its path: what shows that it was sent.
     sent: Shown,
     verdict: Verdict,
@@ -92,23 +143,24 @@ pub type Positions = BTreeMap<u8, ChannelState>;
 
 /// Checks the items of a frame against a head that was already verified. `positions` moves on with each new item.
 pub fn check_items(
-    me: &Me,
-    peer: &Peer,
+    (me, now): (&Me, Timestamp),
+    with: With<'_>,
     head: KnownHead,
     items: &[Item],
     positions: &mut Positions,
-    now: Timestamp,
 ) -> Result<Vec<CheckedItem>, Broken> {
-    items.iter().map(|item| check_item(me, peer, head, item, positions, now)).collect()
+    items.iter().map(|item| check_item((me, now), with, head, item, positions)).collect()
 }
 
+/// The peer, and what is agreed with it.
+type With<'a> = (&'a Peer, &'a Agreed);
+
 fn check_item(
-    me: &Me,
-    peer: &Peer,
+    (me, now): (&Me, Timestamp),
+    with: With<'_>,
     head: KnownHead,
     item: &Item,
     positions: &mut Positions,
-    now: Timestamp,
 ) -> Result<CheckedItem, Broken> {
     check_shown(head, &item.sent)?;
     let event = item.sent.opening.event();
@@ -117,7 +169,8 @@ fn check_item(
     }
     let position = positions.get_mut(&event.class).ok_or(Broken::Leaf("class-unknown"))?;
     let (class, seq, object, chain) = (event.class, event.seq, event.object, event.chain);
-    let checked = |verdict| Ok(CheckedItem { class, seq, object, chain, sent: item.sent.clone(), verdict });
+    let agreement = event.agreement;
+    let checked = |verdict| Ok(CheckedItem { class, seq, object, chain, agreement, sent: item.sent.clone(), verdict });
     if seq == 0 {
         return Err(Broken::Leaf("sequence-gap"));
     }
@@ -132,7 +185,7 @@ fn check_item(
     }
     let verdict = match (event.kind, &item.envelope) {
         (Kind::ABANDONED, None) => Verdict::Abandoned,
-        (Kind::SENT, Some(envelope)) if envelope::digest(envelope) == object => judge(me, peer, item, envelope, now),
+        (Kind::SENT, Some(envelope)) if envelope::digest(envelope) == object => judge((me, now), with, item, envelope),
         (Kind::SENT, _) => return Err(Broken::Leaf("envelope-not-as-logged")),
         _ => return Err(Broken::Leaf("not-a-sent-leaf")),
     };
@@ -141,19 +194,16 @@ fn check_item(
     checked(verdict)
 }
 
-fn judge(me: &Me, peer: &Peer, item: &Item, envelope: &Envelope, now: Timestamp) -> Verdict {
+fn judge((me, now): (&Me, Timestamp), (peer, agreed): With<'_>, item: &Item, envelope: &Envelope) -> Verdict {
     let event = item.sent.opening.event();
     let keys = peer.keys.at(Role::Msg, TreeSize(item.sent.index.saturating_add(1)));
-    if event.agreement != peer.agreement {
-        return Verdict::Rejected(Rejection::WrongAgreement);
-    }
     let expected = Expected {
         network: me.origin.network(),
         mode: me.mode,
         issuer: &peer.origin,
         recipient: &me.origin,
         keys: &keys,
-        agreement: peer.agreement,
+        agreement: event.agreement,
         class: event.class,
     };
     let proven = |admitted: Admitted| match &admitted {
@@ -163,7 +213,7 @@ fn judge(me: &Me, peer: &Peer, item: &Item, envelope: &Envelope, now: Timestamp)
         }
         _ => Ok(admitted),
     };
-    match admit(envelope, &expected, now).and_then(proven) {
+    match admit(envelope, &expected, agreed, now).and_then(proven) {
         Ok(admitted) => Verdict::Admitted(admitted),
         Err(rejection) => Verdict::Rejected(rejection),
     }
@@ -227,7 +277,7 @@ fn take_item(desk: &mut Desk<'_>, peer: &Arc<Peer>, head: &Head, item: CheckedIt
         object: item.object,
         chain: item.chain,
         restricted: Digest::NONE,
-        agreement: peer.agreement,
+        agreement: item.agreement,
         body,
     })?;
     desk.put(row, [&index.to_be_bytes()[..], &item.object.0].concat())?;
@@ -239,7 +289,7 @@ fn take_item(desk: &mut Desk<'_>, peer: &Arc<Peer>, head: &Head, item: CheckedIt
     state.chain = item.chain;
     desk.set_channel(key, state)?;
     if let (Verdict::Admitted(Admitted::Erasure(message)), Kind::RECEIVED) = (&item.verdict, kind) {
-        erase::asked(desk, (&peer.origin, peer.agreement), message.digest(), message.payload())?;
+        erase::asked(desk, (&peer.origin, item.agreement), message.digest(), message.payload())?;
         outstanding::answered(desk, peer, message.payload(), index)?;
     }
     Ok((index, opening))

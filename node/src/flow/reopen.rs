@@ -3,6 +3,7 @@
 //! The tree is read from rows of 256 leaf hashes, not from as many rows as there are leaves. What an entry's own row holds is
 //! checked against the tree whenever it is read ([`super::ledger::Ledger::entry`]).
 
+use super::agreement::words;
 use crate::port::{Store, StoreError};
 use crate::rows;
 use crate::state::{Book, ChannelKey, ChannelState, Direction, PeerHead};
@@ -24,6 +25,7 @@ pub(super) fn book(store: &dyn Store, unsealer: &Unsealer, origin: &Origin) -> R
     read_channels(store, &mut book)?;
     read_peer_heads(store, &mut book)?;
     read_kept(store, &mut book)?;
+    words::read(store, &mut book)?;
     Ok(book)
 }
 

@@ -233,7 +233,6 @@ mod tests {
     use super::*;
     use varde_proto::exchange::KnownHead;
     use varde_proto::id::LogIndex;
-    use varde_proto::identity::agreement::default_agreement;
     use varde_proto::identity::{History, RoleKeys, SecretKey};
     use varde_proto::log::head::Head;
     use varde_proto::wire::peer::Mode;
@@ -288,10 +287,10 @@ mod tests {
         Peer {
             id_key: id.public(),
             keys: Arc::new(History::pinned(&descriptor)),
-            agreement: default_agreement(),
             accepted: accepted(envelope::digest(&signed)),
             descriptor: signed.clone(),
-            our_acceptance: signed,
+            our_words: vec![signed],
+            texts: Vec::new(),
             origin,
         }
     }

@@ -56,7 +56,7 @@ pub async fn take_back(node: &Node, id: AlertId, what: Withdrawal) -> Result<Dig
     let content = alert.content().clone();
     let targets = targets(node, kept, object, &from)?;
     let (asked, due) = (node.clock.now(), erase::due(&content, node.clock.now()));
-    let requests = requests(node, (object, reason, due), &content, &targets)?;
+    let asks = request(node, (object, reason, due), &content, &targets)?;
     let landed = node.ledger.commit(move |desk| {
         if erase::remains_at(desk, desk.origin().node(), &object)?.is_some() {
             return Err(Refused::Withdrawn);
@@ -64,7 +64,7 @@ pub async fn take_back(node: &Node, id: AlertId, what: Withdrawal) -> Result<Dig
         let wanted = leaf::Requested { request: Digest::NONE, reason, basis: basis(reason, &content), due };
         for item in erase::items(desk, kept)?.iter().filter(|item| is_target(&targets, item)) {
             abandon(desk, item)?;
-            let request = requests.iter().find(|request| request.is_to(item)).map_or(Digest::NONE, Request::digest);
+            let request = asks.as_ref().filter(|request| request.is_to(item)).map_or(Digest::NONE, Request::digest);
             desk.append(erase::about(item, Kind::ERASE_REQUEST, leaf::Requested { request, ..wanted }.encode()))?;
         }
         if targets.is_empty() && from.is_empty() {
@@ -72,7 +72,7 @@ pub async fn take_back(node: &Node, id: AlertId, what: Withdrawal) -> Result<Dig
             item.map(|item| desk.append(erase::about(&item, Kind::ERASE_REQUEST, wanted.encode()))).transpose()?;
         }
         let mut sent = BTreeMap::new();
-        for request in &requests {
+        if let Some(request) = &asks {
             let index = outbox::owe(desk, &request.signed, Digest::NONE)?;
             sent.extend(request.recipients.iter().map(|peer| (peer.origin.clone(), index)));
         }
@@ -151,7 +151,7 @@ fn basis(reason: ErasureReason, content: &AlertContent) -> ErasureBasis {
     }
 }
 
-/// One request, to those recipients who share an agreement.
+/// The request, and to whom.
 struct Request {
     signed: outbox::Signed,
     recipients: Vec<Arc<Peer>>,
@@ -167,32 +167,28 @@ impl Request {
     }
 }
 
-/// The requests to those who are pinned now; the others stay on the list and cannot be asked.
-fn requests(
+/// The request to those who are pinned now; the others stay on the list and cannot be asked.
+fn request(
     node: &Node,
     (object, reason, due): (Digest, ErasureReason, Timestamp),
     content: &AlertContent,
     targets: &[Origin],
-) -> Result<Vec<Request>, NotSent> {
+) -> Result<Option<Request>, NotSent> {
     let peers = node.peers.borrow().clone();
-    let mut groups: BTreeMap<Digest, Vec<Arc<Peer>>> = BTreeMap::new();
-    for target in targets {
-        if let Some(peer) = peers.get(&target.node()).filter(|peer| peer.origin == *target) {
-            groups.entry(peer.agreement).or_default().push(peer.clone());
-        }
+    let pinned = |target: &Origin| peers.get(&target.node()).filter(|peer| peer.origin == *target).cloned();
+    let recipients: Vec<Arc<Peer>> = targets.iter().filter_map(pinned).collect();
+    if recipients.is_empty() {
+        return Ok(None);
     }
-    let request = |recipients: Vec<Arc<Peer>>| {
-        let act = Act::Request { basis: basis(reason, content), authority: content.desk_role, due };
-        let header = outbox::header(node, &recipients)?;
-        let message = Erasure { header, object, id: content.id, reason, act };
-        let signed = outbox::sign::<Erasure>(node, &message.to_wire(), &recipients, message.class())?;
-        Ok::<_, NotSent>(Request { signed, recipients })
-    };
-    groups.into_values().map(request).collect()
+    let act = Act::Request { basis: basis(reason, content), authority: content.desk_role, due };
+    let header = outbox::header(node, &recipients)?;
+    let message = Erasure { header, object, id: content.id, reason, act };
+    let signed = outbox::sign::<Erasure>(node, &message.to_wire(), &recipients, message.class())?;
+    Ok(Some(Request { signed, recipients }))
 }
 
 /// Gives up an item that has no receipt yet: its number and E stay, its content does not travel any more.
-fn abandon(desk: &mut Desk<'_>, item: &Event) -> Result<(), StoreError> {
+pub(super) fn abandon(desk: &mut Desk<'_>, item: &Event) -> Result<(), StoreError> {
     let Some(peer) = &item.peer else { return Ok(()) };
     let row = item_row(rows::OWED, peer, item.class, desk.number(item.seq));
     // What an earlier generation of our log owed is owed no more.

@@ -1,7 +1,9 @@
-//! The book of promises: the tree of the log, the channels, and the newest verified head of each peer. It changes only by
+//! The book of promises: the tree of the log, the channels, the newest verified head of each peer, and what was agreed with it. It changes only by
 //! what a commit has made durable.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use varde_proto::agreement::Agreed;
 use varde_proto::id::{Digest, NodeId, Origin};
 use varde_proto::log::chain;
 use varde_proto::log::frontier::Frontier;
@@ -102,6 +104,7 @@ pub struct Book {
     channels: BTreeMap<ChannelKey, ChannelState>,
     heads: BTreeMap<Origin, PeerHead>,
     kept: BTreeMap<Origin, Frontier>,
+    agreed_with: BTreeMap<Origin, Arc<Agreed>>,
 }
 
 impl Book {
@@ -116,6 +119,7 @@ impl Book {
             channels: BTreeMap::new(),
             heads: BTreeMap::new(),
             kept: BTreeMap::new(),
+            agreed_with: BTreeMap::new(),
         }
     }
 
@@ -169,6 +173,21 @@ impl Book {
     /// How far the entries of a peer's log are kept: at most to its newest verified head, and always to a head that it signed.
     pub fn kept_of(&self, peer: &Origin) -> Frontier {
         self.kept.get(peer).cloned().unwrap_or_default()
+    }
+
+    /// What we and a peer said to each other of agreements.
+    pub fn agreed(&self, peer: &Origin) -> Arc<Agreed> {
+        self.agreed_with.get(peer).cloned().unwrap_or_default()
+    }
+
+    /// What was said with every peer.
+    pub fn agreed_with(&self) -> &BTreeMap<Origin, Arc<Agreed>> {
+        &self.agreed_with
+    }
+
+    /// Sets what was said, as a commit made it durable.
+    pub fn set_agreed(&mut self, peer: Origin, agreed: Arc<Agreed>) {
+        self.agreed_with.insert(peer, agreed);
     }
 
     /// Sets how far a commit has kept a peer's entries.

@@ -148,6 +148,10 @@ codes! {
     NOT_IN_ROSTER = Finding "not-in-roster" "L6" "ask the coordinator why this was admitted";
     /// An acceptance that is not one.
     AGREEMENT_INVALID = Finding "agreement-invalid" "L6" "ask both coordinators for the signed acceptance";
+    /// An agreement whose text is not there, or cannot be read.
+    AGREEMENT_UNREAD = Finding "agreement-unread" "L6" "ask either coordinator for the text, and compare its SHA-256";
+    /// An item that the agreement in force does not permit.
+    AGAINST_AGREEMENT = Finding "against-agreement" "L4" "ask both coordinators why this was exchanged";
     /// An item under an agreement that the two had not both accepted.
     AGREEMENT_MISSING = Finding "agreement-missing" "L4" "ask both coordinators under which agreement this was sent";
 

@@ -157,6 +157,8 @@ const GROUPS: &[(Proof, Who, &[Code])] = &[
             codes::IDENTITY_CHANGED,
             codes::AGREEMENT_INVALID,
             codes::AGREEMENT_MISSING,
+            codes::AGREEMENT_UNREAD,
+            codes::AGAINST_AGREEMENT,
             codes::ENVELOPE_MISSING,
             codes::ENVELOPE_ALTERED,
             codes::ENVELOPE_UNSIGNED,

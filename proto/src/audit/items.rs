@@ -10,6 +10,7 @@ use super::layout::{self, Scope};
 use super::leaves::Leaves;
 use super::payload::{self, Checked};
 use super::peers::Pinned;
+use crate::agreement::Traffic;
 use crate::envelope::{Envelope, Rejection};
 use crate::id::{Digest, LogIndex, Origin, TreeSize};
 use crate::identity::{PublicKey, Role};
@@ -109,7 +110,7 @@ impl Leaves<'_> {
         if event.direction == Direction::In && !self.is_in_doubt() {
             if self.peers.pinned(peer).is_none() {
                 self.say(index, event, codes::NOT_IN_ROSTER, format!("{peer} was not pinned when this came from it"));
-            } else if !self.peers.agreed(peer, &event.agreement) {
+            } else if self.peers.permits(peer, event, Traffic::Control).is_err() {
                 let text = format!("the two had not both accepted the agreement {}", event.agreement);
                 self.say(index, event, codes::AGREEMENT_MISSING, text);
             }
@@ -179,8 +180,29 @@ impl Leaves<'_> {
             Some(Err(Rejection::BadSignature)) if !out && self.is_in_doubt() && self.items.may_wait(envelope) => {
                 self.items.later.push((index, event.clone(), envelope.clone()));
             }
-            Some(verdict) => self.judged((index, event, envelope), verdict),
+            Some(verdict) => {
+                self.agreed(index, event, &verdict);
+                self.judged((index, event, envelope), verdict);
+            }
             None => {}
+        }
+    }
+
+    /// Says so where an item was not within what the two had agreed on. One that was refused was refused for that, perhaps.
+    fn agreed(&mut self, index: LogIndex, event: &Event, verdict: &Result<Checked, Rejection>) {
+        let traffic = verdict.as_ref().ok().and_then(Checked::traffic);
+        let (Some(traffic), Some(peer)) = (traffic.filter(|_| !self.is_in_doubt()), &event.peer) else { return };
+        let out = event.direction == Direction::Out;
+        match self.peers.permits(peer, event, traffic) {
+            Err(Rejection::WrongAgreement) if out => {
+                let text =
+                    format!("it was sent under the agreement {}, which the two had not both accepted", event.agreement);
+                self.say(index, event, codes::AGREEMENT_MISSING, text);
+            }
+            Err(why @ Rejection::Agreement(_)) if out || event.kind == Kind::RECEIVED => {
+                self.say(index, event, codes::AGAINST_AGREEMENT, format!("{why} ({})", why.code()));
+            }
+            _ => {}
         }
     }
 
@@ -188,9 +210,9 @@ impl Leaves<'_> {
     fn judged(&mut self, (index, event, envelope): (LogIndex, &Event, &Envelope), verdict: Result<Checked, Rejection>) {
         let out = event.direction == Direction::Out;
         match verdict {
-            Ok(Checked::Alert(decision, expires)) => {
-                self.channels.expires(event, expires);
-                if out && decision != event.restricted {
+            Ok(Checked::Alert(alert)) => {
+                self.channels.expires(event, alert.content().expires_at);
+                if out && alert.decision() != event.restricted {
                     let text = "the alert names another sharing decision than the leaf";
                     self.say(index, event, codes::DECISION_ALTERED, text);
                 }
@@ -199,7 +221,7 @@ impl Leaves<'_> {
             Ok(Checked::Summary(place, release)) if out && self.scope == Scope::National => {
                 self.items.published.push((place, release, index, Event { body: Vec::new(), ..event.clone() }));
             }
-            Ok(Checked::Summary(..) | Checked::Known) => {}
+            Ok(Checked::Summary(..) | Checked::Budget | Checked::Known) => {}
             Ok(Checked::Unknown) => {
                 let kind: String = envelope.payload_type.chars().take(80).collect();
                 self.say(index, event, codes::UNKNOWN_PAYLOAD, format!("this version does not read {kind}"));

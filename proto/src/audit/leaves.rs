@@ -16,6 +16,7 @@ use super::own::Own;
 use super::peers::Peers;
 use super::queries::Queries;
 use super::source::Unreadable;
+use crate::agreement::Agreement;
 use crate::envelope::{self, Envelope};
 use crate::id::{Digest, LogIndex};
 use crate::identity::{Genesis, History, Incident, Logged};
@@ -84,7 +85,7 @@ impl<'a> Leaves<'a> {
     /// Reads all openings and envelopes.
     pub(super) fn read(
         files: &mut Files<'_>,
-        genesis: &'a Genesis,
+        (genesis, texts): (&'a Genesis, BTreeMap<Digest, Arc<Agreement>>),
         tree: &'a Tree,
         out: &'a mut Findings,
     ) -> Result<Self, Unreadable> {
@@ -99,7 +100,7 @@ impl<'a> Leaves<'a> {
             statements: 0,
             scope,
             tree,
-            peers: Peers::default(),
+            peers: Peers::with_texts(texts),
             channels: Channels::default(),
             items: Items::default(),
             held: BTreeMap::new(),

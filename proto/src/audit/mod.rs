@@ -212,7 +212,8 @@ fn read(
     views::identity(&genesis, given, out);
     let Some(tree::Read { tree, head, untimely }) = tree::read(&mut files, out)? else { return Ok(None) };
     let before_leaves = out.place();
-    let mut leaves = Leaves::read(&mut files, &genesis, &tree, out)?;
+    let texts = views::agreements(&mut files, out)?;
+    let mut leaves = Leaves::read(&mut files, (&genesis, texts), &tree, out)?;
     // Who cosigned a head is known by the policies in the leaves.
     leaves.out.stand(Some(before_leaves));
     let heads = Heads::read(&mut files, &tree, (&head, untimely), &leaves.own, given, leaves.out)?;
@@ -236,7 +237,6 @@ fn read(
     };
     let Leaves { out, scope, peers, channels, held, policy, own, erasures, unknown, follows, .. } = leaves;
     views::policy(&mut files, policy.as_deref(), &head, !unknown.is_empty(), out)?;
-    views::agreements(&mut files, out)?;
     files.rest(out)?;
     out.bracket(genesis.origin(), |index| brackets.of(index));
     let newest = |held: Vec<Held>| held.last().map_or(0, |held| held.seq);

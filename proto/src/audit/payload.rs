@@ -1,27 +1,42 @@
 //! What both ends check of a payload, checked once more: signature, canonical bytes, address, and the rules of its kind. The
 //! rules that need the clock of that moment are not among them.
 
+use crate::agreement::Traffic;
 use crate::alert::Alert;
 use crate::control::{Act, Erasure};
 use crate::envelope::{self, Envelope, Expected, Payload, Rejection};
 use crate::id::Digest;
 use crate::identity::{Genesis, PublicKey};
 use crate::log::event::{Direction, Event};
-use crate::summary::{LedgerEntry, Place, TrendSummary};
-use crate::time::Timestamp;
+use crate::summary::{LedgerEntry, Place, TrendSummary, family};
 
 /// How far a payload that passed could be checked.
 pub(super) enum Checked {
-    /// Whole; an alert names a sharing decision, and when its time is over.
-    Alert(Digest, Timestamp),
+    /// Whole.
+    Alert(Box<Alert>),
     /// Whole; a trend summary is one release of a place in the budget.
     Summary(Place, Digest),
     /// Whole; it asks to erase the item with this E.
     Request(Digest),
+    /// Whole; a line of a privacy budget.
+    Budget,
     /// Whole.
     Known,
     /// Of a type that this version does not read; only its signature was checked.
     Unknown,
+}
+
+impl Checked {
+    /// What an agreement is asked about it; of a payload that is not read it is asked nothing.
+    pub(super) fn traffic(&self) -> Option<Traffic<'_>> {
+        match self {
+            Self::Alert(alert) => Some(Traffic::Alert(alert)),
+            Self::Summary(..) => Some(Traffic::Trend(family::NAME)),
+            Self::Budget => Some(Traffic::Budget),
+            Self::Request(_) | Self::Known => Some(Traffic::Control),
+            Self::Unknown => None,
+        }
+    }
 }
 
 /// Checks the envelope of an item of our log by its issuer's keys; `None` for a leaf that names nobody.
@@ -48,15 +63,14 @@ pub(super) fn check_item(
 /// Checks an item's envelope as sender and receiver do.
 fn check(envelope: &Envelope, expected: &Expected<'_>) -> Result<Checked, Rejection> {
     if envelope.payload_type == Alert::TYPE {
-        envelope::check::<Alert>(envelope, expected)
-            .map(|alert| Checked::Alert(alert.decision(), alert.content().expires_at))
+        envelope::check::<Alert>(envelope, expected).map(|alert| Checked::Alert(Box::new(alert)))
     } else if envelope.payload_type == TrendSummary::TYPE {
         envelope::check::<TrendSummary>(envelope, expected).map(|summary| {
             let release = summary.release();
             Checked::Summary(Place { cohort: release.cohort(), edition: release.edition() }, release.digest())
         })
     } else if envelope.payload_type == LedgerEntry::TYPE {
-        envelope::check::<LedgerEntry>(envelope, expected).map(|_| Checked::Known)
+        envelope::check::<LedgerEntry>(envelope, expected).map(|_| Checked::Budget)
     } else if envelope.payload_type == Erasure::TYPE {
         envelope::check::<Erasure>(envelope, expected).map(|erasure| match erasure {
             Erasure { act: Act::Request { .. }, object, .. } => Checked::Request(object),

@@ -2,12 +2,15 @@
 
 use super::codes;
 use super::finding::Wrong;
-use crate::envelope::{self, Envelope};
+use crate::agreement::{Agreed, Agreement, Side, Traffic};
+use crate::envelope::{self, Envelope, Rejection};
 use crate::id::{Digest, LogIndex, Origin, TreeSize};
-use crate::identity::{Acceptance, Descriptor, Genesis, History, Incident, PublicKey, Role, Statement};
+use crate::identity::{Descriptor, Genesis, History, Incident, PublicKey, Role, Statement, Word};
 use crate::log::event::{Direction, Event};
+use crate::time::Timestamp;
 use prost::Message;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A peer as the log has it so far.
 #[derive(Debug, Clone)]
@@ -24,8 +27,8 @@ pub(super) struct Pinned {
     told: Option<History>,
     /// Why its log began, as it was told: once, of a log that follows another.
     why: Vec<Incident>,
-    ours: Option<Digest>,
-    theirs: Option<Digest>,
+    /// What the two said to each other of agreements.
+    agreed: Agreed,
 }
 
 impl Pinned {
@@ -57,12 +60,16 @@ impl Pinned {
 
 /// Every peer that the log has named so far.
 #[derive(Debug, Default)]
-pub(super) struct Peers(BTreeMap<Origin, Pinned>);
+pub(super) struct Peers {
+    pinned: BTreeMap<Origin, Pinned>,
+    /// The texts of agreements in the bundle.
+    texts: BTreeMap<Digest, Arc<Agreement>>,
+}
 
 impl Peers {
     /// The peer, whether or not it is pinned now.
     pub(super) fn get(&self, origin: &Origin) -> Option<&Pinned> {
-        self.0.get(origin)
+        self.pinned.get(origin)
     }
 
     /// The peer, if it is pinned now.
@@ -73,12 +80,12 @@ impl Peers {
     /// K_msg of everyone that was pinned.
     pub(super) fn message_keys(&self) -> BTreeMap<Origin, PublicKey> {
         let key = |(origin, pinned): (&Origin, &Pinned)| Some((origin.clone(), pinned.message_key?));
-        self.0.iter().filter_map(key).collect()
+        self.pinned.iter().filter_map(key).collect()
     }
 
     /// Every log that was ever pinned.
     pub(super) fn origins(&self) -> impl Iterator<Item = &Origin> {
-        self.0.keys()
+        self.pinned.keys()
     }
 
     /// Why a log began, as it was told here.
@@ -102,13 +109,25 @@ impl Peers {
     /// The name under which the identity of a genesis was pinned, where its own name never was.
     pub(super) fn other_name(&self, genesis: &Genesis) -> Option<&Origin> {
         let unknown = self.get(genesis.origin()).is_none();
-        self.0.iter().find(|(_, pinned)| unknown && pinned.id == *genesis.keys().id()).map(|(origin, _)| origin)
+        self.pinned.iter().find(|(_, pinned)| unknown && pinned.id == *genesis.keys().id()).map(|(origin, _)| origin)
     }
 
-    /// Whether both sides had accepted this agreement.
-    pub(super) fn agreed(&self, origin: &Origin, agreement: &Digest) -> bool {
-        let both = |peer: &Pinned| peer.ours == Some(*agreement) && peer.theirs == Some(*agreement);
-        self.get(origin).is_some_and(both)
+    /// Nobody yet; these texts are known.
+    pub(super) fn with_texts(texts: BTreeMap<Digest, Arc<Agreement>>) -> Self {
+        Self { pinned: BTreeMap::new(), texts }
+    }
+
+    /// Whether something of a leaf was within what the two had agreed on when it was judged, a moment before.
+    pub(super) fn permits(&self, origin: &Origin, event: &Event, what: Traffic<'_>) -> Result<(), Rejection> {
+        // Whom the log never pinned is said apart.
+        let Some(peer) = self.get(origin) else { return Ok(()) };
+        let before = Timestamp::from_ms((event.time.ms() - MOMENT_MS).max(0)).unwrap_or_default();
+        // What is owed to a country that has accepted nothing yet goes under what we accepted, once it does, too.
+        if event.direction == Direction::Out && peer.agreed.governing(event.time).is_none() {
+            return Ok(());
+        }
+        let at = |time| peer.agreed.permits(&event.agreement, what, time);
+        at(event.time).or_else(|refused| at(before).map_err(|_| refused))
     }
 
     /// Takes in a `roster` leaf.
@@ -116,13 +135,13 @@ impl Peers {
         let invalid = |text: String| Wrong(codes::ROSTER_INVALID, text);
         let peer = event.peer.as_ref().ok_or_else(|| invalid("a pin names no peer".into()))?;
         if event.body.is_empty() && event.object == Digest::NONE {
-            if let Some(pinned) = self.0.get_mut(peer) {
+            if let Some(pinned) = self.pinned.get_mut(peer) {
                 pinned.present = false;
             }
             return Ok(());
         }
         let envelope = read_body(event).map_err(|text| invalid(format!("the pin of {peer} {text}")))?;
-        if let Some(pinned) = self.0.get_mut(peer).filter(|_| is_told(&envelope)) {
+        if let Some(pinned) = self.pinned.get_mut(peer).filter(|_| is_told(&envelope)) {
             return pinned
                 .tell(event, &envelope)
                 .map_err(|text| invalid(format!("what is told of the keys of {peer} {text}")));
@@ -134,9 +153,9 @@ impl Peers {
         let (id, log) = (*descriptor.keys().id(), descriptor.key(Role::Log).copied());
         let message_key = descriptor.key(Role::Msg).copied();
         let (log_keys, why) = (Vec::new(), Vec::new());
-        let fresh = || Pinned { present: true, id, message_key, log_keys, told: None, why, ours: None, theirs: None };
+        let fresh = || Pinned { present: true, id, message_key, log_keys, told: None, why, agreed: Agreed::default() };
         self.succeeds(peer, &descriptor, event.restricted)?;
-        let pinned = self.0.entry(peer.clone()).or_insert_with(fresh);
+        let pinned = self.pinned.entry(peer.clone()).or_insert_with(fresh);
         let changed = pinned.id != id;
         (pinned.present, pinned.id, pinned.message_key) = (true, id, message_key);
         pinned.why.extend(descriptor.incident().filter(|why| !pinned.why.contains(why)).cloned());
@@ -153,8 +172,8 @@ impl Peers {
     /// A log that takes the place of an earlier one of its node must follow that.
     fn succeeds(&self, peer: &Origin, descriptor: &Descriptor, decided: Digest) -> Result<(), Wrong> {
         let of_before = |log: &Origin| log.is_of_node(peer) && log.generation() < peer.generation();
-        let before = self.0.iter().filter(|(log, _)| of_before(log)).max_by_key(|(log, _)| log.generation());
-        let Some((log, before)) = before.filter(|_| !self.0.contains_key(peer)) else { return Ok(()) };
+        let before = self.pinned.iter().filter(|(log, _)| of_before(log)).max_by_key(|(log, _)| log.generation());
+        let Some((log, before)) = before.filter(|_| !self.pinned.contains_key(peer)) else { return Ok(()) };
         if before.id != *descriptor.keys().id() {
             let text =
                 format!("{peer} was pinned in the place of an earlier log of its node, under another identity key");
@@ -178,29 +197,38 @@ impl Peers {
         }
     }
 
-    /// Takes in an `agreement` leaf: our acceptance, or the peer's.
+    /// Takes in an `agreement` leaf: what we said of one, or the peer.
     pub(super) fn agreement(&mut self, event: &Event, own: &Genesis) -> Result<(), Wrong> {
         let invalid = |text: String| Wrong(codes::AGREEMENT_INVALID, text);
         let peer = event.peer.as_ref().ok_or_else(|| invalid("an acceptance names no peer".into()))?;
         let envelope = read_body(event).map_err(|text| invalid(format!("the acceptance with {peer} {text}")))?;
         let unknown = || invalid(format!("{peer} accepted an agreement before it was pinned"));
-        let pinned = self.0.get_mut(peer).ok_or_else(unknown)?;
+        let pinned = self.pinned.get_mut(peer).ok_or_else(unknown)?;
         let (from, with, key) = match event.direction {
             Direction::Out => (own.origin(), peer, own.keys().id()),
             Direction::In => (peer, own.origin(), &pinned.id),
             Direction::None => return Err(invalid(format!("the acceptance with {peer} is from nobody"))),
         };
-        let accepted =
-            Acceptance::open(&envelope, key).map_err(|bad| invalid(format!("the acceptance of {from}: {bad}")))?;
-        let matches = accepted.from == *from && accepted.with == *with && accepted.mode == own.mode();
-        if !matches || accepted.agreement != event.agreement {
-            return Err(invalid(format!("the acceptance of {from} is of another agreement, side or mode")));
+        let word = Word::open(&envelope, key).map_err(|bad| invalid(format!("what {from} said: {bad}")))?;
+        let of = word.of();
+        let matches = of.from == *from && of.with == *with && of.mode == own.mode();
+        if !matches || of.agreement != event.agreement {
+            return Err(invalid(format!("what {from} said is of another agreement, side or mode")));
         }
-        let side = if event.direction == Direction::Out { &mut pinned.ours } else { &mut pinned.theirs };
-        *side = Some(event.agreement);
-        Ok(())
+        let default = Agreement::by_default();
+        let text = if of.agreement == default.id() { Some(&default) } else { self.texts.get(&of.agreement) };
+        let Some(agreement) = text else {
+            let text = format!("the text of the agreement {} with {peer} is not in the bundle", of.agreement);
+            return Err(Wrong(codes::AGREEMENT_UNREAD, text));
+        };
+        let side = if event.direction == Direction::Out { Side::Ours } else { Side::Theirs };
+        let heard = pinned.agreed.hear(agreement, side, matches!(word, Word::No(_)), of.accepted);
+        heard.map_err(|many| invalid(many.to_string()))
     }
 }
+
+/// How long before its leaf something may have been judged, in milliseconds: an agreement may end in between.
+const MOMENT_MS: i64 = 60_000;
 
 /// Whether a `roster` leaf tells of a peer's keys, and does not pin it.
 fn is_told(envelope: &Envelope) -> bool {

@@ -7,11 +7,14 @@ use super::files::Files;
 use super::finding::{Finding, Findings};
 use super::layout;
 use super::source::Unreadable;
+use crate::agreement::Agreement;
 use crate::id::Digest;
 use crate::identity::{Genesis, History, Role};
 use crate::log::head::Head;
 use crate::log::policy::{Policy, Unsatisfied};
 use crate::log::vkey::{KeyMaterial, Vkey};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Compares the bundle's identity with what the reader trusts.
 pub(super) fn identity(genesis: &Genesis, given: &Given, out: &mut Findings) {
@@ -69,13 +72,22 @@ fn was_held(vkey: &Vkey, history: &History) -> bool {
         && held.map(|holding| KeyMaterial::Ed25519(holding.key)).any(|key| key == *vkey.material())
 }
 
-/// Each text of an agreement lies under its own digest.
-pub(super) fn agreements(files: &mut Files<'_>, out: &mut Findings) -> Result<(), Unreadable> {
+/// The texts of agreements, each of which lies under its own digest.
+pub(super) fn agreements(
+    files: &mut Files<'_>,
+    out: &mut Findings,
+) -> Result<BTreeMap<Digest, Arc<Agreement>>, Unreadable> {
+    let mut texts = BTreeMap::new();
     for path in files.under("agreements/") {
         let Some(bytes) = files.take(&path, out)? else { continue };
-        if path != format!("{}/{}", layout::AGREEMENTS, Digest::of(&bytes)) {
+        let id = Digest::of(&bytes);
+        if path != format!("{}/{id}", layout::AGREEMENTS) {
             files.lose(&path, "is not the text that it is named after", out);
+            continue;
         }
+        // One that cannot be read is missed where it counts.
+        let read = std::str::from_utf8(&bytes).ok().and_then(|text| Agreement::read(text).ok());
+        texts.extend(read.map(|agreement| (id, Arc::new(agreement))));
     }
-    Ok(())
+    Ok(texts)
 }

@@ -4,6 +4,7 @@ use super::leaf;
 use crate::envelope::{Payload, Rejection, Sealed};
 use crate::id::{AlertId, Digest, Origin, TreeSize};
 use crate::identity::PublicKey;
+use crate::limits;
 use crate::log::Checkpoint;
 use crate::log::event::Kind;
 use crate::log::head::Head;
@@ -121,7 +122,7 @@ impl Payload for Erasure {
     }
 
     fn class(&self) -> u8 {
-        5
+        limits::CONTROL
     }
 }
 

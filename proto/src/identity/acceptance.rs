@@ -1,4 +1,4 @@
-//! One side's yes to an agreement. Both sides sign the same digest before anything travels under it.
+//! One side's yes to an agreement, and its end. Both sides sign the same digest before anything travels under it; either may end it.
 
 use super::armor::{self, Label};
 use super::document::{self, BadDocument};
@@ -78,12 +78,82 @@ impl Acceptance {
     }
 }
 
+/// `from` ends the agreement towards `with`, for good; signed by K_id of `from`. It says what the acceptance says, under a type of
+/// its own; `accepted` is when it was ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revocation(pub Acceptance);
+
+impl Revocation {
+    /// The payload type of its envelope.
+    pub const TYPE: &'static str = "application/vnd.varde.revocation.v1+protobuf";
+
+    /// Signs with the identity key of `from`.
+    pub fn sign(&self, id: &SecretKey) -> Result<peer::Envelope, BadDocument> {
+        let wire = self.0.to_wire();
+        Acceptance::from_wire(&wire)?;
+        Ok(envelope::sign(Self::TYPE, &wire, id))
+    }
+
+    /// Reads a revocation signed by `id`. Whether it is from, with and about whom one expects, the caller compares.
+    pub fn open(envelope: &peer::Envelope, id: &PublicKey) -> Result<Self, BadDocument> {
+        Acceptance::from_wire(&envelope::open(envelope, Self::TYPE, &[*id])?).map(Self)
+    }
+}
+
+/// What one side said of an agreement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Word {
+    /// It accepts.
+    Yes(Acceptance),
+    /// It ends it.
+    No(Revocation),
+}
+
+impl Word {
+    /// Reads either, signed by `id`.
+    pub fn open(envelope: &peer::Envelope, id: &PublicKey) -> Result<Self, BadDocument> {
+        if envelope.payload_type == Revocation::TYPE {
+            Revocation::open(envelope, id).map(Self::No)
+        } else {
+            Acceptance::open(envelope, id).map(Self::Yes)
+        }
+    }
+
+    /// Reads the text of a file.
+    pub fn open_text(text: &str, id: &PublicKey) -> Result<(Self, peer::Envelope), BadDocument> {
+        let envelope = armor::decode(Label::Acceptance, text).or_else(|_| armor::decode(Label::Revocation, text))?;
+        Ok((Self::open(&envelope, id)?, envelope))
+    }
+
+    /// Signs with the identity key of whoever says it; as the text of a file.
+    pub fn sign_text(&self, id: &SecretKey) -> Result<String, BadDocument> {
+        match self {
+            Self::Yes(yes) => yes.sign_text(id),
+            Self::No(no) => Ok(armor::encode(Label::Revocation, &no.sign(id)?)),
+        }
+    }
+
+    /// From whom, towards whom, about which agreement and when.
+    pub fn of(&self) -> &Acceptance {
+        let (Self::Yes(of) | Self::No(Revocation(of))) = self;
+        of
+    }
+
+    /// The same, said anew: the logs of the two go on under other names.
+    pub fn again(&self, of: Acceptance) -> Self {
+        match self {
+            Self::Yes(_) => Self::Yes(of),
+            Self::No(_) => Self::No(Revocation(of)),
+        }
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
-    use super::super::agreement::default_agreement;
     use super::super::testing::{key, now, origin};
     use super::*;
+    use crate::agreement::default_agreement;
     use crate::envelope::Rejection;
 
     fn acceptance() -> Acceptance {
@@ -103,6 +173,18 @@ mod tests {
         assert_eq!(Acceptance::open_text(&text, &key(1).public()).unwrap().0, acceptance());
         let by_other = Acceptance::open_text(&text, &key(2).public());
         assert_eq!(by_other.unwrap_err(), Rejection::BadSignature.into());
+    }
+
+    #[test]
+    fn an_end_is_no_yes_and_a_yes_is_no_end() {
+        let (yes, no) = (Word::Yes(acceptance()), Word::No(Revocation(acceptance())));
+        for word in [&yes, &no] {
+            let text = word.sign_text(&key(1)).unwrap();
+            assert_eq!(Word::open_text(&text, &key(1).public()).unwrap().0, *word);
+            assert!(Word::open_text(&text, &key(2).public()).is_err());
+        }
+        assert!(Acceptance::open_text(&no.sign_text(&key(1)).unwrap(), &key(1).public()).is_err());
+        assert!(Revocation::open(&acceptance().sign(&key(1)).unwrap(), &key(1).public()).is_err());
     }
 
     #[test]

@@ -16,6 +16,8 @@ pub enum Label {
     Genesis,
     /// One side's yes to an agreement.
     Acceptance,
+    /// The end of an agreement, said by one side.
+    Revocation,
     /// A new key, or the end of one.
     KeyStatement,
     /// What a member of staff signed.
@@ -30,6 +32,7 @@ impl Label {
             Self::Descriptor => "VARDE NODE DESCRIPTOR",
             Self::Genesis => "VARDE GENESIS",
             Self::Acceptance => "VARDE ACCEPTANCE",
+            Self::Revocation => "VARDE REVOCATION",
             Self::KeyStatement => "VARDE KEY STATEMENT",
             Self::Act => "VARDE ACT",
             Self::Incident => "VARDE INCIDENT",

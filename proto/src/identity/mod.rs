@@ -1,12 +1,11 @@
 //! Who is who.
 //!
 //! In: keys and their roles ([`key`], [`role`]), the three documents that K_id signs ([`Genesis`], [`Descriptor`],
-//! [`Acceptance`]) and their text form ([`armor`]), the default [`agreement`], who holds which key when ([`Roster`]), how a
+//! [`Acceptance`], which a [`Revocation`] ends) and their text form ([`armor`]), who holds which key when ([`Roster`]), how a
 //! log's keys change ([`Statement`], [`History`]), why one ended and another follows it ([`Incident`]), and the TLS [`certificate`]. Out: key files, which `varde init` makes and the node reads; the pins on disk and the connections,
 //! which are the node's (`node::edge`).
 
 mod acceptance;
-pub mod agreement;
 pub mod armor;
 pub mod certificate;
 mod descriptor;
@@ -25,7 +24,7 @@ mod statement;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub use acceptance::Acceptance;
+pub use acceptance::{Acceptance, Revocation, Word};
 pub use descriptor::{Descriptor, Validity};
 pub use document::BadDocument;
 pub use endpoint::Endpoint;

@@ -9,6 +9,8 @@ use crate::wire::peer;
 
 /// Its name on the wire.
 pub const NAME: &str = "first";
+/// Every family that this version knows.
+pub const FAMILIES: &[&str] = &[NAME];
 /// Its version.
 pub const VERSION: u32 = 1;
 /// What a child may cost in all editions of its cohort together.

@@ -25,7 +25,7 @@ pub use chain::{Chain, ChainFault, EditionState, Place};
 pub use corridor::{Corridor, Sight};
 pub use display::{Display, Figure, State, TableDisplay};
 pub use estimate::{Estimate, Estimates};
-pub use family::{Edition, TableName};
+pub use family::{Edition, FAMILIES, TableName};
 pub use release::{Coverage, Release, ReleaseDraft, Table};
 pub use rho::{Rho, cost};
 pub use trend::TrendSummary;

@@ -8,7 +8,7 @@ use varde_proto::exchange::{self, Frame, KnownHead, Proven};
 use varde_proto::id::{Digest, LogIndex, Origin, TreeSize};
 use varde_proto::identity::armor::{self as text_form, Label};
 use varde_proto::identity::certificate::Certificate;
-use varde_proto::identity::{Acceptance, Descriptor, Genesis, Incident, PublicKey, SecretKey};
+use varde_proto::identity::{Acceptance, Descriptor, Genesis, Incident, PublicKey, Revocation, SecretKey};
 use varde_proto::log::frontier::Frontier;
 use varde_proto::log::proof::Shown;
 use varde_proto::log::tiles::{self, Tile};
@@ -73,7 +73,7 @@ pub fn frame(bytes: &[u8]) -> bool {
             shown.iter().for_each(|shown| check_shown(proven, shown));
         }
         Frame::Heads(proven, _) => check_proven(proven),
-        Frame::Hello(hello) => check_envelope(&hello.acceptance),
+        Frame::Hello(hello) => hello.words.iter().for_each(check_envelope),
         Frame::Ask(..)
         | Frame::Entries(_)
         | Frame::Restored(..)
@@ -297,8 +297,10 @@ pub fn document(bytes: &[u8]) -> bool {
     let descriptor = Descriptor::open(&signed(Descriptor::TYPE)).and_then(|descriptor| descriptor.sign(&key()));
     let acceptance =
         Acceptance::open(&signed(Acceptance::TYPE), &key().public()).and_then(|acceptance| acceptance.sign(&key()));
+    let revocation =
+        Revocation::open(&signed(Revocation::TYPE), &key().public()).and_then(|revocation| revocation.sign(&key()));
     let incident = Incident::open(&signed(Incident::TYPE), &key().public()).and_then(|incident| incident.sign(&key()));
-    let opened: Vec<_> = [genesis, descriptor, acceptance, incident].into_iter().flatten().collect();
+    let opened: Vec<_> = [genesis, descriptor, acceptance, revocation, incident].into_iter().flatten().collect();
     for envelope in &opened {
         assert_eq!(envelope.payload, bytes, "a field was accepted that is not kept");
     }

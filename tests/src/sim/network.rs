@@ -149,10 +149,10 @@ impl Between {
 /// How a connection may end between honest countries on a sound network.
 pub fn is_fair(ended: &Ended) -> bool {
     match ended {
-        Ended::Closed | Ended::Goodbye(_) | Ended::KeysChanged | Ended::Stopped => true,
+        Ended::Closed | Ended::Goodbye(_) | Ended::KeysChanged | Ended::AgreementChanged | Ended::Stopped => true,
         // Another connection of the same two has gone on, or our store was killed.
-        Ended::Broken(broken) => matches!(broken.code(), "superseded" | "try-later"),
-        Ended::Refused(code) => matches!(code.as_str(), "superseded" | "try-later"),
+        Ended::Broken(broken) => matches!(broken.code(), "superseded" | "agreement-changed" | "try-later"),
+        Ended::Refused(code) => matches!(code.as_str(), "superseded" | "agreement-changed" | "try-later"),
         Ended::Frame(_) | Ended::Greeting(_) | Ended::Frozen => false,
     }
 }

@@ -12,6 +12,7 @@ mod dial;
 mod fate;
 mod link;
 mod pins;
+mod promises;
 mod redial;
 mod registry;
 mod serve;

@@ -1,6 +1,8 @@
 //! Whom this node knows: the descriptors in `DIR/peers`, read again when the folder changes. A pin added or removed by
 //! `varde peer` is taken up within a second; a connection whose pin changed is closed.
 
+use super::promises::{self, Promises};
+use crate::edge::disk;
 use crate::port::Clock;
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
+use varde_proto::agreement::Agreement;
 use varde_proto::home;
 use varde_proto::id::NodeId;
 use varde_proto::identity::armor::{self, Label};
@@ -30,8 +33,12 @@ pub struct Peer {
     pub envelope: Envelope,
     /// What members of our staff signed when its log went on under a new generation.
     pub accepted: Vec<Envelope>,
-    /// Our own signed yes to the agreement with it, for `Hello`; none when the file is missing.
+    /// Our own signed yes to the default agreement with it; none when the file is missing.
     pub acceptance: Option<Envelope>,
+    /// What else we signed of agreements with it.
+    pub words: Vec<Envelope>,
+    /// Their texts.
+    pub texts: Vec<Arc<Agreement>>,
     /// Its keys, as far as it told us.
     pub keys: Arc<History>,
     /// Those that authenticate its connections now.
@@ -93,6 +100,7 @@ pub(crate) enum NotPinned {
 
 /// Keeps the pins up to date until the receivers are gone.
 pub(crate) struct Watcher {
+    dir: PathBuf,
     folder: PathBuf,
     genesis: Genesis,
     clock: Arc<dyn Clock>,
@@ -104,13 +112,14 @@ pub(crate) struct Watcher {
 #[derive(Debug, Default, PartialEq)]
 struct Seen {
     files: Vec<Mark>,
+    promises: Vec<Mark>,
     until: Timestamp,
 }
 
 /// What tells whether a file changed: it is replaced by renaming, so its inode does.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Mark {
-    name: String,
+pub(super) struct Mark {
+    pub(super) name: String,
     inode: u64,
     bytes: u64,
     changed_s: i64,
@@ -122,7 +131,7 @@ impl Watcher {
     pub(crate) fn new(dir: &Path, genesis: Genesis, clock: Arc<dyn Clock>) -> (Self, watch::Receiver<Arc<Pins>>) {
         let (sender, receiver) = watch::channel(Arc::new(Pins::default()));
         let folder = dir.join(home::PEERS);
-        let mut watcher = Self { folder, genesis, clock, seen: Seen::default(), sender };
+        let mut watcher = Self { dir: dir.to_owned(), folder, genesis, clock, seen: Seen::default(), sender };
         watcher.look();
         (watcher, receiver)
     }
@@ -137,20 +146,22 @@ impl Watcher {
 
     /// Reads the folder again if it changed, or if a descriptor's validity began or ended.
     fn look(&mut self) {
-        let files = match list(&self.folder) {
-            Ok(files) => files,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        let looked = list(&self.folder, &SUFFIXES)
+            .and_then(|files| Ok((files, list(&self.dir.join(home::AGREEMENTS), &promises::SUFFIXES)?)));
+        let (files, promises) = match looked {
+            Ok(looked) => looked,
             Err(error) => {
-                tracing::warn!(%error, "the folder of pins cannot be read; the pins stay as they are");
+                tracing::warn!(%error, "the folders of pins and agreements cannot be read; the pins stay as they are");
                 return;
             }
         };
         let now = self.clock.now();
-        if files == self.seen.files && now < self.seen.until {
+        if files == self.seen.files && promises == self.seen.promises && now < self.seen.until {
             return;
         }
-        let (pins, until) = self.read(&files, now);
-        self.seen = Seen { files, until };
+        let said = Promises::read(&self.dir, &promises, &self.genesis);
+        let (pins, until) = self.read(&files, &said, now);
+        self.seen = Seen { files, promises, until };
         self.sender.send_if_modified(|current| {
             let changed = **current != pins;
             if changed {
@@ -160,14 +171,14 @@ impl Watcher {
         });
     }
 
-    fn read(&self, files: &[Mark], now: Timestamp) -> (Pins, Timestamp) {
+    fn read(&self, files: &[Mark], said: &Promises, now: Timestamp) -> (Pins, Timestamp) {
         let mut pins = Pins::default();
         let mut until = Timestamp::MAX;
         if let Err(error) = pins.roster.enter_genesis(&self.genesis) {
             tracing::error!(%error, "this node's own keys contradict each other");
         }
         for Mark { name, .. } in files.iter().filter(|f| f.name.ends_with(home::DESCRIPTOR_SUFFIX)) {
-            match self.read_one(name, now, &mut until).and_then(|peer| pins.take(peer)) {
+            match self.read_one(name, said, now, &mut until).and_then(|peer| pins.take(peer)) {
                 Ok(()) => {}
                 Err(error) => tracing::warn!(file = %name, %error, "a descriptor is not taken up"),
             }
@@ -179,7 +190,7 @@ impl Watcher {
         (pins, until)
     }
 
-    fn read_one(&self, name: &str, now: Timestamp, until: &mut Timestamp) -> Result<Peer, NotPinned> {
+    fn read_one(&self, name: &str, said: &Promises, now: Timestamp, until: &mut Timestamp) -> Result<Peer, NotPinned> {
         let text = read_bounded(&self.folder.join(name))?;
         let envelope = armor::decode(Label::Descriptor, &text).map_err(|e| NotPinned::Bad(e.to_string()))?;
         let descriptor = Descriptor::open(&envelope).map_err(|e| NotPinned::Bad(e.to_string()))?;
@@ -209,7 +220,8 @@ impl Watcher {
         *until = accepted.iter().map(|(_, until)| *until).fold(*until, Timestamp::min);
         let tls = accepted.into_iter().map(|(key, _)| key).collect();
         let accepted = self.read_accepted(&descriptor);
-        Ok(Peer { descriptor, envelope, accepted, acceptance, keys, tls })
+        let (words, texts) = said.with(descriptor.node());
+        Ok(Peer { descriptor, envelope, accepted, acceptance, words, texts, keys, tls })
     }
 
     /// What the peer said of its keys, unless its descriptor says more.
@@ -261,14 +273,21 @@ impl Pins {
     }
 }
 
-/// The files that count, in the order of their names.
-fn list(folder: &Path) -> io::Result<Vec<Mark>> {
+/// How the names of the files of pins end.
+const SUFFIXES: [&str; 4] =
+    [home::DESCRIPTOR_SUFFIX, home::ACCEPTANCE_SUFFIX, home::HISTORY_SUFFIX, home::ACCEPTED_SUFFIX];
+
+/// The files that count, in the order of their names; none where there is no such folder.
+fn list(folder: &Path, suffixes: &[&str]) -> io::Result<Vec<Mark>> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
     let mut files = Vec::new();
-    for entry in fs::read_dir(folder)? {
+    for entry in entries {
         let entry = entry?;
         let (Ok(name), Ok(meta)) = (entry.file_name().into_string(), entry.metadata()) else { continue };
-        let counts = [home::DESCRIPTOR_SUFFIX, home::ACCEPTANCE_SUFFIX, home::HISTORY_SUFFIX, home::ACCEPTED_SUFFIX];
-        if counts.iter().any(|suffix| name.ends_with(suffix)) {
+        if suffixes.iter().any(|suffix| name.ends_with(suffix)) {
             files.push(Mark {
                 name,
                 inode: meta.ino(),
@@ -283,10 +302,6 @@ fn list(folder: &Path) -> io::Result<Vec<Mark>> {
 }
 
 fn read_bounded(path: &Path) -> Result<String, NotPinned> {
-    use std::io::Read;
-    let file = fs::File::open(path).map_err(|e| NotPinned::Bad(e.to_string()))?;
-    let mut text = String::new();
-    let bound = limits::ARMOR_BYTES as u64 + 1;
-    file.take(bound).read_to_string(&mut text).map_err(|e| NotPinned::Bad(e.to_string()))?;
-    Ok(text)
+    let bytes = disk::read_bounded(path, limits::ARMOR_BYTES).map_err(|e| NotPinned::Bad(e.to_string()))?;
+    String::from_utf8(bytes).map_err(|_| NotPinned::Bad("it is not a text".into()))
 }

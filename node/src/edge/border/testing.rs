@@ -51,7 +51,16 @@ pub(crate) fn peer(country: &str, first: u8) -> Peer {
     let envelope = descriptor.sign(&key(first)).unwrap();
     let keys = Arc::new(History::pinned(&descriptor));
     let tls = keys.current(Role::Tls);
-    Peer { descriptor, envelope, accepted: Vec::new(), acceptance: None, keys, tls }
+    Peer {
+        descriptor,
+        envelope,
+        accepted: Vec::new(),
+        acceptance: None,
+        words: Vec::new(),
+        texts: Vec::new(),
+        keys,
+        tls,
+    }
 }
 
 pub(crate) fn pins(peers: &[(&str, u8)]) -> Arc<Pins> {

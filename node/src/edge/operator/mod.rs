@@ -4,6 +4,7 @@
 //!
 //! A service is one line where the node starts: `Routes::new(node_service(vitals)).add_service(...)`.
 
+mod agreements;
 mod alerts;
 mod backups;
 mod drawing;
@@ -14,6 +15,7 @@ mod records;
 mod stories;
 mod trends;
 
+pub use agreements::agreements_service;
 pub use alerts::alerts_service;
 pub use log::log_service;
 pub use node::{PeerVitals, Vitals, node_service};

@@ -120,9 +120,9 @@ fn not_sent(not: NotSent) -> Trouble {
         NotSent::Unknown(country) => Trouble::new(Class::Change, "unknown-peer", not.to_string())
             .means("nothing was sent to anybody")
             .next(format!("`varde peer list` shows the peers; pin {country} with `varde peer add FILE`")),
-        NotSent::Agreements => {
-            Trouble::new(Class::Change, "several-agreements", not.to_string()).means("nothing was sent to anybody")
-        }
+        NotSent::Agreement(country, ..) => Trouble::new(Class::Change, "not-agreed", not.to_string())
+            .means("what two countries have not agreed on is sent to neither; nothing was sent to anybody")
+            .next(format!("`varde agreement show {country}` prints what is agreed; leave {country} out of --to, or change the draft")),
         NotSent::Refused(rejection) => Trouble::new(Class::Change, "not-admissible", not.to_string())
             .means("the same rules hold at both ends; nothing was sent")
             .next(format!("mend the draft: the rule is {}", rejection.code())),

@@ -13,6 +13,7 @@ use crate::port::Peer;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{Instant, sleep_until};
+use varde_proto::agreement::Agreed;
 use varde_proto::exchange::KnownHead;
 use varde_proto::limits;
 use varde_proto::log::head::Head;
@@ -26,6 +27,8 @@ const PENDING: usize = 2 * limits::FRAME_ENTRIES;
 pub(super) struct Landing {
     node: Arc<Node>,
     peer: Arc<Peer>,
+    /// What is agreed with it.
+    agreed: Arc<Agreed>,
     /// The peer's head as this connection last made it durable: if the store holds another one, another connection has gone on
     /// from it, and what was proven here was proven from the past.
     newest: KnownHead,
@@ -42,10 +45,16 @@ pub(super) struct Landing {
 
 impl Landing {
     /// Begins from what is durable.
-    pub(super) fn new(node: &Arc<Node>, peer: &Arc<Peer>, newest: KnownHead, kept: u64) -> Self {
+    pub(super) fn new(
+        node: &Arc<Node>,
+        (peer, agreed): (&Arc<Peer>, Arc<Agreed>),
+        newest: KnownHead,
+        kept: u64,
+    ) -> Self {
         Self {
             node: node.clone(),
             peer: peer.clone(),
+            agreed,
             newest,
             kept,
             pending: Vec::new(),
@@ -101,10 +110,11 @@ impl Landing {
         }
         let permits = self.permits(&load).await?;
         let (noted, ours) = witness::cosign(&self.node, &head)?;
-        let (peer, newest, kept) = (self.peer.clone(), self.newest, self.kept);
+        let (with, newest, kept) = ((self.peer.clone(), self.agreed.clone()), self.newest, self.kept);
         let mut pending = std::mem::take(&mut self.pending);
         let landed = self.node.ledger.commit(move |desk| {
-            is_newest(desk, &peer, newest, kept)?;
+            is_newest(desk, &with, newest, kept)?;
+            let (peer, _) = with;
             let done = write(desk, &peer, (&head, &noted), load)?;
             if heavy {
                 keep_head(desk, &peer, &noted)?;
@@ -151,11 +161,11 @@ impl Landing {
         if self.asked.take() != Some((from, from + entries.len() as u64)) {
             return Err(Broken::Leaf("entries-not-asked-for").into());
         }
-        let (peer, newest, kept) = (self.peer.clone(), self.newest, self.kept);
+        let (with, newest, kept) = ((self.peer.clone(), self.agreed.clone()), self.newest, self.kept);
         self.kept = from + entries.len() as u64;
         let landed = self.node.ledger.commit(move |desk| {
-            is_newest(desk, &peer, newest, kept)?;
-            Ok::<_, Broken>(escrow::keep(desk, &peer.origin, &entries)?)
+            is_newest(desk, &with, newest, kept)?;
+            Ok::<_, Broken>(escrow::keep(desk, &with.0.origin, &entries)?)
         });
         landed.await.map(drop).map_err(ended)
     }
@@ -183,7 +193,16 @@ fn keep_head(desk: &mut Desk<'_>, peer: &Peer, noted: &Head) -> Result<(), Broke
     Ok(())
 }
 
-fn is_newest(desk: &Desk<'_>, peer: &Peer, newest: KnownHead, kept: u64) -> Result<(), Broken> {
+fn is_newest(
+    desk: &Desk<'_>,
+    (peer, agreed): &(Arc<Peer>, Arc<Agreed>),
+    newest: KnownHead,
+    kept: u64,
+) -> Result<(), Broken> {
+    let now = desk.agreed(&peer.origin);
+    if !Arc::ptr_eq(&now, agreed) && now != *agreed {
+        return Err(Broken::Leaf("agreement-changed"));
+    }
     if fork::is_frozen_at(desk, &peer.origin)? {
         return Err(Broken::Leaf("frozen"));
     }

@@ -21,6 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::mpsc;
+use varde_proto::agreement::Agreed;
 use varde_proto::exchange::{BadFrame, Cosigned, Frame, KnownHead, Proven, check_entries, check_head};
 use varde_proto::id::TreeSize;
 use varde_proto::identity::Role;
@@ -63,6 +64,9 @@ pub enum Ended {
     /// We closed: our keys or the peer's have changed, which the next greeting tells.
     #[error("keys-changed")]
     KeysChanged,
+    /// We closed: what we or the peer agree to has changed, which the next greeting tells.
+    #[error("agreement-changed")]
+    AgreementChanged,
     /// The peer's log was forked: nothing is taken and nothing sent until people decide.
     #[error("frozen")]
     Frozen,
@@ -76,11 +80,11 @@ impl Ended {
     pub fn is_suspicious(&self) -> bool {
         match self {
             // Our own disk; or another connection of the same two, or our own staff's new pin, was first.
-            Self::Broken(Broken::Store(_) | Broken::Leaf("superseded" | "pin-changed")) => false,
+            Self::Broken(Broken::Store(_) | Broken::Leaf("superseded" | "pin-changed" | "agreement-changed")) => false,
             Self::Greeting("pin-changed") => false,
             Self::Broken(_) | Self::Frame(_) | Self::Greeting(_) => true,
             Self::Closed | Self::Refused(_) | Self::Goodbye(_) => false,
-            Self::KeysChanged | Self::Frozen | Self::Stopped => false,
+            Self::KeysChanged | Self::AgreementChanged | Self::Frozen | Self::Stopped => false,
         }
     }
 }
@@ -110,7 +114,7 @@ pub async fn run(node: Arc<Node>, peer: Arc<Peer>, link: Link) -> Ended {
         tracing::error!(peer = peer.origin.node().as_str(), %failure, "a connection ended by a failure of our own store");
     }
     let farewell = match ended {
-        Ended::KeysChanged => Some(Frame::Goodbye(ended.to_string(), 0)),
+        Ended::KeysChanged | Ended::AgreementChanged => Some(Frame::Goodbye(ended.to_string(), 0)),
         Ended::Broken(_) | Ended::Frozen => Some(Frame::Refusal(ended.to_string())),
         _ if ended.is_suspicious() => Some(Frame::Refusal(ended.to_string())),
         _ => None,
@@ -123,20 +127,35 @@ pub async fn run(node: Arc<Node>, peer: Arc<Peer>, link: Link) -> Ended {
 
 async fn connect(node: &Arc<Node>, peer: &Arc<Peer>, mut link: Link) -> Result<Never, Ended> {
     let greeted = greeting::greet(node, peer, &mut link).await?;
-    let Greeted { peer, told, known, kept, shown, escrowed, positions, outgoing: owed } = greeted;
+    let Greeted { peer, agreed, told, known, kept, shown, escrowed, positions, outgoing: owed } = greeted;
     let peer = &peer;
     let (answer, answers) = mpsc::channel(ANSWERS as usize);
     let (checked, work) = mpsc::channel(CHECKED);
     let Link { outgoing, incoming } = link;
-    let landing = Landing::new(node, peer, known, kept.size().0);
-    let reader = Reader { node: node.clone(), peer: peer.clone(), known, kept, positions };
-    let writer = Writer::new(node, peer, (told, shown, escrowed), owed);
+    let landing = Landing::new(node, (peer, agreed.clone()), known, kept.size().0);
+    let reader = Reader { node: node.clone(), peer: peer.clone(), agreed: agreed.clone(), known, kept, positions };
+    let writer = Writer::new(node, (peer, agreed.clone()), (told, shown, escrowed), owed);
     tokio::select! {
         biased;
         ended = reader.run(incoming, checked) => ended,
         ended = landing.run(work, answer) => ended,
         ended = writer.run(outgoing, answers) => ended,
         ended = barred(node, peer) => ended,
+        ended = restated(node, peer, &agreed) => ended,
+    }
+}
+
+/// Ends when either side has said something new of agreements, which the next greeting tells.
+async fn restated(node: &Node, peer: &Peer, agreed: &Arc<Agreed>) -> Result<Never, Ended> {
+    let mut heads = node.ledger.heads();
+    loop {
+        let now = node.ledger.book().agreed(&peer.origin);
+        if !Arc::ptr_eq(&now, agreed) && now != *agreed {
+            return Err(Ended::AgreementChanged);
+        }
+        if !heads.changed().await {
+            return Err(Ended::Stopped);
+        }
     }
 }
 
@@ -183,6 +202,7 @@ enum Load {
 struct Reader {
     node: Arc<Node>,
     peer: Arc<Peer>,
+    agreed: Arc<Agreed>,
     known: KnownHead,
     kept: Frontier,
     positions: Positions,
@@ -218,7 +238,13 @@ impl Reader {
             Frame::Items(proven, items) => {
                 let advance = self.advance(proven)?;
                 let (me, now) = (&self.node.me, self.node.clock.now());
-                let items = receive::check_items(me, &self.peer, self.known, &items, &mut self.positions, now)?;
+                let items = receive::check_items(
+                    (me, now),
+                    (&self.peer, &self.agreed),
+                    self.known,
+                    &items,
+                    &mut self.positions,
+                )?;
                 Ok(Work::Proven(advance, Load::Take(items)))
             }
             Frame::Receipts(proven, receipts) => {
@@ -286,7 +312,7 @@ mod tests {
 
     #[test]
     fn what_our_own_staff_changed_meanwhile_is_not_the_fault_of_the_peer() {
-        for own in [Ended::Broken(Broken::Leaf("pin-changed")), Ended::Greeting("pin-changed")] {
+        for own in ["pin-changed", "agreement-changed"].map(|own| Ended::Broken(Broken::Leaf(own))) {
             assert!(!own.is_suspicious(), "{own}");
         }
         assert!(Ended::Broken(Broken::Leaf("receipt-out-of-order")).is_suspicious());

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::{Instant, sleep, sleep_until};
+use varde_proto::agreement::Agreed;
 use varde_proto::exchange::{Cosigned, Frame, Proven, Shown};
 use varde_proto::limits;
 use varde_proto::log::head::Head;
@@ -45,6 +46,8 @@ const FRAME_REST: usize = 8 * 1024;
 pub(super) struct Writer {
     node: Arc<Node>,
     peer: Arc<Peer>,
+    /// What is agreed with it.
+    agreed: Arc<Agreed>,
     /// How many of our key statements the peer was told of.
     told: u32,
     /// Size of our log that the peer will have verified when it has read everything sent so far.
@@ -72,7 +75,7 @@ impl Writer {
     /// entries.
     pub(super) fn new(
         node: &Arc<Node>,
-        peer: &Arc<Peer>,
+        (peer, agreed): (&Arc<Peer>, Arc<Agreed>),
         (told, shown, escrowed): (u32, u64, u64),
         outgoing: Outgoing,
     ) -> Self {
@@ -82,6 +85,7 @@ impl Writer {
         Self {
             node,
             peer,
+            agreed,
             told,
             shown,
             outgoing,
@@ -157,7 +161,8 @@ impl Writer {
         let Some(run) = self.outgoing.next_run() else { return Ok(false) };
         let head = self.node.ledger.show()?;
         let room = limits::FRAME_BYTES - FRAME_REST - 32 * self.entries_to(head.size().0) as usize;
-        let items = deliver::items(&self.node.ledger, &self.peer, run, head.size().0, room)?;
+        let with = (&self.node.ledger, self.node.clock.now());
+        let items = deliver::items(with, (&self.peer, &self.agreed), run, head.size().0, room)?;
         // Without any, the next one is under a head that is about to be signed, and that wakes the loop.
         if items.is_empty() {
             return Ok(false);

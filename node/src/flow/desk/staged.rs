@@ -3,6 +3,8 @@
 use crate::port::{Batch, Store, StoreError};
 use crate::state::{ChannelKey, ChannelState, PeerHead};
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use varde_proto::agreement::Agreed;
 use varde_proto::id::{Digest, Origin};
 use varde_proto::log::frontier::Frontier;
 use varde_proto::time::Timestamp;
@@ -15,6 +17,7 @@ pub(in crate::flow) struct Staged {
     pub(in crate::flow) channels: BTreeMap<ChannelKey, ChannelState>,
     pub(in crate::flow) heads: BTreeMap<Origin, PeerHead>,
     pub(in crate::flow) kept: BTreeMap<Origin, Frontier>,
+    pub(in crate::flow) agreed_with: BTreeMap<Origin, Arc<Agreed>>,
     pub(in crate::flow) unlock: bool,
     pub(in crate::flow) floor: Timestamp,
     pub(super) bytes: usize,
@@ -85,6 +88,12 @@ impl Staged {
                 None => self.kept.remove(&peer),
             };
         }
+        for (peer, before) in undo.agreed_with.into_iter().rev() {
+            match before {
+                Some(agreed) => self.agreed_with.insert(peer, agreed),
+                None => self.agreed_with.remove(&peer),
+            };
+        }
         (self.unlock, self.floor) = (undo.unlock, undo.floor);
         self.leaves.truncate(undo.leaves);
         self.bytes = undo.bytes;
@@ -105,6 +114,7 @@ pub(super) struct Undo {
     pub(super) channels: Vec<(ChannelKey, Option<ChannelState>)>,
     pub(super) heads: Vec<(Origin, Option<PeerHead>)>,
     pub(super) kept: Vec<(Origin, Option<Frontier>)>,
+    pub(super) agreed_with: Vec<(Origin, Option<Arc<Agreed>>)>,
     leaves: usize,
     bytes: usize,
     unlock: bool,

@@ -22,7 +22,7 @@ pub use replay::{Replayed, purge, replay};
 
 use super::desk::Desk;
 use super::ledger::{CommitError, Committed, Ledger};
-use super::{Node, delivery, filing, kept, recover, withdraw};
+use super::{Node, agreement, delivery, filing, kept, recover, withdraw};
 use crate::port::{Peer, StoreError};
 use crate::rows;
 use std::time::Duration;
@@ -64,14 +64,15 @@ impl From<CommitError<StoreError>> for NotErased {
     }
 }
 
-/// Erases what expired and finishes every erasure that was begun, for as long as the node runs.
+/// Erases what expired, finishes every erasure that was begun, and keeps to what was agreed, for as long as the node runs.
 pub async fn keep_erasing(node: std::sync::Arc<Node>) {
     let (mut heads, mut peers) = (node.ledger.heads(), node.peers.clone());
+    let mut kept = agreement::Kept::new();
     loop {
         peers.borrow_and_update();
         // A node that is being recovered logs nothing; what a recovery left undone comes first.
         let locked = node.ledger.recovering().is_some();
-        let done = if locked { Ok(()) } else { go_on(&node).await };
+        let done = if locked { Ok(()) } else { go_on(&node).await.and(agreement::keep_to(&node, &mut kept).await) };
         if let Err(failure) = done {
             tracing::error!(%failure, "an erasure did not come to its end; it is tried again within a minute");
         }

@@ -173,7 +173,7 @@ impl Taker<'_, '_> {
     fn sent_content(&mut self, index: u64, event: &Event, envelope: &Envelope) -> Result<u64, Broken> {
         let own = self.me.origin.node();
         let keys = self.ours.at(Role::Msg, TreeSize(rows::counted(index) + 1));
-        let admitted = receive::admit(envelope, &self.expected(event, &keys, true), event.time);
+        let admitted = receive::admitted_before(envelope, &self.expected(event, &keys, true), event.time);
         match &admitted {
             Ok(Admitted::Alert(alert)) => {
                 let id = alert.payload().content().id;
@@ -232,7 +232,7 @@ impl Taker<'_, '_> {
     ) -> Result<(), Broken> {
         let Some(envelope) = envelope.filter(|_| event.kind == Kind::RECEIVED) else { return Ok(()) };
         let keys = self.peer.keys.at(Role::Msg, TreeSize(theirs.saturating_add(1)));
-        let admitted = receive::admit(&envelope, &self.expected(event, &keys, false), event.time);
+        let admitted = receive::admitted_before(&envelope, &self.expected(event, &keys, false), event.time);
         let kept = match &admitted {
             Ok(admitted) => receive::keep(self.desk, self.peer, admitted, index)?.is_ok(),
             Err(_) => false,

@@ -258,7 +258,7 @@ impl Summarise {
         let program = Digest::NONE;
         let written = match spend::sign(&self.node, line.clone(), &told, program) {
             Ok(written) => written,
-            // Those who were told are now under different agreements: the line stays here, where it counts.
+            // What is agreed with those who were told no longer permits it: the line stays here, where it counts.
             Err(_) => spend::sign(&self.node, line, &[], program)?,
         };
         self.commit(move |desk| spend::write(desk, &written)).await

@@ -1,10 +1,10 @@
 //! Nodes for the auditor's tests: logs made by hand, honest unless a test makes them otherwise.
 
 use super::super::{Given, Trusted};
+use crate::agreement::default_agreement;
 use crate::alert::{Alert, AlertContent, sample};
 use crate::envelope::{self, Envelope, Payload};
 use crate::id::{AlertId, Digest, LogIndex, Origin, TreeSize};
-use crate::identity::agreement::default_agreement;
 use crate::identity::testing::{descriptor, genesis, key, now, origin};
 use crate::identity::{Acceptance, History, Role, SecretKey};
 use crate::log::chain;

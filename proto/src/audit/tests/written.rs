@@ -14,7 +14,7 @@ impl Country {
         let mut writer = Writer::new(MemoryBundle::new(), scope, &self.founding(), &self.origin()).unwrap();
         writer.key_statements(&self.history.write()).unwrap();
         writer.policy(&self.policy).unwrap();
-        writer.agreement(crate::identity::agreement::DEFAULT_TEXT).unwrap();
+        writer.agreement(crate::agreement::DEFAULT_TEXT).unwrap();
         for index in 0..self.events.len() {
             let opening = self.opening(index);
             writer.leaf(&opening.entry(), Some(&opening), self.envelopes.get(&index)).unwrap();

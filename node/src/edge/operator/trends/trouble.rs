@@ -33,9 +33,9 @@ fn unsent(failure: &NotSent) -> Trouble {
         NotSent::Unknown(_) => Trouble::new(Class::Absent, "unknown-peer", what)
             .means("nothing was counted and nothing was spent")
             .next("see `varde status` for the pinned peers; `varde peer add FILE` pins one"),
-        NotSent::Agreements => Trouble::new(Class::Ask, "different-agreements", what)
+        NotSent::Agreement(country, ..) => Trouble::new(Class::Ask, "not-agreed", what)
             .means("nothing was counted and nothing was spent")
-            .next("release to the countries under one agreement, then again for the others: it is the same release"),
+            .next(format!("`varde agreement show {country}` prints what is agreed; leave {country} out of --to")),
         NotSent::Refused(rejection) => Trouble::new(Class::Ask, "would-be-refused", what)
             .means(format!("a peer would answer {}", rejection.code())),
     }

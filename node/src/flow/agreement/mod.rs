@@ -1,7 +1,6 @@
-//! Under which agreement, with whom: the pins and the acceptances enter the log, so that an auditor can tell from the log
-//! alone which keys and which agreement were in force when something was sent or taken.
+//! Under which agreement, with whom: the pins, and what both sides said of agreements ([`words`]), enter the log, so that an auditor
+//! can tell from the log alone which keys and which agreement were in force when something was sent or taken.
 
-use super::connection::Ended;
 use super::desk::{Desk, FactName};
 use super::ledger::CommitError;
 use super::{Node, fork, founding, known, succession};
@@ -12,46 +11,18 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use varde_proto::envelope::{self, Envelope};
 use varde_proto::id::{Digest, NodeId, Origin};
-use varde_proto::identity::Acceptance;
 use varde_proto::log::event::{Direction, Event, Kind};
 use varde_proto::time::Timestamp;
 
-/// Checks the peer's yes to the agreement in force between us; the first time, it enters the log together with ours, after
-/// the pin by which we know the peer. So nothing is ever taken from a peer of which the log does not know the keys.
-pub async fn keep_acceptance(node: &Node, peer: &Arc<Peer>, theirs: &Envelope) -> Result<(), Ended> {
-    let acceptance = Acceptance::open(theirs, &peer.id_key).map_err(|_| Ended::Greeting("acceptance-unsigned"))?;
-    if acceptance.agreement != peer.agreement {
-        return Err(Ended::Greeting("another-agreement"));
-    }
-    if acceptance.from != peer.origin || acceptance.with != node.me.origin || acceptance.mode != node.me.mode {
-        return Err(Ended::Greeting("acceptance-for-another"));
-    }
-    let (peer, theirs) = (peer.clone(), theirs.clone());
-    let landed = node.ledger.commit(move |desk| {
-        if !is_in_roster(desk, &peer)? {
-            return Ok(false);
-        }
-        for (direction, envelope) in [(Direction::Out, &peer.our_acceptance), (Direction::In, &theirs)] {
-            // Once for an agreement and a descriptor: a peer that salts its yes anew at every hello adds nothing.
-            let said = Digest::of(&[&peer.agreement.0[..], &envelope::digest(&peer.descriptor).0].concat());
-            let leaf =
-                Event { direction, agreement: peer.agreement, ..Event::local(Kind::AGREEMENT, Timestamp::default()) };
-            log_once(desk, leaf, (&peer.origin, said), Some(envelope))?;
-        }
-        Ok::<bool, StoreError>(true)
-    });
-    match landed.await.map(super::ledger::Committed::into_value) {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(Ended::Greeting("pin-changed")),
-        Err(CommitError::Refused(failure)) => Err(failure.into()),
-        Err(CommitError::Stopped) => Err(Ended::Stopped),
-    }
-}
+mod ending;
+pub mod words;
+
+pub use ending::{Kept, keep_to};
 
 /// Logs what changed in the set of pinned peers since the log last said it: a `roster` leaf with the descriptor for each
 /// that is new or renewed, one without for each that is gone, and the policy, which counts them as witnesses.
 pub async fn log_roster(node: &Node, peers: &Arc<Peers>) -> Result<(), CommitError<StoreError>> {
-    let (peers, keys) = (peers.clone(), node.keys.clone());
+    let (peers, keys, mode) = (peers.clone(), node.keys.clone(), node.me.mode);
     let landed = node.ledger.commit(move |desk| {
         for peer in peers.values() {
             let said = envelope::digest(&peer.descriptor);
@@ -60,6 +31,7 @@ pub async fn log_roster(node: &Node, peers: &Arc<Peers>) -> Result<(), CommitErr
             log_once(desk, leaf, (&peer.origin, said), Some(&peer.descriptor))?;
             known::note(desk, peer)?;
             log_keys(desk, peer)?;
+            words::ours(desk, peer, (keys.history().id(), mode))?;
             if is_new {
                 fork::log_again(desk, &peer.origin)?;
             }
@@ -132,11 +104,8 @@ pub(super) fn in_roster(scan: Scan<'_, '_>, network: &str) -> Result<BTreeSet<Or
 }
 
 /// How the facts begin that say what the log holds of each peer: what a new log of ours does not hold yet.
-pub(super) fn logged() -> [String; 4] {
-    let [roster, ours, theirs] =
-        [(Kind::ROSTER, Direction::None), (Kind::AGREEMENT, Direction::Out), (Kind::AGREEMENT, Direction::In)]
-            .map(|(kind, direction)| fact_prefix(kind, direction));
-    [roster, ours, theirs, KEYS_LOGGED.to_owned()]
+pub(super) fn logged() -> [String; 2] {
+    [fact_prefix(Kind::ROSTER, Direction::None), KEYS_LOGGED.to_owned()]
 }
 
 /// Whether the log has ever named this log of a peer.
