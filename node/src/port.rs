@@ -133,8 +133,8 @@ pub struct Peer {
     pub keys: Arc<History>,
     /// Its descriptor, signed, as it was pinned.
     pub descriptor: Envelope,
-    /// What our identity key signed of agreements with it, a yes first.
-    pub our_words: Vec<Envelope>,
+    /// What its identity key and ours signed of agreements between the two, as far as it lies in files: a yes of ours first.
+    pub words: Vec<Envelope>,
     /// The texts of those agreements.
     pub texts: Vec<Arc<Agreement>>,
     /// What members of our staff signed when its log went on under a new generation.
@@ -144,10 +144,12 @@ pub struct Peer {
 /// The pinned peers by country. Changes while the node runs.
 pub type Peers = BTreeMap<NodeId, Arc<Peer>>;
 
-/// Where it is kept how a peer's keys changed, beside its pin.
+/// Where it is kept how a peer's keys changed, beside its pin, and what it promised.
 pub trait Board: Send + Sync + 'static {
     /// Keeps a history that was verified; soon after, the pinned peers have it.
     fn keep(&self, history: &History) -> Result<(), StoreError>;
+    /// Keeps a peer's word about an agreement beside ours, once: a log that follows this one has to know what was agreed.
+    fn promised(&self, agreement: &Agreement, peer: NodeId, word: &Envelope, ends: bool) -> Result<(), StoreError>;
 }
 
 /// One connection to one peer, whoever dialled. It ends when either half ends.

@@ -8,7 +8,7 @@
 //! DIR/operators/{a,b}.key        credentials of staff                     DIR/run/operator.sock   the door for staff
 //! DIR/guard                      which head was last shown: in no backup       DIR/store.rows          a backup to be taken up
 //! DIR/peers/CC.descriptor        a pin: taken up within a second          DIR/peers/CC.acceptance our yes to the agreement
-//! DIR/agreements/ID.txt          an agreement's text                      DIR/agreements/ID.CC.{acceptance,revocation}   our word on it
+//! DIR/agreements/ID.txt          an agreement's text                      DIR/agreements/ID.CC.{acceptance,revocation}   our word on it; {peer-..} the peer's
 //! DIR/peers/CC.keys              how a peer's keys changed; the node's    DIR/keys/ROLE.N.key     the key of statement N
 //! DIR/keys/statements/N.*        key statements and their approvals: taken up within a second
 //! DIR/bump/                      a new generation of the log, until the node takes it up at its next start
@@ -67,6 +67,11 @@ pub const AGREEMENTS: &str = "agreements";
 pub const TEXT_SUFFIX: &str = ".txt";
 /// How the file name of the end of an agreement ends.
 pub const REVOCATION_SUFFIX: &str = ".revocation";
+
+/// How the file name of a peer's yes to an agreement ends.
+pub const PEER_ACCEPTANCE_SUFFIX: &str = ".peer-acceptance";
+/// How the file name of a peer's end of an agreement ends.
+pub const PEER_REVOCATION_SUFFIX: &str = ".peer-revocation";
 
 /// How the file name of what a peer said of its keys ends.
 pub const HISTORY_SUFFIX: &str = ".keys";
@@ -174,4 +179,9 @@ pub fn agreement(id: &Digest) -> String {
 /// `agreements/ID.EE.acceptance`, or `.revocation` of what ends it.
 pub fn word(id: &Digest, node: NodeId, ends: bool) -> String {
     format!("{AGREEMENTS}/{id}.{node}{}", if ends { REVOCATION_SUFFIX } else { ACCEPTANCE_SUFFIX })
+}
+
+/// `agreements/ID.EE.peer-acceptance`, or `.peer-revocation`: what the peer said.
+pub fn peers_word(id: &Digest, node: NodeId, ends: bool) -> String {
+    format!("{AGREEMENTS}/{id}.{node}{}", if ends { PEER_REVOCATION_SUFFIX } else { PEER_ACCEPTANCE_SUFFIX })
 }

@@ -245,7 +245,7 @@ fn pinned(country: &str, other: &str) -> Peer {
         id_key: key(other, 1).public(),
         keys: Arc::new(History::pinned(&Descriptor::open(&descriptor(other)).expect("a descriptor"))),
         descriptor: descriptor(other),
-        our_words: vec![ours.sign(&key(country, 1)).expect("an acceptance")],
+        words: vec![ours.sign(&key(country, 1)).expect("an acceptance")],
         texts: Vec::new(),
         accepted: Vec::new(),
     }

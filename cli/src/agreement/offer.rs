@@ -126,10 +126,19 @@ fn check(home: &Home, agreement: &Agreement, peer: NodeId, known: &[AgreementEnt
         let what = format!("this text was ended or declined by {} or {peer}", own.node());
         return refused(what, "propose another edition: an end is for good".into(), "ended");
     }
-    let newest = governing(known, peer).map_or(0, |one| one.edition);
-    if terms.edition <= newest && said.is_none() {
-        let what = format!("edition {newest} is in force with {peer} already");
-        return refused(what, format!("write `edition {}` or higher", newest + 1), "edition");
+    let newest = governing(known, peer);
+    if let Some(newest) = newest.filter(|one| terms.edition <= one.edition && one.id != agreement.id().to_string()) {
+        let what = format!("edition {} is in force with {peer} already", newest.edition);
+        return refused(what, format!("write `edition {}` or higher", newest.edition + 1), "edition");
+    }
+    let open = |one: &&AgreementEntry| {
+        one.state == "offered-by-us" && one.edition >= terms.edition && one.id != agreement.id().to_string()
+    };
+    if let Some(open) = known.iter().filter(with).find(open) {
+        let id = open.id.get(..16).unwrap_or_default();
+        let what = format!("edition {} is offered to {peer} and not answered", open.edition);
+        let next = format!("`varde agreement revoke {peer} --agreement {id}` takes it back; or write a higher edition");
+        return refused(what, next, "offered");
     }
     Ok(())
 }
@@ -196,8 +205,8 @@ async fn told(
         }
         if begun.elapsed() > TAKEN_UP {
             return Err(Failure::not_ready("what was signed lies in the node's directory and was not taken up yet")
-                .means("the log is locked after a restore, or the node does not see that directory")
-                .next("`varde agreement list` shows when it is; the node's output says why it is not")
+                .means("the log is locked after a restore, there are more agreements with that country than are kept, or the node does not see that directory")
+                .next("`varde agreement list` shows when it is; the output of varde-node says why it is not")
                 .reason("not-taken-up"));
         }
         tokio::time::sleep(Duration::from_millis(100)).await;

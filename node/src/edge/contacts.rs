@@ -14,9 +14,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
+use varde_proto::agreement::Agreement;
+use varde_proto::envelope::Envelope;
 use varde_proto::exchange::Frame;
 use varde_proto::home;
 use varde_proto::id::NodeId;
+use varde_proto::identity::armor::{self, Label};
 use varde_proto::identity::{History, Role};
 use varde_proto::time::Timestamp;
 
@@ -103,7 +106,7 @@ fn as_flow_sees(pin: &border::Peer) -> Option<Arc<Peer>> {
         id_key: *descriptor.key(Role::Id)?,
         keys: pin.keys.clone(),
         descriptor: pin.envelope.clone(),
-        our_words: [pin.acceptance.clone()?].into_iter().chain(pin.words.iter().cloned()).collect(),
+        words: [pin.acceptance.clone()?].into_iter().chain(pin.words.iter().cloned()).collect(),
         texts: pin.texts.clone(),
         accepted: pin.accepted.clone(),
     }))
@@ -125,6 +128,17 @@ impl Board for Folder {
             Some(text) => disk::replace(&self.0.join(home::history(history.origin().node())), text.as_bytes()),
             None => Ok(()),
         }
+    }
+
+    fn promised(&self, agreement: &Agreement, peer: NodeId, word: &Envelope, ends: bool) -> Result<(), StoreError> {
+        let path = self.0.join(home::peers_word(&agreement.id(), peer, ends));
+        if path.exists() {
+            return Ok(());
+        }
+        disk::make_dir(&self.0.join(home::AGREEMENTS))?;
+        let label = if ends { Label::Revocation } else { Label::Acceptance };
+        disk::replace(&self.0.join(home::agreement(&agreement.id())), agreement.text().as_bytes())?;
+        disk::replace(&path, armor::encode(label, word).as_bytes())
     }
 }
 

@@ -59,10 +59,6 @@ fn write_to<S: BundleSink>(
     let genesis = node.ledger.opening(node.ledger.number(0))?;
     let genesis = Envelope::decode(genesis.event().body.as_slice()).map_err(|_| damaged("the genesis in leaf 0"))?;
     let mut writer = Writer::new(sink, scope, &genesis, &node.me.origin)?;
-    let only = if let Scope::For(country) = scope { Some(country) } else { None };
-    for agreement in words::known_texts(&node.ledger.book(), only) {
-        writer.agreement(agreement.text())?;
-    }
     let mut told = Told::default();
     let mut index = 0;
     while index < size {
@@ -70,6 +66,12 @@ fn write_to<S: BundleSink>(
             size = node.ledger.head().size().0;
         }
         index += 1;
+    }
+    let only = if let Scope::For(country) = scope { Some(country) } else { None };
+    // Read before the first is written: a reader of the bundle may be slow, and the book must not wait for it.
+    let texts = words::known_texts(&node.ledger.book(), only);
+    for agreement in texts {
+        writer.agreement(agreement.text())?;
     }
     writer.policy(&told.policy)?;
     writer.key_statements(&node.keys.history().write_below(TreeSize(size)))?;

@@ -4,7 +4,7 @@
 use super::agreement::words;
 use super::desk::Desk;
 use super::ledger::Ledger;
-use super::outbox::{Owed, item_row};
+use super::outbox::{self, Owed, item_row};
 use super::{agreement, entangle, receive};
 use crate::port::{Peer, StoreError};
 use crate::rows;
@@ -69,7 +69,7 @@ pub fn items(
         let (leaf, opening, envelope) =
             owed(ledger, &item_row(rows::OWED, &peer.origin, run.class, ledger.number(seq)))?;
         let leaf = rows::counted(leaf);
-        let may_go = |envelope| receive::may_go(agreed, opening.event(), envelope, now);
+        let may_go = |envelope| receive::may_go(agreed, opening.event(), envelope, &outbox::around(now));
         if leaf >= size || !envelope.as_ref().is_none_or(may_go) {
             break;
         }

@@ -53,7 +53,7 @@ pub(super) async fn greet(node: &Arc<Node>, peer: &Arc<Peer>, link: &mut Link) -
     if fork::is_frozen(&node.ledger, &peer.origin)? {
         return Err(Ended::Frozen);
     }
-    let (hello, told, positions, (known, kept)) = our_hello(node, peer)?;
+    let (before, (hello, told, positions, (known, kept))) = our_hello(node, peer)?;
     link.outgoing.send(Frame::Hello(Box::new(hello))).await.map_err(|_| Ended::Closed)?;
     let first = tokio::time::timeout(GREETING, link.incoming.recv()).await.map_err(|_| Ended::Greeting("no-hello"))?;
     let theirs = match first.ok_or(Ended::Closed)?? {
@@ -85,13 +85,17 @@ pub(super) async fn greet(node: &Arc<Node>, peer: &Arc<Peer>, link: &mut Link) -
     check_their_head(node, (&theirs.head, &theirs.keys), known, &keys)?;
     check_our_log(&node.ledger, &theirs)?;
     let peer = &learn(node, peer, keys).await?;
-    let agreed = words::theirs(node, peer, &theirs).await?;
+    let agreed = words::theirs(node, peer, &theirs, before).await?;
     let outgoing = resume(&node.ledger, peer, &theirs)?;
     let (peer, shown, escrowed) = (peer.clone(), theirs.your_log.size, theirs.your_entries);
     Ok(Greeted { peer, agreed, told, known, kept, shown, escrowed, positions, outgoing })
 }
 
-fn our_hello(node: &Node, peer: &Peer) -> Result<(Hello, u32, Positions, (KnownHead, Frontier)), Ended> {
+type Ours = (Hello, u32, Positions, (KnownHead, Frontier));
+
+/// Our greeting, and what we knew of agreements with the peer when it was made.
+fn our_hello(node: &Node, peer: &Peer) -> Result<(Arc<Agreed>, Ours), Ended> {
+    let (words, texts, before) = words::told(node, peer)?;
     let head = node.ledger.show()?;
     let keys = keys::shown(&node.ledger, &node.keys.history(), head.size().0)?;
     let told = u32::try_from(keys.len().saturating_sub(1)).unwrap_or(u32::MAX);
@@ -103,7 +107,6 @@ fn our_hello(node: &Node, peer: &Peer) -> Result<(Hello, u32, Positions, (KnownH
     let positions: Positions = (1..limits::CLASSES).map(|class| (class, state(class))).collect();
     let received = positions.iter().filter(|(_, state)| state.seq > 0);
     let received = received.map(|(class, state)| Position { class: *class, seq: state.seq, chain: state.chain });
-    let (words, texts) = words::told(node, peer)?;
     let hello = Hello {
         versions: (exchange::VERSION, exchange::VERSION),
         origin: node.me.origin.clone(),
@@ -116,7 +119,7 @@ fn our_hello(node: &Node, peer: &Peer) -> Result<(Hello, u32, Positions, (KnownH
         texts,
         keys,
     };
-    Ok((hello, told, positions, (known, kept)))
+    Ok((before, (hello, told, positions, (known, kept))))
 }
 
 /// The keys of the peer, walked from its genesis: they must go on from what we knew of them.

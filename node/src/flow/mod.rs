@@ -46,6 +46,7 @@ use crate::port::{Board, Clock, Entropy, Peers};
 use std::sync::Arc;
 use tokio::sync::watch;
 use varde_proto::home::Operator;
+use varde_proto::time::Timestamp;
 
 /// What does not end but by a failure.
 enum Never {}
@@ -76,4 +77,11 @@ pub struct Node {
     pub journal: journal::Journal,
     /// How fast each peer's items are taken.
     pub pace: connection::Pace,
+}
+
+impl Node {
+    /// The time by which agreements are asked: never before the newest leaf, which an auditor goes by.
+    pub fn time(&self) -> Timestamp {
+        self.clock.now().max(self.ledger.book().last_time)
+    }
 }

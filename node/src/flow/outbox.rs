@@ -1,6 +1,7 @@
 //! Log before send: an envelope becomes owed to each of its recipients in the commit that logs it as sent. From then on it
 //! is either receipted or still here.
 
+use super::agreement::words;
 use super::desk::Desk;
 use super::keys::Keys;
 use super::{Node, entangle, receive};
@@ -10,6 +11,7 @@ use crate::state::book::channel_parts;
 use crate::state::{ChannelKey, Direction};
 use prost::Message;
 use std::sync::Arc;
+use std::time::Duration;
 use varde_proto::agreement::Agreed;
 use varde_proto::envelope::{self, Envelope, Expected, Header, Payload, Rejection};
 use varde_proto::id::{Digest, NodeId, Origin};
@@ -61,6 +63,15 @@ pub fn item_row(prefix: u8, peer: &Origin, class: u8, seq: u64) -> Vec<u8> {
     rows::row(prefix, &[&channel_parts(peer, class), &seq.to_be_bytes()])
 }
 
+/// How far a peer's clock may be from ours without anybody being warned: what is sent must be permitted by both.
+const SKEW: Duration = Duration::from_secs(2 * 60);
+
+/// What the clock of whoever receives something sent now may say.
+pub(super) fn around(now: Timestamp) -> [Timestamp; 3] {
+    let skew = i64::try_from(SKEW.as_millis()).unwrap_or(0);
+    [Timestamp::from_ms((now.ms() - skew).max(0)).unwrap_or_default(), now, now.after(SKEW)]
+}
+
 /// Under which agreement something goes to a peer now, and whether that is over.
 fn under(agreed: &Agreed, now: Timestamp) -> (Digest, bool) {
     let supposed = agreed.supposed(now);
@@ -69,7 +80,7 @@ fn under(agreed: &Agreed, now: Timestamp) -> (Digest, bool) {
 
 /// The header of what goes to these recipients. Where they stand under different agreements it names none: their leaves do.
 pub fn header(node: &Node, recipients: &[Arc<Peer>]) -> Result<Header, NotSent> {
-    let now = node.clock.now();
+    let now = node.time();
     let mut agreements = recipients.iter().map(|peer| under(&node.ledger.book().agreed(&peer.origin), now).0);
     let first = agreements.next().ok_or(NotSent::Nobody)?;
     let agreement = if agreements.all(|other| other == first) { first } else { Digest::NONE };
@@ -93,7 +104,7 @@ pub fn header(node: &Node, recipients: &[Arc<Peer>]) -> Result<Header, NotSent> 
 pub fn sign<P: Payload>(node: &Node, wire: &P::Wire, recipients: &[Arc<Peer>], class: u8) -> Result<Signed, NotSent> {
     let key = node.keys.message(node.ledger.head().size().0);
     let envelope = envelope::sign(P::TYPE, wire, &key);
-    let (keys, now) = ([key.public()], node.clock.now());
+    let (keys, now) = ([key.public()], node.time());
     let mut judged = Vec::with_capacity(recipients.len());
     for peer in recipients {
         let agreed = node.ledger.book().agreed(&peer.origin);
@@ -108,7 +119,10 @@ pub fn sign<P: Payload>(node: &Node, wire: &P::Wire, recipients: &[Arc<Peer>], c
             class,
         };
         let refused = |why| NotSent::refused(why, peer.origin.node(), &agreed.supposed(now), now);
-        receive::admit(&envelope, &expected, &agreed.supposed(now), now).map_err(refused)?;
+        let supposed = agreed.supposed(now);
+        let admitted = receive::admit(&envelope, &expected, &supposed, now).map_err(refused)?;
+        let permits = |at| supposed.permits(&expected.agreement, admitted.traffic(), at);
+        around(now).into_iter().try_for_each(permits).map_err(refused)?;
         judged.push((peer.clone(), agreement));
     }
     Ok(Signed { envelope, class, recipients: judged, keys: node.keys.clone() })
@@ -196,7 +210,7 @@ pub fn owe(desk: &mut Desk<'_>, signed: &Signed, restricted: Digest) -> Result<u
     desk.seal(rows::numbered(rows::ENVELOPE, kept), &envelope.encode_to_vec())?;
     for (peer, agreement) in recipients {
         // What was agreed may have changed since it was judged; erasures outlast that.
-        if class != limits::CONTROL && under(&desk.agreed(&peer.origin), desk.now()) != *agreement {
+        if class != limits::CONTROL && under(&desk.agreed(&peer.origin), words::time(desk)) != *agreement {
             return Err(StoreError::Superseded);
         }
         let key = ChannelKey { direction: Direction::Out, peer: peer.origin.clone(), class };

@@ -88,7 +88,7 @@ pub(super) fn admitted_before(
 
 impl Admitted {
     /// What an agreement is asked about it.
-    fn traffic(&self) -> Traffic<'_> {
+    pub(super) fn traffic(&self) -> Traffic<'_> {
         match self {
             Self::Alert(alert) => Traffic::Alert(alert.payload()),
             Self::Summary(_) => Traffic::Trend(family::NAME),
@@ -99,13 +99,13 @@ impl Admitted {
 }
 
 /// Whether what was signed and logged under an agreement may still be delivered as things stand now. What was signed under the one that
-/// governs was judged by its terms then.
-pub fn may_go(agreed: &Agreed, sent: &Event, envelope: &Envelope, now: Timestamp) -> bool {
+/// governs was judged by its terms then. Asked at each of these times.
+pub fn may_go(agreed: &Agreed, sent: &Event, envelope: &Envelope, times: &[Timestamp]) -> bool {
     let same = |one: Governing<'_>| !one.is_over && one.agreement.id() == sent.agreement;
-    if agreed.governing(now).is_some_and(same) {
+    if times.iter().all(|time| agreed.governing(*time).is_some_and(same)) {
         return true;
     }
-    let permits = |what: Traffic<'_>| agreed.permits(&sent.agreement, what, now).is_ok();
+    let permits = |what: Traffic<'_>| times.iter().all(|time| agreed.permits(&sent.agreement, what, *time).is_ok());
     if envelope.payload_type == Alert::TYPE {
         let alert = WireAlert::decode(envelope.payload.clone()).ok().and_then(|wire| Alert::from_wire(wire).ok());
         alert.is_some_and(|alert| permits(Traffic::Alert(&alert)))

@@ -289,7 +289,7 @@ mod tests {
             keys: Arc::new(History::pinned(&descriptor)),
             accepted: accepted(envelope::digest(&signed)),
             descriptor: signed.clone(),
-            our_words: vec![signed],
+            words: vec![signed],
             texts: Vec::new(),
             origin,
         }

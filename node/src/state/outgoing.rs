@@ -80,11 +80,11 @@ impl Outgoing {
         self.lanes.iter().map(|lane| lane.sent - lane.settled).sum()
     }
 
-    /// The next run, most urgent class first; `None` when all is sent or the window is full. The urgent class has a window
+    /// The next run from a class on, most urgent class first; `None` when all is sent or the window is full. The urgent class has a window
     /// of its own, so that bulk under way never holds it back.
-    pub fn next_run(&mut self) -> Option<Run> {
+    pub fn next_run(&self, from: u8) -> Option<Run> {
         let bulk: u64 = self.lanes.iter().skip(2).map(|lane| lane.sent - lane.settled).sum();
-        for (class, lane) in self.lanes.iter_mut().enumerate() {
+        for (class, lane) in self.lanes.iter().enumerate().skip(from.into()) {
             let used = if class <= 1 { lane.sent - lane.settled } else { bulk };
             let room = WINDOW.saturating_sub(used);
             let count = (lane.owed - lane.sent).min(room).min(limits::FRAME_ITEMS as u64);
@@ -109,7 +109,7 @@ mod tests {
 
     fn drain(outgoing: &mut Outgoing) -> Vec<Run> {
         let mut runs = Vec::new();
-        while let Some(run) = outgoing.next_run() {
+        while let Some(run) = outgoing.next_run(0) {
             outgoing.sent(run, run.count);
             runs.push(run);
         }
@@ -144,6 +144,6 @@ mod tests {
         outgoing.handle(Event::Owed { class: 2, through: 9 });
         assert_eq!(drain(&mut outgoing), [Run { class: 2, from: 8, count: 2 }]);
         outgoing.handle(Event::Settled { class: 2, through: 9 });
-        assert_eq!((outgoing.under_way(), outgoing.next_run()), (0, None));
+        assert_eq!((outgoing.under_way(), outgoing.next_run(0)), (0, None));
     }
 }

@@ -114,9 +114,12 @@ pub struct Governing<'a> {
 }
 
 impl Agreed {
-    /// Takes in what a side said: a yes, or the end. A repetition changes nothing, and after an end a yes does neither.
+    /// Takes in what a side said: a yes, or the end. A repetition changes nothing, and after an end a yes does neither. The other side
+    /// has half of the places for what we have said nothing of.
     pub fn hear(&mut self, agreement: &Arc<Agreement>, side: Side, ends: bool, when: Timestamp) -> Result<(), TooMany> {
-        if self.0.len() >= limits::AGREEMENTS && !self.0.contains_key(&agreement.id()) {
+        let silent = self.0.values().filter(|one| one.ours == Said::default()).count();
+        let full = self.0.len() >= limits::AGREEMENTS || side == Side::Theirs && silent >= limits::AGREEMENTS / 2;
+        if full && !self.0.contains_key(&agreement.id()) {
             return Err(TooMany);
         }
         let fresh = || Between { agreement: agreement.clone(), ours: Said::default(), theirs: Said::default() };
@@ -159,35 +162,34 @@ impl Agreed {
         Some(Governing { agreement: &newest.agreement, is_over })
     }
 
-    /// How things will stand when the other side accepts what we accepted, where the two have agreed on nothing yet: by that, what is owed
-    /// to it meanwhile is judged. Nothing is delivered before it did.
+    /// How things will stand when the other side accepts the widest known of what we accepted, the default above all, where the two have
+    /// agreed on nothing yet: by that, what is owed to it meanwhile is judged. Nothing is delivered before it did.
     pub fn supposed(&self, now: Timestamp) -> Cow<'_, Self> {
         if self.governing(now).is_some() {
             return Cow::Borrowed(self);
         }
-        let offered = self.0.values().filter(|one| one.is_offered_by_us() && one.agreement.terms().from <= now);
-        let newest = offered.max_by_key(|one| (one.agreement.terms().edition, one.agreement.id()));
-        let agreement = newest.map_or_else(Agreement::by_default, |one| one.agreement.clone());
-        let said = Said { accepted: Some(now), ended: None };
-        Cow::Owned(Self([(agreement.id(), Between { agreement, ours: said, theirs: said })].into()))
+        let said = |one: &&Between| one.ours.accepted.is_some() && one.agreement.terms().from <= now;
+        let first = self.0.values().filter(said).min_by_key(|one| (one.ours.ended, one.agreement.terms().edition));
+        let agreement = first.map_or_else(Agreement::by_default, |one| one.agreement.clone());
+        let ours = Said { accepted: Some(now), ended: first.and_then(|one| one.ours.ended) };
+        let theirs = Said { accepted: Some(now), ended: first.and_then(|one| one.theirs.ended) };
+        Cow::Owned(Self([(agreement.id(), Between { agreement, ours, theirs })].into()))
     }
 
-    /// When it next governs otherwise by itself.
-    pub fn turns_after(&self, now: Timestamp) -> Option<Timestamp> {
-        let turns = |one: &Between| [one.agreement.terms().from, one.agreement.terms().until];
-        let agreed = self.0.values().filter(|one| one.is_agreed());
-        agreed.flat_map(turns).filter(|turn| *turn > now && *turn < Timestamp::MAX).min()
+    /// Whether both sides accepted an agreement, whatever became of it.
+    pub fn is_agreed_on(&self, id: &Digest) -> bool {
+        self.0.get(id).is_some_and(Between::is_agreed)
     }
 
     /// Whether something may be exchanged at a time, that names an agreement: one that both accepted, and the terms of the one that
     /// governs permit it, and those of the named one do. So what was owed under an agreement that another has replaced still
-    /// passes, within both.
+    /// passes, within both. Control passes whatever it names.
     pub fn permits(&self, named: &Digest, what: Traffic<'_>, now: Timestamp) -> Result<(), Rejection> {
         let governing = self.governing(now).ok_or(Rejection::WrongAgreement)?;
-        let named = self.0.get(named).filter(|named| named.is_agreed()).ok_or(Rejection::WrongAgreement)?;
         if let Traffic::Control = what {
             return Ok(());
         }
+        let named = self.0.get(named).filter(|named| named.is_agreed()).ok_or(Rejection::WrongAgreement)?;
         if governing.is_over || named.is_ended() {
             return Err(Rejection::Agreement("ended"));
         }

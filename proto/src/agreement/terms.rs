@@ -9,7 +9,7 @@ use crate::wire::peer::Mode;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-/// What is to become of the alerts of either side that the other holds, when a side ends the agreement.
+/// What is to become of the alerts of either side that the other holds, when the agreement is over: ended, or at the end of its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AtEnd {
     /// Each asks the other to erase them.

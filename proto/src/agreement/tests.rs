@@ -132,9 +132,6 @@ fn an_agreement_governs_from_its_time_once_both_accepted_and_the_one_before_neve
     assert_eq!(governs(&agreed, now), (1, false));
     assert_eq!(governs(&agreed, time("2025-12-31T00:00:00Z")), (0, false), "not yet");
     assert_eq!(governs(&agreed, time("2028-01-01T00:00:00Z")), (1, true), "its time is over");
-    let (from, until) = (time("2026-01-01T00:00:00Z"), time("2028-01-01T00:00:00Z"));
-    assert_eq!(agreed.turns_after(time("2025-12-31T00:00:00Z")), Some(from));
-    assert_eq!((agreed.turns_after(now), agreed.turns_after(until)), (Some(until), None));
     for side in [Side::Ours, Side::Theirs] {
         let mut ended = agreed.clone();
         ended.hear(&agreement, side, true, now).unwrap();
@@ -172,17 +169,48 @@ fn what_was_owed_under_a_replaced_agreement_passes_within_both_and_nothing_after
         assert_eq!(agreed.permits(&named, Traffic::Alert(&pattern), now), ended);
         assert_eq!(agreed.permits(&named, Traffic::Control, now), Ok(()));
     }
-    assert_eq!(agreed.permits(&Digest::of(b"?"), Traffic::Control, now), Err(Rejection::WrongAgreement));
+    assert_eq!(agreed.permits(&Digest::of(b"?"), Traffic::Control, now), Ok(()));
+    assert_eq!(agreed.permits(&Digest::of(b"?"), Traffic::Budget, now), Err(Rejection::WrongAgreement));
+    assert_eq!(Agreed::default().permits(&before, Traffic::Control, now), Err(Rejection::WrongAgreement));
 }
 
 #[test]
 fn a_country_cannot_fill_another_with_proposals() {
     let (mut agreed, _, now) = world();
     let proposal = |edition| Arc::new(Agreement::write(&changed(|t| t.edition = edition), PROSE).unwrap());
-    let most = crate::limits::AGREEMENTS as u32;
-    for edition in 1..most {
+    let half = crate::limits::AGREEMENTS as u32 / 2;
+    for edition in 1..=half {
         agreed.hear(&proposal(edition), Side::Theirs, false, now).unwrap();
     }
-    assert_eq!(agreed.hear(&proposal(most), Side::Theirs, false, now), Err(TooMany));
+    assert_eq!(agreed.hear(&proposal(half + 1), Side::Theirs, false, now), Err(TooMany));
+    for edition in half + 1..2 * half {
+        assert_eq!(agreed.hear(&proposal(edition), Side::Ours, false, now), Ok(()), "our own places");
+    }
+    assert_eq!(agreed.hear(&proposal(2 * half), Side::Ours, false, now), Err(TooMany));
     assert_eq!(agreed.hear(&proposal(1), Side::Ours, false, now), Ok(()), "what is known is still heard");
+}
+
+#[test]
+fn what_is_owed_before_the_other_side_spoke_is_judged_by_the_default_and_never_by_what_we_ended() {
+    let (_, agreement, now) = world();
+    let nothing = Agreed::default();
+    let default = Agreement::by_default();
+    assert_eq!(nothing.supposed(now).governing(now).unwrap().agreement.id(), default.id());
+    let mut ours = Agreed::default();
+    ours.hear(&agreement, Side::Ours, false, now).unwrap();
+    assert_eq!(governs(&ours.supposed(now), now), (1, false), "nothing else was accepted");
+    ours.hear(&default, Side::Ours, false, now).unwrap();
+    assert_eq!(governs(&ours.supposed(now), now), (0, false), "an offer may never be accepted");
+    ours.hear(&default, Side::Ours, true, now).unwrap();
+    assert_eq!(governs(&ours.supposed(now), now), (1, false));
+    ours.hear(&agreement, Side::Ours, true, now).unwrap();
+    assert!(governs(&ours.supposed(now), now).1, "everything was ended");
+}
+
+#[test]
+fn a_text_shows_what_it_says() {
+    for hidden in ['\u{202e}', '\u{2066}', '\u{200b}', '\u{2028}', '\u{feff}', '\u{ad}', '\u{e0041}'] {
+        assert_eq!(Agreement::write(&terms(), &format!("a{hidden}b\n")).map(drop), Err(BadText::Prose), "{hidden:?}");
+    }
+    assert!(Agreement::write(&terms(), "Avtale mellom Norge og Ελλάδα, Łódź.\n").is_ok());
 }

@@ -189,11 +189,19 @@ fn kind(text: &str) -> Option<(AlertKind, KindTerms)> {
 }
 
 fn is_prose(prose: &str) -> bool {
-    let is_line = |line: &str| !line.ends_with(' ') && !line.chars().any(char::is_control);
+    let is_line = |line: &str| !line.ends_with(' ') && !line.chars().any(is_hidden);
     let body = prose.strip_suffix('\n');
     body.is_some_and(|body| {
         !body.starts_with('\n') && !body.ends_with('\n') && !body.is_empty() && body.split('\n').all(is_line)
     })
+}
+
+/// Whether a character shows nothing, or turns the order of others: what is read would not be what is signed.
+fn is_hidden(c: char) -> bool {
+    let formats =
+        ['\u{200b}'..='\u{200f}', '\u{2028}'..='\u{202e}', '\u{2060}'..='\u{206f}', '\u{e0000}'..='\u{e007f}'];
+    let single = ['\u{ad}', '\u{61c}', '\u{180e}', '\u{feff}'];
+    c.is_control() || single.contains(&c) || formats.iter().any(|range| range.contains(&c))
 }
 
 /// The text of these terms and this prose.

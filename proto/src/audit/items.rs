@@ -10,7 +10,6 @@ use super::layout::{self, Scope};
 use super::leaves::Leaves;
 use super::payload::{self, Checked};
 use super::peers::Pinned;
-use crate::agreement::Traffic;
 use crate::envelope::{Envelope, Rejection};
 use crate::id::{Digest, LogIndex, Origin, TreeSize};
 use crate::identity::{PublicKey, Role};
@@ -110,7 +109,7 @@ impl Leaves<'_> {
         if event.direction == Direction::In && !self.is_in_doubt() {
             if self.peers.pinned(peer).is_none() {
                 self.say(index, event, codes::NOT_IN_ROSTER, format!("{peer} was not pinned when this came from it"));
-            } else if self.peers.permits(peer, event, Traffic::Control).is_err() {
+            } else if event.kind == Kind::RECEIVED && !self.peers.is_agreed_on(peer, event) {
                 let text = format!("the two had not both accepted the agreement {}", event.agreement);
                 self.say(index, event, codes::AGREEMENT_MISSING, text);
             }

@@ -325,6 +325,11 @@ impl<'a> Leaves<'a> {
     fn receipt_held(&mut self, index: LogIndex, event: &Event) {
         match &event.peer {
             Some(peer) if event.seq > 0 => {
+                if !self.is_in_doubt() && self.peers.is_without_agreement(peer, event) {
+                    let text =
+                        format!("{peer} took what was sent, and the log does not say that it agreed to anything");
+                    self.say(index, event, codes::AGREEMENT_MISSING, text);
+                }
                 let channel = Channel { direction: Direction::Out, peer: peer.clone(), class: event.class };
                 let held = Held { seq: event.seq, index, digest: event.object };
                 let of_channel = self.held.entry(channel).or_default();

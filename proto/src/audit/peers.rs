@@ -6,6 +6,7 @@ use crate::agreement::{Agreed, Agreement, Side, Traffic};
 use crate::envelope::{self, Envelope, Rejection};
 use crate::id::{Digest, LogIndex, Origin, TreeSize};
 use crate::identity::{Descriptor, Genesis, History, Incident, PublicKey, Role, Statement, Word};
+use crate::limits;
 use crate::log::event::{Direction, Event};
 use crate::time::Timestamp;
 use prost::Message;
@@ -115,6 +116,20 @@ impl Peers {
     /// Nobody yet; these texts are known.
     pub(super) fn with_texts(texts: BTreeMap<Digest, Arc<Agreement>>) -> Self {
         Self { pinned: BTreeMap::new(), texts }
+    }
+
+    /// Whether what a leaf names is agreed on. What erases may name what was not, where it is about something of before.
+    pub(super) fn is_agreed_on(&self, origin: &Origin, event: &Event) -> bool {
+        let agreed = |peer: &Pinned| match event.class {
+            limits::CONTROL => peer.agreed.governing(event.time).is_some(),
+            _ => peer.agreed.is_agreed_on(&event.agreement),
+        };
+        self.get(origin).is_some_and(agreed)
+    }
+
+    /// Whether a peer that is known has agreed to nothing by a leaf.
+    pub(super) fn is_without_agreement(&self, origin: &Origin, event: &Event) -> bool {
+        self.get(origin).is_some_and(|peer| peer.agreed.governing(event.time).is_none())
     }
 
     /// Whether something of a leaf was within what the two had agreed on when it was judged, a moment before.

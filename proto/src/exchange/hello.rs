@@ -26,8 +26,8 @@ pub struct Hello {
     pub your_entries: u64,
     /// How far the receiver's items have come.
     pub received: Vec<Position>,
-    /// What the sender's identity key signed of agreements with the receiver: first a yes to the one in force, then every other
-    /// word.
+    /// What was signed of agreements between the two: first the sender's yes to the one in force, then its other words, then the
+    /// receiver's as the sender has them.
     pub words: Vec<Envelope>,
     /// Texts of agreements that the receiver may not have.
     pub texts: Vec<String>,

@@ -7,6 +7,8 @@ use varde_node::flow::Node;
 use varde_node::flow::agreement::log_roster;
 use varde_node::flow::ledger::CommitError;
 use varde_node::port::{Board, Peer, Peers, StoreError};
+use varde_proto::agreement::Agreement;
+use varde_proto::envelope::Envelope;
 use varde_proto::id::NodeId;
 use varde_proto::identity::History;
 
@@ -42,6 +44,11 @@ impl Board for Pinboard {
         told.insert(history.origin().node(), Arc::new(history.clone()));
         // Nobody listens any more when the test ends.
         let _ = self.1.send(());
+        Ok(())
+    }
+
+    /// What is agreed lies in the stores of both sides; no log of these tests is followed by another.
+    fn promised(&self, _: &Agreement, _: NodeId, _: &Envelope, _: bool) -> Result<(), StoreError> {
         Ok(())
     }
 }

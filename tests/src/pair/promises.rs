@@ -51,7 +51,7 @@ impl Country {
         };
         let id = key(own.as_str(), 1);
         let word = if ends { Revocation(of).sign(&id) } else { of.sign(&id) };
-        pinned.our_words.push(word.expect("a word"));
+        pinned.words.push(word.expect("a word"));
         pinned.texts.push(agreement.clone());
         let pinned = Arc::new(pinned);
         peers.insert(node, pinned.clone());

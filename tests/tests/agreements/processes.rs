@@ -203,3 +203,31 @@ fn a_text_that_cannot_be_agreed_on_is_refused_before_anything_is_signed() -> Res
     assert!(unknown.code == Some(3) && unknown.stderr.contains("agreement list"), "{}", unknown.stderr);
     Ok(())
 }
+
+#[test]
+fn what_was_agreed_after_a_backup_is_known_again_after_the_restore() -> Result<(), Trouble> {
+    let home = tempfile::tempdir()?;
+    let [mut no, ee, _lt] = world(home.path())?;
+    release(&no, &draft(&no, "MODUS_OPERANDI")?, "EE", 0)?;
+    let backup = home.path().join("backup").to_string_lossy().into_owned();
+    no.varde(&["log", "backup", &backup])?.ok()?;
+    let id = agree(&no, &ee, 1)?;
+    release(&no, &draft(&no, "MODUS_OPERANDI")?, "EE,LT", 0)?;
+    no.stop()?;
+    // Not even what was signed is there any more: the other country has it.
+    for part in ["store", "keyring", "agreements"] {
+        std::fs::rename(no.dir().join(part), home.path().join(part))?;
+    }
+    no.varde(&["log", "restore", &backup])?.ok()?;
+    no.start()?;
+    assert_eq!(state(&no, "EE", 1, "in-force")?, id);
+    let route = draft(&no, "ROUTE_CORRIDOR")?;
+    let refused = || {
+        no.varde(&["alert", "release", &route, "--to", "EE"])
+            .ok()
+            .filter(|out| out.stderr.contains("agreement with EE"))
+    };
+    until("the route to be refused", SOON, refused)?;
+    release(&no, &draft(&no, "MODUS_OPERANDI")?, "EE", 0)?;
+    audited([&no, &ee])
+}

@@ -71,6 +71,30 @@ struct World {
     known: [String; 2],
 }
 
+/// How an edition of an agreement stands with a country: its state, and whether we ended it.
+fn agreement(at: &Country, with: &str, edition: u64) -> Option<(String, bool)> {
+    let all = at.varde(&["agreement", "list", "--json"]).ok()?.json(0).ok()?;
+    let is_it = |one: &&Value| one["peer"] == with && one["edition"] == edition;
+    let one = all.as_array()?.iter().find(is_it)?.clone();
+    Some((one["state"].as_str()?.to_owned(), !one["ended_by_us"].is_null()))
+}
+
+/// The two sign a text of their own that permits what the default does.
+fn agree(no: &Country, lt: &Country) -> Result<(), Trouble> {
+    let template = no.varde(&["agreement", "propose", "--template", "--to", "LT"])?.ok()?;
+    let begun =
+        |line: &str| if line.starts_with("from ") { "from 2026-01-01T00:00:00Z".into() } else { line.to_owned() };
+    let file = no.dir().with_extension("agreement");
+    std::fs::write(&file, template.lines().map(begun).collect::<Vec<_>>().join("\n") + "\n")?;
+    let signed = no.varde(&["agreement", "propose", &file.to_string_lossy(), "--to", "LT", "--json"])?.json(0)?;
+    let id = signed[0]["agreement"].as_str().unwrap_or_default().to_owned();
+    let is = |at: &Country, with: &str, state: &str| agreement(at, with, 1).filter(|one| one.0 == state);
+    until("the offer", LIMIT, || is(lt, "NO", "offered-by-peer"))?;
+    lt.varde(&["agreement", "accept", &id])?.ok()?;
+    until("both to know", LIMIT, || is(lt, "NO", "in-force").and(is(no, "LT", "in-force")))?;
+    Ok(())
+}
+
 /// Three countries that exchanged something; then NO's store goes back behind a head that it showed to an auditor, and of which no
 /// peer ever heard.
 fn world(home: &Path) -> Result<World, Trouble> {
@@ -82,6 +106,7 @@ fn world(home: &Path) -> Result<World, Trouble> {
         no.connected(peer)?;
     }
     ee.connected("LT")?;
+    agree(no, lt)?;
     let known = [exchange(no, "EE,LT")?, exchange(ee, "NO,LT")?];
     let backup = home.join("no.backup");
     no.varde(&["log", "backup", &backup.to_string_lossy()])?.ok()?;
@@ -227,6 +252,13 @@ fn a_log_whose_end_is_lost_everywhere_goes_on_under_a_new_name_once_two_people_a
     let list = ee.varde(&["status", "--json"])?.json(0)?;
     let owed: Vec<_> = list["peers"].as_array().into_iter().flatten().map(|peer| peer["owed"].clone()).collect();
     assert!(owed.iter().all(|owed| *owed == 0), "{list:#}");
+
+    // What was agreed holds under the new name, and what it replaced does not come back.
+    for (at, with) in [(&no, "LT"), (&lt, "NO")] {
+        assert_eq!(agreement(at, with, 1), Some(("in-force".into(), false)));
+        assert_eq!(agreement(at, with, 0), Some(("replaced".into(), true)));
+    }
+    assert_eq!(agreement(&no, "EE", 0), Some(("in-force".into(), false)));
 
     // It is a log like any other at its next start.
     no.stop()?;

@@ -1,5 +1,5 @@
-//! What this country's identity key signed of agreements, as it lies in `DIR/agreements`: texts, named by their SHA-256, and words,
-//! named by text and country. `varde agreement` writes them; they are taken up with the pins.
+//! What identity keys signed of agreements, as it lies in `DIR/agreements`: texts, named by their SHA-256, and words, named by text and
+//! country. `varde agreement` writes ours, the node the peers'; they are taken up with the pins.
 
 use super::pins::Mark;
 use crate::edge::disk;
@@ -10,11 +10,18 @@ use varde_proto::agreement::Agreement;
 use varde_proto::envelope::Envelope;
 use varde_proto::home;
 use varde_proto::id::{Digest, NodeId};
+use varde_proto::identity::armor::{self, Label};
 use varde_proto::identity::{Genesis, Word};
 use varde_proto::limits;
 
 /// How the names of its files end.
-pub(super) const SUFFIXES: [&str; 3] = [home::TEXT_SUFFIX, home::ACCEPTANCE_SUFFIX, home::REVOCATION_SUFFIX];
+pub(super) const SUFFIXES: [&str; 5] = [
+    home::TEXT_SUFFIX,
+    home::ACCEPTANCE_SUFFIX,
+    home::REVOCATION_SUFFIX,
+    home::PEER_ACCEPTANCE_SUFFIX,
+    home::PEER_REVOCATION_SUFFIX,
+];
 
 /// What lies there.
 #[derive(Debug, Default)]
@@ -50,6 +57,15 @@ impl Promises {
             self.texts.insert(id, Arc::new(agreement));
             return Ok(());
         }
+        if let Some((_, end)) = rest.split_once('.').filter(|(_, end)| end.starts_with("peer-")) {
+            // By whose key it must be is known where it is heard.
+            let label = if end == "peer-revocation" { Label::Revocation } else { Label::Acceptance };
+            let word = armor::decode(label, &text).map_err(|bad| bad.to_string())?;
+            let country =
+                rest.split('.').next().and_then(|country| NodeId::parse(country).ok()).ok_or_else(misnamed)?;
+            self.words.entry(country).or_default().push((id, word));
+            return Ok(());
+        }
         let (word, envelope) = Word::open_text(&text, genesis.keys().id()).map_err(|bad| bad.to_string())?;
         let (of, country) = (word.of(), rest.split('.').next().and_then(|country| NodeId::parse(country).ok()));
         let ours = of.from == *genesis.origin() && of.mode == genesis.mode();
@@ -60,7 +76,7 @@ impl Promises {
         Ok(())
     }
 
-    /// What concerns a country: our words, and the texts that they are about.
+    /// What concerns a country: words, and the texts that they are about.
     pub(super) fn with(&self, country: NodeId) -> (Vec<Envelope>, Vec<Arc<Agreement>>) {
         let words = self.words.get(&country).map(Vec::as_slice).unwrap_or_default();
         let texts = words.iter().filter_map(|(id, _)| self.texts.get(id).cloned()).collect();

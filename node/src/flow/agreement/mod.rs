@@ -31,7 +31,7 @@ pub async fn log_roster(node: &Node, peers: &Arc<Peers>) -> Result<(), CommitErr
             log_once(desk, leaf, (&peer.origin, said), Some(&peer.descriptor))?;
             known::note(desk, peer)?;
             log_keys(desk, peer)?;
-            words::ours(desk, peer, (keys.history().id(), mode))?;
+            words::filed(desk, peer, (keys.history().id(), mode))?;
             if is_new {
                 fork::log_again(desk, &peer.origin)?;
             }
@@ -104,8 +104,8 @@ pub(super) fn in_roster(scan: Scan<'_, '_>, network: &str) -> Result<BTreeSet<Or
 }
 
 /// How the facts begin that say what the log holds of each peer: what a new log of ours does not hold yet.
-pub(super) fn logged() -> [String; 2] {
-    [fact_prefix(Kind::ROSTER, Direction::None), KEYS_LOGGED.to_owned()]
+pub(super) fn logged() -> [String; 3] {
+    [fact_prefix(Kind::ROSTER, Direction::None), KEYS_LOGGED.to_owned(), ending::HELD_TO.to_owned()]
 }
 
 /// Whether the log has ever named this log of a peer.

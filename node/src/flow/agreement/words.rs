@@ -6,7 +6,7 @@
 
 use crate::flow::Node;
 use crate::flow::connection::Ended;
-use crate::flow::desk::Desk;
+use crate::flow::desk::{Desk, FactName};
 use crate::flow::ledger::{CommitError, Committed};
 use crate::port::{Peer, Store, StoreError};
 use crate::rows;
@@ -14,7 +14,7 @@ use crate::state::{Book, peer_parts};
 use prost::Message;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use varde_proto::agreement::{Agreed, Agreement, Side};
+use varde_proto::agreement::{Agreed, Agreement, Between, Side};
 use varde_proto::envelope::{self, Envelope};
 use varde_proto::exchange::Hello;
 use varde_proto::id::{Digest, NodeId, Origin};
@@ -31,10 +31,15 @@ fn texts(read: impl IntoIterator<Item = Arc<Agreement>>) -> Texts {
     read.into_iter().chain([Agreement::by_default()]).map(|agreement| (agreement.id(), agreement)).collect()
 }
 
+/// The time by which agreements are asked in a commit: never before the newest leaf.
+pub fn time(desk: &Desk<'_>) -> Timestamp {
+    desk.now().max(desk.last_time())
+}
+
 /// The digest of the agreement that governs with a peer at the time of this commit; none where the two have agreed on nothing.
 pub fn governing(desk: &Desk<'_>, peer: &Origin) -> Digest {
     let agreed = desk.agreed(peer);
-    agreed.governing(desk.now()).map_or(Digest::NONE, |governing| governing.agreement.id())
+    agreed.governing(time(desk)).map_or(Digest::NONE, |governing| governing.agreement.id())
 }
 
 /// Whether two nodes may sign an agreement: it names their network and mode, and both countries.
@@ -44,77 +49,111 @@ pub fn fits(agreement: &Agreement, own: &Origin, mode: Mode, peer: &Origin) -> b
     here && [Mode::Unspecified, mode].contains(&terms.mode) && terms.is_between(own.node(), peer.node())
 }
 
-/// Logs what our identity key signed of agreements with a peer, each word once. Those whose text is not there wait for it.
-pub(super) fn ours(desk: &mut Desk<'_>, peer: &Peer, (id, mode): (&PublicKey, Mode)) -> Result<(), StoreError> {
+/// Logs what lies in files of what the two signed of agreements, each word once. Those whose text is not there wait for it.
+pub(super) fn filed(desk: &mut Desk<'_>, peer: &Peer, (id, mode): (&PublicKey, Mode)) -> Result<(), StoreError> {
     let offered = peer.texts.iter().filter(|text| fits(text, desk.origin(), mode, &peer.origin));
     let known = texts(offered.cloned());
-    for envelope in &peer.our_words {
-        let Ok(word) = Word::open(envelope, id) else { continue };
-        let of = word.of();
-        if of.from == *desk.origin() && of.with == peer.origin {
-            hear(desk, &peer.origin, Side::Ours, (&word, envelope), &known)?;
+    for envelope in &peer.words {
+        if let Some((side, word)) = whose(envelope, (desk.origin(), id), (&peer.origin, &peer.id_key)) {
+            hear(desk, &peer.origin, side, (&word, envelope), &known)?;
         }
     }
     Ok(())
 }
 
-/// Takes in what a peer said of agreements in its greeting. Returns how the two stand after it: they must have agreed on something.
-pub async fn theirs(node: &Node, peer: &Arc<Peer>, hello: &Hello) -> Result<Arc<Agreed>, Ended> {
+/// Whose word this is: ours towards this log of the peer, or its own towards ours; `None` where it is neither.
+fn whose(envelope: &Envelope, own: (&Origin, &PublicKey), peer: (&Origin, &PublicKey)) -> Option<(Side, Word)> {
+    [(Side::Ours, own, peer), (Side::Theirs, peer, own)].into_iter().find_map(|(side, (from, key), (with, _))| {
+        let word = Word::open(envelope, key).ok()?;
+        (word.of().from == *from && word.of().with == *with).then_some((side, word))
+    })
+}
+
+/// Takes in what a peer says of agreements in its greeting, its own words and those that it has of us. `before` is what we knew when
+/// we told it ours: if we have said something since, the next greeting must tell that first. Returns how the two stand.
+pub async fn theirs(node: &Node, peer: &Arc<Peer>, hello: &Hello, before: Arc<Agreed>) -> Result<Arc<Agreed>, Ended> {
+    let (own, id) = (&node.me.origin, node.keys.history());
     let mut said = Vec::new();
     for envelope in &hello.words {
-        let word = Word::open(envelope, &peer.id_key).map_err(|_| Ended::Greeting("acceptance-unsigned"))?;
-        let of = word.of();
-        if of.from != peer.origin || of.with != node.me.origin || of.mode != node.me.mode {
+        let Some((side, word)) = whose(envelope, (own, id.id()), (&peer.origin, &peer.id_key)) else {
+            let signed = Word::open(envelope, &peer.id_key).is_ok() || Word::open(envelope, id.id()).is_ok();
+            return Err(Ended::Greeting(if signed { "acceptance-for-another" } else { "acceptance-unsigned" }));
+        };
+        if word.of().mode != node.me.mode {
             return Err(Ended::Greeting("acceptance-for-another"));
         }
-        said.push((word, envelope.clone()));
+        said.push((side, word, envelope.clone()));
     }
     // A text that this version cannot read, or of other countries, is one that we cannot have accepted.
     let offered = hello.texts.iter().filter_map(|text| Agreement::read(text).ok().map(Arc::new));
-    let known = texts(offered.filter(|offered| fits(offered, &node.me.origin, node.me.mode, &peer.origin)));
-    let peer = peer.clone();
+    let known = texts(offered.filter(|offered| fits(offered, own, node.me.mode, &peer.origin)));
+    let (pinned, mode) = (peer.clone(), node.me.mode);
     let landed = node.ledger.commit(move |desk| {
-        if !super::is_in_roster(desk, &peer)? {
-            return Ok(None);
+        if !super::is_in_roster(desk, &pinned)? {
+            return Ok(Err(Ended::Greeting("pin-changed")));
         }
-        for (word, envelope) in &said {
-            hear(desk, &peer.origin, Side::Theirs, (word, envelope), &known)?;
+        filed(desk, &pinned, (id.id(), mode))?;
+        if desk.agreed(&pinned.origin) != before {
+            return Ok(Err(Ended::AgreementChanged));
         }
-        Ok::<_, StoreError>(Some(desk.agreed(&peer.origin)))
+        for (side, word, envelope) in &said {
+            hear(desk, &pinned.origin, *side, (word, envelope), &known)?;
+        }
+        Ok::<_, StoreError>(Ok(desk.agreed(&pinned.origin)))
     });
     let agreed = match landed.await.map(Committed::into_value) {
-        Ok(agreed) => agreed.ok_or(Ended::Greeting("pin-changed"))?,
+        Ok(agreed) => agreed?,
         Err(CommitError::Refused(failure)) => return Err(failure.into()),
         Err(CommitError::Stopped) => return Err(Ended::Stopped),
     };
-    let some = agreed.governing(node.clock.now()).is_some();
-    if some { Ok(agreed) } else { Err(Ended::Greeting("no-agreement")) }
+    file(node, peer, &agreed)?;
+    if agreed.governing(node.time()).is_some() { Ok(agreed) } else { Err(Ended::Greeting("no-agreement")) }
 }
 
-/// What a greeting tells a peer: our yes to the agreement in force, every other word of ours, and the texts of those of which the peer has
-/// said nothing.
-pub fn told(node: &Node, peer: &Peer) -> Result<(Vec<Envelope>, Vec<String>), StoreError> {
-    let agreed = node.ledger.book().agreed(&peer.origin);
-    let from = rows::row(rows::WORD, &[&peer_parts(&peer.origin), OUT]);
-    let mut words = Vec::new();
-    for row in node.ledger.scan(&from, &[&from[..], &[0xff; 33]].concat(), false) {
-        let (name, value) = row?;
-        if let Some((id, ends)) = named(&name, from.len(), node.ledger.number(0)) {
-            words.push((id, ends, read_word(&value)?));
+/// Keeps the peer's words in files, where both sides agreed on something of their own: a log that follows this one has to know.
+fn file(node: &Node, peer: &Peer, agreed: &Agreed) -> Result<(), StoreError> {
+    let of_their_own = |one: &&Between| one.agreement.terms().edition > 0 && agreed.is_agreed_on(&one.agreement.id());
+    for one in agreed.all().filter(of_their_own) {
+        for (ends, said) in [(false, one.theirs.accepted), (true, one.theirs.ended)] {
+            let row = word_row(&peer.origin, IN, &one.agreement.id(), ends, node.ledger.number(0));
+            if let (Some(_), Some(word)) = (said, node.ledger.get(&row)?) {
+                node.board.promised(&one.agreement, peer.origin.node(), &read_word(&word)?, ends)?;
+            }
         }
     }
-    let governing = agreed.governing(node.clock.now()).map(|governing| governing.agreement.id());
-    words.sort_by_key(|(id, ends, _)| (*ends, Some(*id) != governing));
+    Ok(())
+}
+
+/// What a greeting tells a peer: our yes to the agreement in force, every other word of ours, its own words as we have them, and the
+/// texts of the agreement in force and of those of which it has said nothing. Returns what we knew when we told it.
+pub fn told(node: &Node, peer: &Peer) -> Result<(Vec<Envelope>, Vec<String>, Arc<Agreed>), StoreError> {
+    let agreed = node.ledger.book().agreed(&peer.origin);
+    let governing = agreed.governing(node.time()).map(|governing| governing.agreement.id());
+    let mut words = Vec::new();
+    for (way, theirs) in [(OUT, false), (IN, true)] {
+        let from = rows::row(rows::WORD, &[&peer_parts(&peer.origin), way]);
+        for row in node.ledger.scan(&from, &[&from[..], &[0xff; 34]].concat(), false) {
+            let (name, value) = row?;
+            if let Some((id, ends)) = named(&name, from.len(), node.ledger.number(0)) {
+                words.push(((theirs, ends, Some(id) != governing), read_word(&value)?));
+            }
+        }
+    }
+    words.sort_by_key(|(place, _)| *place);
     words.truncate(limits::GREETING_WORDS);
-    let mut words: Vec<Envelope> = words.into_iter().map(|(.., envelope)| envelope).collect();
-    if words.is_empty() {
+    let ours_first = words.first().is_some_and(|((theirs, ..), _)| !theirs);
+    let mut words: Vec<Envelope> = words.into_iter().map(|(_, envelope)| envelope).collect();
+    if !ours_first {
         // Not logged yet: the yes with which the peer was pinned.
-        words.extend(peer.our_words.first().cloned());
+        words = peer.words.first().cloned().into_iter().chain(words).take(limits::GREETING_WORDS).collect();
     }
     let mut offered: Vec<_> = agreed.all().filter(|one| one.is_offered_by_us()).collect();
     offered.sort_by_key(|one| std::cmp::Reverse(one.agreement.terms().edition));
-    let texts = offered.into_iter().take(limits::GREETING_TEXTS).map(|one| one.agreement.text().to_owned());
-    Ok((words, texts.collect()))
+    // The one in force, too: a node that was restored may not have it any more.
+    let in_force = agreed.governing(node.time()).map(|governing| governing.agreement);
+    let in_force = in_force.filter(|agreement| agreement.terms().edition > 0).into_iter();
+    let texts = in_force.chain(offered.into_iter().map(|one| &one.agreement)).take(limits::GREETING_TEXTS);
+    Ok((words, texts.map(|agreement| agreement.text().to_owned()).collect(), agreed.clone()))
 }
 
 /// Every text that was spoken of with anybody, or with this country.
@@ -140,9 +179,14 @@ fn hear(
         return Ok(());
     };
     let mut agreed = (*before).clone();
-    if agreed.hear(agreement, side, ends, of.accepted).is_err() || agreed == *before {
+    if let Err(many) = agreed.hear(agreement, side, ends, of.accepted) {
+        tracing::warn!(peer = peer.node().as_str(), agreement = %of.agreement, %many, "a word is not kept");
+    }
+    if agreed == *before {
         return Ok(());
     }
+    // What is owed is held to what was said, whether or not another agreement governs now.
+    desk.forget(&FactName::new(super::ending::HELD_TO, peer));
     let (direction, way) = if side == Side::Ours { (Direction::Out, OUT) } else { (Direction::In, IN) };
     let (object, body) = (envelope::digest(envelope), envelope.encode_to_vec());
     desk.append(Event {
@@ -157,14 +201,19 @@ fn hear(
     if desk.get(&text)?.is_none() {
         desk.put(text, agreement.text().as_bytes().to_vec())?;
     }
-    let end = rows::channel_end(desk.number(0));
-    desk.put(rows::row(rows::WORD, &[&peer_parts(peer), way, &of.agreement.0, &[u8::from(ends)], &end]), body)?;
+    desk.put(word_row(peer, way, &of.agreement, ends, desk.number(0)), body)?;
     desk.set_agreed(peer, Arc::new(agreed));
     Ok(())
 }
 
 const OUT: &[u8] = b">";
 const IN: &[u8] = b"<";
+
+/// The row of a word about an agreement, said while our log was the one whose leaf 0 is stored under `first`.
+fn word_row(peer: &Origin, way: &[u8], agreement: &Digest, ends: bool, first: u64) -> Vec<u8> {
+    let end = rows::channel_end(first);
+    rows::row(rows::WORD, &[&peer_parts(peer), way, &agreement.0, &[u8::from(ends)], &end])
+}
 
 /// Which agreement a row's word is about, and whether it ends it, from what follows the direction in its name; `None` of a word that
 /// was about an earlier generation of our log.

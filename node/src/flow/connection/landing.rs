@@ -1,8 +1,9 @@
 //! What is checked becomes durable, one frame after the other, in the order in which it came.
 
 use super::writer::Told;
-use super::{ANSWERS, Advance, Ended, Load, WITNESSING, Work, stopped};
+use super::{ANSWERS, Advance, Ended, Load, WITNESSING, Work, key, stopped};
 use crate::flow::Never;
+use crate::flow::agreement::words;
 use crate::flow::deliver::{self, Broken};
 use crate::flow::desk::Desk;
 use crate::flow::gossip::Heard;
@@ -99,7 +100,7 @@ impl Landing {
     }
 
     async fn advance(&mut self, advance: Advance, mut load: Load) -> Result<Vec<Told>, Ended> {
-        let Advance { head, cosigned, entries } = advance;
+        let Advance { head, cosigned, entries, governing } = advance;
         self.pending.extend(entries);
         let heard = if let Load::Witness(heard) = &mut load { Some(std::mem::take(heard)) } else { None };
         let alone = heard.is_some();
@@ -114,6 +115,9 @@ impl Landing {
         let mut pending = std::mem::take(&mut self.pending);
         let landed = self.node.ledger.commit(move |desk| {
             is_newest(desk, &with, newest, kept)?;
+            if matches!(load, Load::Take(_)) && key(&with.1, words::time(desk)) != governing {
+                return Err(Broken::Leaf("agreement-changed"));
+            }
             let (peer, _) = with;
             let done = write(desk, &peer, (&head, &noted), load)?;
             if heavy {

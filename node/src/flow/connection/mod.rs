@@ -23,12 +23,13 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::mpsc;
 use varde_proto::agreement::Agreed;
 use varde_proto::exchange::{BadFrame, Cosigned, Frame, KnownHead, Proven, check_entries, check_head};
-use varde_proto::id::TreeSize;
+use varde_proto::id::{Digest, TreeSize};
 use varde_proto::identity::Role;
 use varde_proto::limits;
 use varde_proto::log::frontier::Frontier;
 use varde_proto::log::head::Head;
 use varde_proto::log::leaf::Entry;
+use varde_proto::time::Timestamp;
 use writer::Writer;
 
 /// Receipts that may wait for the writing loop, one a permit. An honest peer never has more under way than two windows of items,
@@ -190,6 +191,15 @@ struct Advance {
     head: Head,
     cosigned: Option<Cosigned>,
     entries: Vec<Entry>,
+    /// What governed when what came with it was judged.
+    governing: Key,
+}
+
+/// Which agreement governs, and whether it is over.
+type Key = (Digest, bool);
+
+fn key(agreed: &Agreed, now: Timestamp) -> Key {
+    agreed.governing(now).map_or((Digest::NONE, true), |one| (one.agreement.id(), one.is_over))
 }
 
 enum Load {
@@ -237,7 +247,7 @@ impl Reader {
         match frame {
             Frame::Items(proven, items) => {
                 let advance = self.advance(proven)?;
-                let (me, now) = (&self.node.me, self.node.clock.now());
+                let (me, now) = (&self.node.me, self.node.time());
                 let items = receive::check_items(
                     (me, now),
                     (&self.peer, &self.agreed),
@@ -286,7 +296,8 @@ impl Reader {
             witness::check(&self.node, &self.peer, cosigned)?;
         }
         let entries = if self.known.size > before { proven.entries } else { Vec::new() };
-        Ok(Box::new(Advance { head, cosigned: proven.cosigned, entries }))
+        let governing = key(&self.agreed, self.node.time());
+        Ok(Box::new(Advance { head, cosigned: proven.cosigned, entries, governing }))
     }
 }
 

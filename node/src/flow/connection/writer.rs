@@ -156,21 +156,25 @@ impl Writer {
         }
     }
 
-    /// The next of what is owed; false where there is none.
+    /// The next of what is owed; false where there is none. A class of which nothing may go yet holds up no other.
     async fn send_items(&mut self, out: &mpsc::Sender<Frame>) -> Result<bool, Ended> {
-        let Some(run) = self.outgoing.next_run() else { return Ok(false) };
-        let head = self.node.ledger.show()?;
-        let room = limits::FRAME_BYTES - FRAME_REST - 32 * self.entries_to(head.size().0) as usize;
-        let with = (&self.node.ledger, self.node.clock.now());
-        let items = deliver::items(with, (&self.peer, &self.agreed), run, head.size().0, room)?;
-        // Without any, the next one is under a head that is about to be signed, and that wakes the loop.
-        if items.is_empty() {
-            return Ok(false);
+        let mut after = 0;
+        while let Some(run) = self.outgoing.next_run(after) {
+            let head = self.node.ledger.show()?;
+            let room = limits::FRAME_BYTES - FRAME_REST - 32 * self.entries_to(head.size().0) as usize;
+            let with = (&self.node.ledger, self.node.time());
+            let items = deliver::items(with, (&self.peer, &self.agreed), run, head.size().0, room)?;
+            // Without any, the next one is under a head that is about to be signed, and that wakes the loop; or it is not agreed.
+            if items.is_empty() {
+                after = run.class + 1;
+                continue;
+            }
+            self.outgoing.sent(run, items.len() as u64);
+            let proven = self.proven(&head).await?;
+            out.send(Frame::Items(proven, items)).await.map_err(|_| Ended::Closed)?;
+            return Ok(true);
         }
-        self.outgoing.sent(run, items.len() as u64);
-        let proven = self.proven(&head).await?;
-        out.send(Frame::Items(proven, items)).await.map_err(|_| Ended::Closed)?;
-        Ok(true)
+        Ok(false)
     }
 
     /// Until the next heartbeat: a sixth more or less than agreed, so that the nodes of a network do not beat as one.

@@ -278,12 +278,15 @@ fn an_item_from_nobody_or_under_no_agreement_is_found() {
         world::send(no, &[&lt], 5);
     });
     assert_eq!(sent, ["not-in-roster", "undelivered"]);
-    let agreement = logged(|no, ee| {
-        let envelope = ee.alert(content(5), &[no]);
-        let leaf = no.item(Kind::REJECTED, Direction::In, ee, envelope::digest(&envelope));
-        no.log(Event { agreement: Digest([5; 32]), ..leaf });
-    });
-    assert_eq!(agreement, ["agreement-missing", "sent-proof-missing"]);
+    let agreement = |kind| {
+        logged(move |no, ee| {
+            let envelope = ee.alert(content(5), &[no]);
+            let leaf = no.item(kind, Direction::In, ee, envelope::digest(&envelope));
+            no.log(Event { agreement: Digest([5; 32]), ..leaf });
+        })
+    };
+    assert_eq!(agreement(Kind::RECEIVED), ["agreement-missing", "envelope-missing", "sent-proof-missing"]);
+    assert_eq!(agreement(Kind::REJECTED), ["sent-proof-missing"], "for that it was refused, perhaps");
     let unpinned = logged(|no, ee| {
         no.log(Event { peer: Some(ee.origin()), ..Event::local(Kind::ROSTER, no.clock) });
         let envelope = ee.alert(content(5), &[no]);

@@ -116,10 +116,13 @@ fn a_recovery_does_not_excuse_what_is_taken_after_it_from_nobody_or_under_no_agr
     let mut sent = no.clone();
     send(&mut sent, &[&lt], 5);
     assert_eq!(names(&found(&sent, &hiding(&sent, &[held]))), ["restored", "not-in-roster", "undelivered"]);
-    let leaf = no.item(Kind::REJECTED, Direction::In, &ee, crate::id::Digest([3; 32]));
+    let leaf = no.item(Kind::RECEIVED, Direction::In, &ee, crate::id::Digest([3; 32]));
     no.write(Event { agreement: crate::id::Digest([5; 32]), ..leaf });
     no.commit();
-    assert_eq!(names(&found(&no, &hiding(&no, &[held]))), ["restored", "agreement-missing", "sent-proof-missing"]);
+    assert_eq!(
+        names(&found(&no, &hiding(&no, &[held]))),
+        ["restored", "agreement-missing", "envelope-missing", "sent-proof-missing"]
+    );
 }
 
 #[test]
