@@ -185,7 +185,58 @@ impl fmt::Display for Period {
     }
 }
 
+/// A week of ISO 8601, as `2026-W48`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Week {
+    year: u16,
+    week: u8,
+}
+
+impl Week {
+    /// Reads `2026-W48`; a year has 52 or 53 weeks.
+    pub fn parse(text: &str) -> Result<Self, BadPeriod> {
+        let bad = || BadPeriod(text.chars().take(80).collect());
+        let (year, week) = text.split_once("-W").ok_or_else(bad)?;
+        let digits = |text: &str, count| text.len() == count && text.bytes().all(|b| b.is_ascii_digit());
+        if !digits(year, 4) || !digits(week, 2) {
+            return Err(bad());
+        }
+        let (year, week): (u16, u8) = (year.parse().map_err(|_| bad())?, week.parse().map_err(|_| bad())?);
+        // The day of the week of 31 December: on a Thursday, or on a Friday of the year after a Wednesday, there is a 53rd week.
+        let last = |year: u32| (year + year / 4 - year / 100 + year / 400) % 7;
+        let long = last(year.into()) == 4 || last(u32::from(year).saturating_sub(1)) == 3;
+        let most = if long { 53 } else { 52 };
+        if (1970..=9999).contains(&year) && (1..=most).contains(&week) { Ok(Self { year, week }) } else { Err(bad()) }
+    }
+}
+
+impl Week {
+    /// Midnight UTC of its Monday.
+    pub fn begins(self) -> Timestamp {
+        // 4 January always lies in the first week; 1 January 1970 was a Thursday.
+        let fourth = Timestamp::parse(&format!("{:04}-01-04T00:00:00Z", self.year)).unwrap_or_default();
+        let (day, ms) = (24 * 60 * 60, 1000);
+        let days = fourth.seconds() / day;
+        let monday = days - (days + 3).rem_euclid(7) + (i64::from(self.week) - 1) * 7;
+        Timestamp::from_ms(monday * day * ms).unwrap_or_default()
+    }
+
+    /// The week of a time.
+    pub fn of(time: Timestamp) -> Option<Self> {
+        let year = i32::from(year_and_month(time).0);
+        let near = (year - 1..=year + 1).flat_map(|year| (1..=53).map(move |week| format!("{year:04}-W{week:02}")));
+        near.filter_map(|text| Self::parse(&text).ok()).rfind(|week| week.begins() <= time)
+    }
+}
+
+impl fmt::Display for Week {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04}-W{:02}", self.year, self.week)
+    }
+}
+
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 
@@ -232,5 +283,22 @@ mod tests {
         assert!(Timestamp::from_ms(-1).is_err());
         let november = Timestamp::from_ms(1_795_284_000_000).unwrap_or_default();
         assert!(Period::Quarter(2026, 4).contains(november) && !Period::Quarter(2026, 3).contains(november));
+    }
+
+    #[test]
+    fn a_week_is_one_that_its_year_has() {
+        for week in ["2026-W01", "2026-W53", "2020-W53", "2025-W52", "1970-W01"] {
+            assert_eq!(Week::parse(week).unwrap().to_string(), week);
+        }
+        let at = |text: &str| Timestamp::parse(text).unwrap();
+        let begins = |text: &str| Week::parse(text).unwrap().begins();
+        assert_eq!(begins("2026-W01"), at("2025-12-29T00:00:00Z"));
+        assert_eq!(begins("2026-W48"), at("2026-11-23T00:00:00Z"));
+        assert_eq!(begins("2026-W53"), at("2026-12-28T00:00:00Z"));
+        assert_eq!(Week::of(at("2027-01-01T12:00:00Z")).unwrap().to_string(), "2026-W53");
+        assert_eq!(Week::of(at("2026-11-23T00:00:00Z")).unwrap().to_string(), "2026-W48");
+        for wrong in ["2025-W53", "2026-W00", "2026-W54", "2026-W1", "2026-48", "26-W01", "2026-w48", "1969-W52", ""] {
+            assert!(Week::parse(wrong).is_err(), "{wrong}");
+        }
     }
 }

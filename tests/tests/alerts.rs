@@ -4,6 +4,7 @@
 
 use serde_json::Value;
 use std::path::{Path, PathBuf};
+use varde_proto::vocabulary::{AlertKind, Vocabulary};
 use varde_tests::harness::{Country, Outcome, Trouble, pin_all};
 
 fn sample(country: &str) -> PathBuf {
@@ -62,7 +63,7 @@ fn holds(country: &Country, id: &str, list: &str) -> Result<(), Trouble> {
 fn every_template_drafts_and_a_pattern_is_drawn_from_records_and_released() -> Result<(), Trouble> {
     let home = tempfile::tempdir()?;
     let [no, lt, ee] = countries(home.path())?;
-    for kind in ["MODUS_OPERANDI", "ROUTE_CORRIDOR", "MISSING_CHILD_POINTER"] {
+    for kind in AlertKind::all().filter_map(Vocabulary::name) {
         let file = home.path().join(kind);
         std::fs::write(&file, no.varde(&["alert", "draft", "--kind", kind, "--template"])?.ok()?)?;
         id(no.varde(&["alert", "draft", "--kind", kind, "--from", &file.to_string_lossy()])?)?;

@@ -28,7 +28,7 @@ use varde_proto::wire::peer::CountryInRole;
     A template is invented from end to end: edit it before you draft it.\n\n\
     Prints the draft's id and nothing else. Nothing leaves before `varde alert release`.")]
 pub(crate) struct Args {
-    /// MODUS_OPERANDI, ROUTE_CORRIDOR or MISSING_CHILD_POINTER
+    /// The kind, such as MODUS_OPERANDI: all twelve stand in docs/alerts.md
     #[arg(long, value_parser = read_code::<AlertKind>)]
     kind: AlertKind,
     /// Print a complete example of FILE.json, to be edited, and do nothing else
@@ -160,7 +160,7 @@ fn check(path: &std::path::Path, outcome: Result<(), Vec<Problem>>) -> Result<()
 
 fn not_drafted(kind: AlertKind) -> Failure {
     Failure::usage(format!("{kind} cannot be drafted"))
-        .next("choose MODUS_OPERANDI, ROUTE_CORRIDOR or MISSING_CHILD_POINTER")
+        .next("only MODUS_OPERANDI, ROUTE_CORRIDOR and MISSING_CHILD_POINTER are drawn from records; for another use --template and --from")
         .reason("kind")
 }
 

@@ -1,5 +1,6 @@
 //! What an alert says, as types: the envelope fields that are known when it is drafted, and the content of its kind.
 
+use super::kinds::*;
 use crate::id::{AlertId, Digest};
 use crate::limits;
 use crate::time::{Period, Timestamp};
@@ -93,6 +94,24 @@ pub enum Subject {
     ModusOperandi(ModusOperandi),
     /// Where children are moved.
     RouteCorridor(RouteCorridor),
+    /// A child may be taken out of the country.
+    ChildAtRiskOfRemovalPointer(ChildAtRiskOfRemovalPointer),
+    /// A child was found, and nobody knows who it is.
+    FoundChildQuery(FoundChildQuery),
+    /// Asks another country to go on caring for a child.
+    CrossBorderReferralRequest(CrossBorderReferralRequest),
+    /// How children are approached.
+    RecruitmentPattern(RecruitmentPattern),
+    /// What is done with documents.
+    DocumentPattern(DocumentPattern),
+    /// Children disappear from reception or care.
+    CentreDisappearancePattern(CentreDisappearancePattern),
+    /// Something happens that may put children at risk.
+    SituationalWarning(SituationalWarning),
+    /// What was done to prevent trafficking.
+    PreventionPractice(PreventionPractice),
+    /// A trend summary was released.
+    TrendSummaryNotice(TrendSummaryNotice),
 }
 
 impl Subject {
@@ -102,6 +121,15 @@ impl Subject {
             Self::MissingChildPointer(_) => AlertKind::MISSING_CHILD_POINTER,
             Self::ModusOperandi(_) => AlertKind::MODUS_OPERANDI,
             Self::RouteCorridor(_) => AlertKind::ROUTE_CORRIDOR,
+            Self::ChildAtRiskOfRemovalPointer(_) => AlertKind::CHILD_AT_RISK_OF_REMOVAL_POINTER,
+            Self::FoundChildQuery(_) => AlertKind::FOUND_CHILD_QUERY,
+            Self::CrossBorderReferralRequest(_) => AlertKind::CROSS_BORDER_REFERRAL_REQUEST,
+            Self::RecruitmentPattern(_) => AlertKind::RECRUITMENT_PATTERN,
+            Self::DocumentPattern(_) => AlertKind::DOCUMENT_PATTERN,
+            Self::CentreDisappearancePattern(_) => AlertKind::CENTRE_DISAPPEARANCE_PATTERN,
+            Self::SituationalWarning(_) => AlertKind::SITUATIONAL_WARNING,
+            Self::PreventionPractice(_) => AlertKind::PREVENTION_PRACTICE,
+            Self::TrendSummaryNotice(_) => AlertKind::TREND_SUMMARY_NOTICE,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! From the wire to types, naming every field: a new wire field must be decided on here. What a field refuses has the
 //! field's name as its code.
 
-use super::{Alert, AlertContent, Observed, Subject, content};
+use super::{Alert, AlertContent, Observed, Subject, content, kinds};
 use crate::envelope::Rejection;
 use crate::id::{AlertId, Digest};
 use crate::limits;
@@ -92,6 +92,7 @@ fn subject(kind: i32, content: Option<Content>) -> Read<Subject> {
         Some(Content::MissingChildPointer(wire)) => Subject::MissingChildPointer(missing_child_pointer(wire)?),
         Some(Content::ModusOperandi(wire)) => Subject::ModusOperandi(modus_operandi(wire)?),
         Some(Content::RouteCorridor(wire)) => Subject::RouteCorridor(route_corridor(wire)?),
+        Some(other) => kinds::from_wire(other).unwrap_or_else(|| refuse("kind-not-accepted"))?,
     };
     if subject.kind() == kind { Ok(subject) } else { refuse("kind-mismatch") }
 }
@@ -116,7 +117,7 @@ fn missing_child_pointer(wire: peer::MissingChildPointer) -> Read<content::Missi
     })
 }
 
-fn destinations(wire: Vec<peer::SuspectedDestination>) -> Read<Vec<content::SuspectedDestination>> {
+pub(super) fn destinations(wire: Vec<peer::SuspectedDestination>) -> Read<Vec<content::SuspectedDestination>> {
     let one = |d: peer::SuspectedDestination| {
         let peer::SuspectedDestination { country: c, certainty } = d;
         let country = country(&c, "suspected-destinations")?;
@@ -153,7 +154,7 @@ fn modus_operandi(wire: peer::ModusOperandi) -> Read<content::ModusOperandi> {
     })
 }
 
-fn countries_in_role(wire: Vec<peer::CountryInRole>) -> Read<BTreeSet<content::CountryInRole>> {
+pub(super) fn countries_in_role(wire: Vec<peer::CountryInRole>) -> Read<BTreeSet<content::CountryInRole>> {
     let one = |c: peer::CountryInRole| {
         let peer::CountryInRole { role, country: c } = c;
         Ok(content::CountryInRole { role: code(role, "countries")?, country: country(&c, "countries")? })
@@ -190,12 +191,12 @@ fn code<V: Vocabulary>(number: i32, field: &'static str) -> Read<V> {
     V::from_number(number).map_or(refuse(field), Ok)
 }
 
-fn set<V: Vocabulary>(numbers: &[i32], field: &'static str) -> Read<BTreeSet<V>> {
+pub(super) fn set<V: Vocabulary>(numbers: &[i32], field: &'static str) -> Read<BTreeSet<V>> {
     let codes: Vec<V> = numbers.iter().map(|n| code(*n, field)).collect::<Read<_>>()?;
     rising(codes, limits::ALERT_CODES, field)
 }
 
-fn rising<T: Ord>(list: Vec<T>, most: usize, field: &'static str) -> Read<BTreeSet<T>> {
+pub(super) fn rising<T: Ord>(list: Vec<T>, most: usize, field: &'static str) -> Read<BTreeSet<T>> {
     let canonical = list.len() <= most && list.windows(2).all(|pair| pair[0] < pair[1]);
     if canonical { Ok(list.into_iter().collect()) } else { refuse(field) }
 }
@@ -204,11 +205,11 @@ fn time(ms: i64, field: &'static str) -> Read<Timestamp> {
     Timestamp::from_ms(ms).or(refuse(field))
 }
 
-fn country(text: &str, field: &'static str) -> Read<Country> {
+pub(super) fn country(text: &str, field: &'static str) -> Read<Country> {
     Country::parse(text).or(refuse(field))
 }
 
-fn place(c: &str, nuts1: &str, field: &'static str) -> Read<content::Place> {
+pub(super) fn place(c: &str, nuts1: &str, field: &'static str) -> Read<content::Place> {
     let nuts1 = if nuts1.is_empty() { None } else { Some(Nuts1::parse(nuts1).or(refuse(field))?) };
     Ok(content::Place { country: country(c, field)?, nuts1 })
 }

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 const DAY: u64 = 24 * 60 * 60;
 
-/// The longest time from issue to expiry: 14 days for pointers (a renewal is a new version), 12 months for methods, 6 months
-/// for everything else.
+/// The longest time from issue to expiry: 14 days for pointers (a renewal is a new version), 12 months for methods and practices, 3
+/// months for warnings, 6 months for everything else.
 pub fn longest_life(kind: AlertKind) -> Duration {
     let days = match kind {
         _ if kind.level() == PersonalDataLevel::L1 => 14,
-        AlertKind::MODUS_OPERANDI => 366,
+        AlertKind::MODUS_OPERANDI | AlertKind::PREVENTION_PRACTICE => 366,
+        AlertKind::SITUATIONAL_WARNING => 92,
         _ => 184,
     };
     Duration::from_secs(days * DAY)
@@ -43,20 +44,28 @@ pub struct Defaults {
 
 /// The defaults of a kind.
 pub fn defaults(kind: AlertKind) -> Defaults {
-    if kind.level() == PersonalDataLevel::L1 { pointer() } else { pattern(kind) }
+    if kind.level() == PersonalDataLevel::L1 { pointer(kind) } else { pattern(kind) }
 }
 
-fn pointer() -> Defaults {
+fn pointer(kind: AlertKind) -> Defaults {
+    let day = Duration::from_secs(DAY);
+    let (purposes, requested_actions, reply): (&[Purpose], &[RequestedAction], _) = match kind {
+        AlertKind::FOUND_CHILD_QUERY => (&[Purpose::P1, Purpose::P2], &[RequestedAction::CHECK_OWN_RECORDS], day),
+        AlertKind::CROSS_BORDER_REFERRAL_REQUEST => {
+            (&[Purpose::P1, Purpose::P3], &[RequestedAction::START_REFERRAL], 7 * day)
+        }
+        _ => (&[Purpose::P1, Purpose::P2], &[RequestedAction::LOOK_OUT, RequestedAction::CALL_BACK], 3 * day),
+    };
     Defaults {
         tlp: Tlp::RED,
         handling: &[Handling::H2],
-        purposes: &[Purpose::P1, Purpose::P2],
+        purposes,
         prohibitions: &[Prohibition::X1, Prohibition::X2, Prohibition::X3, Prohibition::X4, Prohibition::X5],
         legal: (LegalRegime::GDPR, LegalBasis::GDPR_6_1_D, TransferGround::NOT_NEEDED),
-        requested_actions: &[RequestedAction::LOOK_OUT, RequestedAction::CALL_BACK],
+        requested_actions,
         life: Duration::from_secs(14 * DAY),
         review: Duration::from_secs(7 * DAY),
-        reply: Some(Duration::from_secs(3 * DAY)),
+        reply: Some(reply),
         support: Some(SupportBand::SINGLE),
     }
 }
@@ -64,16 +73,26 @@ fn pointer() -> Defaults {
 fn pattern(kind: AlertKind) -> Defaults {
     // A little short of the longest life, which counts from a time of issue that is cut to the day.
     let life = longest_life(kind) - Duration::from_secs(2 * DAY);
+    let tlp = match kind {
+        AlertKind::DOCUMENT_PATTERN | AlertKind::CENTRE_DISAPPEARANCE_PATTERN => Tlp::AMBER_STRICT,
+        AlertKind::SITUATIONAL_WARNING | AlertKind::TREND_SUMMARY_NOTICE => Tlp::GREEN,
+        AlertKind::PREVENTION_PRACTICE => Tlp::CLEAR,
+        _ => Tlp::AMBER,
+    };
     Defaults {
-        tlp: Tlp::AMBER,
-        handling: &[Handling::H2],
+        tlp,
+        handling: if tlp > Tlp::AMBER { &[] } else { &[Handling::H2] },
         purposes: &[Purpose::P4, Purpose::P5],
         prohibitions: &[Prohibition::X1, Prohibition::X3],
         legal: (LegalRegime::NONE, LegalBasis::NOT_PERSONAL, TransferGround::NOT_NEEDED),
-        requested_actions: &[RequestedAction::PREVENTIVE_OUTREACH],
+        requested_actions: if kind == AlertKind::TREND_SUMMARY_NOTICE {
+            &[RequestedAction::INFORM_ONLY]
+        } else {
+            &[RequestedAction::PREVENTIVE_OUTREACH]
+        },
         life,
         review: life / 2,
         reply: None,
-        support: None,
+        support: (!kind.is_about_cases()).then_some(SupportBand::NO_CASES),
     }
 }

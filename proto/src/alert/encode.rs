@@ -1,6 +1,6 @@
 //! The one encoding of an alert. Sets are rising, so equal content gives equal bytes.
 
-use super::{Alert, AlertContent, Observed, Subject, content};
+use super::{Alert, AlertContent, Observed, Subject, content, kinds};
 use crate::time::{Period, Timestamp};
 use crate::vocabulary::{Nuts1, Vocabulary};
 use crate::wire::peer::{self, alert::Content};
@@ -53,15 +53,16 @@ pub(super) fn content(c: &AlertContent) -> peer::Alert {
         contact_channel: c.contact_channel.number(),
         contact_token: Bytes::copy_from_slice(&c.contact_token),
         decision: Bytes::new(),
-        content: Some(subject(&c.subject)),
+        content: subject(&c.subject),
     }
 }
 
-fn subject(subject: &Subject) -> Content {
+fn subject(subject: &Subject) -> Option<Content> {
     match subject {
-        Subject::MissingChildPointer(s) => Content::MissingChildPointer(missing_child_pointer(s)),
-        Subject::ModusOperandi(s) => Content::ModusOperandi(modus_operandi(s)),
-        Subject::RouteCorridor(s) => Content::RouteCorridor(route_corridor(s)),
+        Subject::MissingChildPointer(s) => Some(Content::MissingChildPointer(missing_child_pointer(s))),
+        Subject::ModusOperandi(s) => Some(Content::ModusOperandi(modus_operandi(s))),
+        Subject::RouteCorridor(s) => Some(Content::RouteCorridor(route_corridor(s))),
+        other => kinds::to_wire(other),
     }
 }
 

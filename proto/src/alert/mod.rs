@@ -9,6 +9,7 @@ mod content;
 mod decode;
 mod defaults;
 mod encode;
+pub mod kinds;
 pub mod rules;
 pub mod show;
 mod token;
@@ -19,6 +20,10 @@ pub use content::{
     Subject, SuspectedDestination,
 };
 pub use defaults::{Defaults, defaults, longest_life};
+pub use kinds::{
+    CentreDisappearancePattern, ChildAtRiskOfRemovalPointer, CrossBorderReferralRequest, DocumentPattern, Family,
+    FoundChildQuery, PreventionPractice, RecruitmentPattern, SituationalWarning, TrendSummaryNotice,
+};
 pub use token::{looks_written, random_token};
 
 use crate::envelope::{Payload, Rejection, Sealed};
@@ -50,7 +55,7 @@ pub struct Alert {
 }
 
 impl Alert {
-    /// Issues a content. `now` is cut to the day, for pointers to the minute; `decision` is the commitment to the sharing
+    /// Issues a content. `now` is cut as the kind wants it; `decision` is the commitment to the sharing
     /// decision. Refuses what a receiver would refuse.
     pub fn issue(
         content: AlertContent,
@@ -68,7 +73,7 @@ impl Alert {
         &self.content
     }
 
-    /// Cut to the day, for pointers to the minute.
+    /// Cut to the day, and to the minute where a child is missing or may be taken away.
     pub fn issued_at(&self) -> Timestamp {
         self.issued_at
     }

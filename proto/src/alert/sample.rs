@@ -45,6 +45,7 @@ fn envelope(subject: Subject) -> AlertContent {
         desk_role: DeskRole::FOCAL_POINT,
         observed: match pattern {
             true => Observed::Period(Period::Quarter(2026, 3)),
+            false if rules::precision(kind) == rules::Precision::Day => Observed::Elapsed(ElapsedBand::UNKNOWN),
             false => Observed::Elapsed(ElapsedBand::FROM_1_TO_3_DAYS),
         },
         expires_at: cut(now().after(defaults.life)),
@@ -128,6 +129,12 @@ pub(crate) fn missing_child_pointer() -> AlertContent {
     }))
 }
 
-pub(crate) fn all() -> [AlertContent; 3] {
-    [modus_operandi(), route_corridor(), missing_child_pointer()]
+/// An example of a kind that is a list of fields.
+pub(crate) fn of(kind: AlertKind) -> AlertContent {
+    envelope(kinds::example::of(kind).unwrap())
+}
+
+pub(crate) fn all() -> Vec<AlertContent> {
+    let more = AlertKind::all().filter_map(kinds::example::of).map(envelope);
+    [modus_operandi(), route_corridor(), missing_child_pointer()].into_iter().chain(more).collect()
 }

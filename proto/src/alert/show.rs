@@ -79,6 +79,13 @@ pub fn content(c: &AlertContent) -> Out {
         Subject::MissingChildPointer(p) => missing_child_pointer(p, c.observed),
         Subject::ModusOperandi(m) => modus_operandi(m),
         Subject::RouteCorridor(r) => route_corridor(r),
+        other => {
+            let elapsed = match c.observed {
+                Observed::Elapsed(band) => Some(("elapsed_band", Out::text(band))),
+                Observed::Period(_) => None,
+            };
+            elapsed.into_iter().chain(super::kinds::show(other).unwrap_or_default()).collect()
+        }
     })
 }
 

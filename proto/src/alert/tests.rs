@@ -64,7 +64,7 @@ fn malformed() -> Vec<(&'static str, Spoil)> {
         ("purposes", |w| w.purposes = vec![7]),
         ("prohibitions", |w| w.prohibitions = vec![1, 3, 6]),
         ("personal-data-level", |w| w.personal_data_level = 3),
-        ("support", |w| w.support = 8),
+        ("support", |w| w.support = 9),
         ("independent-sources", |w| w.independent_sources = 0),
         ("sources", |w| w.sources = vec![19, 7]),
         ("sources", |w| w.sources = vec![7, 7]),

@@ -2,6 +2,7 @@
 
 use super::{Decision, Fresh, Terms, subject};
 use crate::alert::{AlertContent, defaults, rules};
+use crate::envelope::Rejection;
 use crate::json::{self, At, Fields, Node, Problem, Problems, Value};
 use crate::limits::DRAFT_FILE_BYTES;
 use crate::time::Period;
@@ -146,6 +147,12 @@ fn broken_rules(content: &AlertContent, decision: &Decision, places: &Places) ->
     };
     let broken = rules::broken(content);
     let mut problems: Vec<_> = broken.iter().map(|rule| problem(rule.field, rule.wanted, rule.next)).collect();
+    // What no rule is about: more values in a list than an alert can carry.
+    if let Err(Rejection::Content(code)) = AlertContent::from_wire(content.to_wire()) {
+        let wanted =
+            format!("what an alert can carry: at most {} values in a list ({code})", crate::limits::ALERT_CODES);
+        problems.push(problem("content", &wanted, "leave some out"));
+    }
     let asylum = decision.harms.contains(&super::Harm::ASYLUM_APPLICANT);
     if asylum && !content.prohibitions.contains(&Prohibition::X4) {
         let wanted = "X4 (not to the country of origin) for a child who applies for asylum";

@@ -1,5 +1,6 @@
 //! The object `content` of a draft's file, by kind. What a reception centre may not know has a default or may stay out.
 
+use crate::alert::kinds;
 use crate::alert::{
     CountryInRole, Leg, MissingChildPointer, ModusOperandi, Observed, Place, RouteCorridor, Stop, Subject,
     SuspectedDestination,
@@ -17,7 +18,7 @@ pub(super) fn read(
     period: Option<Period>,
     problems: &Problems,
 ) -> Option<(Subject, Observed)> {
-    let pointer = kind == AlertKind::MISSING_CHILD_POINTER;
+    let pointer = kind.level() == PersonalDataLevel::L1;
     let period = match pointer {
         true => None,
         false => outer.need("observed_period", "a quarter such as 2026-Q3", period).map(Observed::Period),
@@ -27,11 +28,11 @@ pub(super) fn read(
         AlertKind::MISSING_CHILD_POINTER => missing_child_pointer(&mut fields, problems),
         AlertKind::MODUS_OPERANDI => modus_operandi(&mut fields, problems).map(Subject::ModusOperandi).zip(period),
         AlertKind::ROUTE_CORRIDOR => route_corridor(&mut fields, problems).map(Subject::RouteCorridor).zip(period),
-        other => {
-            let wanted = "MODUS_OPERANDI, ROUTE_CORRIDOR or MISSING_CHILD_POINTER";
-            outer.report("kind", None, wanted, other.name().unwrap_or_default(), "draft one of these kinds");
-            return None;
+        other if pointer => {
+            let elapsed = Observed::Elapsed(fields.code("elapsed_band").unwrap_or(ElapsedBand::UNKNOWN));
+            kinds::draft(other, &mut fields).map(|subject| (subject, elapsed))
         }
+        other => kinds::draft(other, &mut fields).zip(period),
     };
     fields.finish();
     read

@@ -1,22 +1,31 @@
 //! A complete, valid example of each kind's `FILE.json`, to be changed and drafted. Everything in it is invented.
 
 use super::{Decision, Fresh, Terms};
+use crate::alert::kinds::example;
 use crate::alert::{
     CountryInRole, Leg, MissingChildPointer, ModusOperandi, Observed, Place, RouteCorridor, Stop, Subject,
     SuspectedDestination, show,
 };
 use crate::id::AlertId;
 use crate::json::Out;
-use crate::time::{Period, Timestamp};
+use crate::time::{Period, Timestamp, Week, year_and_month};
 use crate::vocabulary::*;
+use std::time::Duration;
 
 /// The template of a kind, with times from `now` on; nothing for a kind that cannot be drafted yet.
 pub fn template(kind: AlertKind, now: Timestamp) -> Option<String> {
     let quarter = Observed::Period(Period::quarter_of(now));
-    let subject = subject(kind)?;
-    let (observed, support) = match &subject {
-        Subject::MissingChildPointer(_) => (Observed::Elapsed(ElapsedBand::FROM_1_TO_3_DAYS), SupportBand::SINGLE),
-        Subject::ModusOperandi(_) | Subject::RouteCorridor(_) => (quarter, SupportBand::FROM_10_TO_19),
+    let mut subject = subject(kind)?;
+    date(&mut subject, now);
+    let (observed, support) = match kind {
+        AlertKind::FOUND_CHILD_QUERY | AlertKind::CROSS_BORDER_REFERRAL_REQUEST => {
+            (Observed::Elapsed(ElapsedBand::UNKNOWN), SupportBand::SINGLE)
+        }
+        _ if kind.level() == PersonalDataLevel::L1 => {
+            (Observed::Elapsed(ElapsedBand::FROM_1_TO_3_DAYS), SupportBand::SINGLE)
+        }
+        _ if !kind.is_about_cases() => (quarter, SupportBand::NO_CASES),
+        _ => (quarter, SupportBand::FROM_10_TO_19),
     };
     let terms = Terms {
         sources: Some([SourceType::POLICE, SourceType::NGO_OUTREACH].into()),
@@ -35,9 +44,23 @@ pub fn template(kind: AlertKind, now: Timestamp) -> Option<String> {
     Some(format!("{}\n", Out::Object(fields)))
 }
 
-/// Whether this is what a template says: invented, whatever terms stand over it.
+/// Sets the dates of an example to a time.
+fn date(subject: &mut Subject, now: Timestamp) {
+    let (year, month) = year_and_month(now);
+    match subject {
+        Subject::ChildAtRiskOfRemovalPointer(p) => p.travel_week = Week::of(now.after(Duration::from_secs(7 * 86_400))),
+        Subject::FoundChildQuery(q) => q.found_month = Period::Month(year, month),
+        Subject::TrendSummaryNotice(n) => n.cohort = Period::quarter_of(now),
+        _ => {}
+    }
+}
+
+/// Whether this is what a template says: invented, whatever terms stand over it and whenever it was printed.
 pub(super) fn is_invented(stated: &Subject) -> bool {
-    subject(stated.kind()).as_ref() == Some(stated)
+    let (mut stated, Some(mut example)) = (stated.clone(), subject(stated.kind())) else { return false };
+    date(&mut stated, Timestamp::default());
+    date(&mut example, Timestamp::default());
+    stated == example
 }
 
 fn subject(kind: AlertKind) -> Option<Subject> {
@@ -45,7 +68,7 @@ fn subject(kind: AlertKind) -> Option<Subject> {
         AlertKind::MODUS_OPERANDI => Some(modus_operandi()),
         AlertKind::ROUTE_CORRIDOR => Some(route_corridor()),
         AlertKind::MISSING_CHILD_POINTER => Some(missing_child_pointer()),
-        _ => None,
+        other => example::of(other),
     }
 }
 
@@ -59,8 +82,17 @@ pub(super) fn decision(kind: AlertKind) -> Decision {
     }
     Decision {
         necessity: Necessity::POINTER_NEEDED_TO_ACT,
-        child_heard: ChildHeard::NOT_MISSING,
-        guardian_informed: GuardianInformed::INFORMED,
+        child_heard: match kind {
+            AlertKind::MISSING_CHILD_POINTER => ChildHeard::NOT_MISSING,
+            AlertKind::CHILD_AT_RISK_OF_REMOVAL_POINTER => ChildHeard::NOT_SAFE_TO_ASK,
+            AlertKind::FOUND_CHILD_QUERY => ChildHeard::INFORMED_NO_VIEW,
+            _ => ChildHeard::AGREES,
+        },
+        guardian_informed: match kind {
+            AlertKind::CHILD_AT_RISK_OF_REMOVAL_POINTER => GuardianInformed::NOT_SUSPECTED_INVOLVED,
+            AlertKind::FOUND_CHILD_QUERY => GuardianInformed::NO_GUARDIAN,
+            _ => GuardianInformed::INFORMED,
+        },
         ..silent
     }
 }

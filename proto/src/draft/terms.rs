@@ -69,7 +69,11 @@ impl Terms {
         let cut = |span| rules::precision(kind).cut(fresh.now.after(span));
         let expires_at = self.expires_at.unwrap_or_else(|| cut(default.life));
         let requested_actions = self.requested_actions.unwrap_or_else(|| set(default.requested_actions));
-        let reply = default.reply.filter(|_| requested_actions == set(default.requested_actions));
+        let urgency = match &subject {
+            Subject::CrossBorderReferralRequest(referral) => referral.urgency.answer_within(),
+            _ => None,
+        };
+        let reply = urgency.or(default.reply).filter(|_| requested_actions == set(default.requested_actions));
         AlertContent {
             id: fresh.id,
             version: 1,

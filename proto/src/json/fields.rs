@@ -88,6 +88,26 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// A list of objects, each to be finished by whoever reads it.
+    pub fn objects(&mut self, name: &'static str) -> Option<Vec<Fields<'a>>> {
+        let items = self.list(name)?;
+        Some(items.into_iter().map(|(path, node)| Fields::of(node, &path, self.problems)).collect())
+    }
+
+    /// A set of countries.
+    pub fn countries(&mut self, name: &'static str) -> Option<BTreeSet<Country>> {
+        let mut countries = BTreeSet::new();
+        for (path, node) in self.list(name)? {
+            let text = if let Value::Text(text) = &node.value { text.as_str() } else { "" };
+            match Country::parse(text) {
+                Ok(country) if countries.insert(country) => {}
+                Ok(_) => self.problems.add(problem(&path, node.at, "every country once", &format!("{text} again"))),
+                Err(_) => self.problems.add(problem(&path, node.at, COUNTRY, &node.value.describe())),
+            }
+        }
+        Some(countries)
+    }
+
     /// A code by its name.
     pub fn code<V: Vocabulary>(&mut self, name: &'static str) -> Option<V> {
         let path = self.path(name);
@@ -109,8 +129,7 @@ impl<'a> Fields<'a> {
 
     /// A country by its alpha-2 code.
     pub fn country(&mut self, name: &'static str) -> Option<Country> {
-        let wanted = "an ISO 3166-1 alpha-2 code such as NO (GR, not EL; GB, not UK), OTHER or UNKNOWN";
-        self.parsed(name, wanted, |text| Country::parse(text).ok())
+        self.parsed(name, COUNTRY, |text| Country::parse(text).ok())
     }
 
     /// A NUTS-1 region.
@@ -165,6 +184,9 @@ impl<'a> Fields<'a> {
         }
     }
 }
+
+/// What a country must be.
+const COUNTRY: &str = "an ISO 3166-1 alpha-2 code such as NO (GR, not EL; GB, not UK), OTHER or UNKNOWN";
 
 fn problem(path: &str, at: At, wanted: &str, got: &str) -> Problem {
     Problem {

@@ -1,7 +1,8 @@
 //! What follows from a code: roll-ups, groups, what may leave the country, minimum counts.
 
 use super::{AgeBand, AlertKind, ChildSituation, Form, LegalBasis, LegalRegime, MeansGroup, MeansOfControl};
-use super::{IndependentSources, PersonalDataLevel, SupportBand, Vocabulary};
+use super::{IndependentSources, PersonalDataLevel, ReferralUrgency, SupportBand, Vocabulary};
+use std::time::Duration;
 
 impl Form {
     /// The form under which it is counted: 11 to 15 under 10, 21 and 22 under 20, 41 to 46 under 40, else itself.
@@ -42,7 +43,7 @@ impl AgeBand {
 impl SupportBand {
     /// The band of a count of distinct children; nothing for 0.
     pub fn of(count: u64) -> Option<Self> {
-        Self::all().filter(|band| band.lowest() <= count && count > 0).last()
+        Self::all().filter(|band| band.lowest() <= count && band.lowest() > 0).last()
     }
 
     /// The smallest count in the band.
@@ -52,7 +53,8 @@ impl SupportBand {
 
     /// The largest count in the band; the highest band has no end.
     pub fn highest(self) -> u64 {
-        Self::all().find(|band| *band > self).map_or(u64::MAX, |next| next.lowest() - 1)
+        let above = Self::all().find(|band| band.lowest() > self.lowest());
+        above.map_or(u64::MAX, |next| next.lowest() - 1)
     }
 }
 
@@ -75,6 +77,24 @@ impl AlertKind {
             Some("L0") => PersonalDataLevel::L0,
             _ => PersonalDataLevel::L1,
         }
+    }
+
+    /// Whether distinct cases stand behind it, which k counts.
+    pub fn is_about_cases(self) -> bool {
+        ![Self::SITUATIONAL_WARNING, Self::PREVENTION_PRACTICE, Self::TREND_SUMMARY_NOTICE].contains(&self)
+    }
+}
+
+impl ReferralUrgency {
+    /// In which time an answer is asked for; nothing for what is no urgency.
+    pub fn answer_within(self) -> Option<Duration> {
+        let hours = match self {
+            Self::IMMEDIATE => 8,
+            Self::URGENT => 3 * 24,
+            Self::ROUTINE => 7 * 24,
+            _ => return None,
+        };
+        Some(Duration::from_secs(hours * 3600))
     }
 }
 

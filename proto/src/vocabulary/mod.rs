@@ -226,6 +226,40 @@ vocabularies! {
     ErasureReason = "erasure_reason", closed;
     /// On what an erasure rests.
     ErasureBasis = "erasure_basis", closed;
+    /// Language of millions of speakers (ISO 639-2, terminological codes). One that few speak points to a community and is not in the list.
+    Language = "language";
+    /// Why a child may be taken out of a country.
+    RemovalRisk = "removal_risk";
+    /// Whether the risk stands in the Schengen Information System.
+    SisEntry = "sis_entry";
+    /// An answer to a question that a desk may not be able to answer.
+    YesNo = "yes_no";
+    /// Why care is to go on in another country.
+    ReferralReason = "referral_reason";
+    /// Service that a child needs.
+    Service = "service";
+    /// How soon an answer to a referral is needed.
+    ReferralUrgency = "referral_urgency";
+    /// What the child says of the referral.
+    ChildView = "child_view";
+    /// How far the child's best interests were looked into.
+    BestInterests = "best_interests";
+    /// Where children are approached: a class, never a name.
+    PlatformClass = "platform_class";
+    /// With what children are approached.
+    Lure = "lure";
+    /// Class of document, never a number.
+    DocumentClass = "document_class";
+    /// What may put children at risk.
+    WarningEvent = "warning_event";
+    /// Whom prevention reaches; never a community by its origin.
+    Audience = "audience";
+    /// What is done to prevent trafficking.
+    PreventionMethod = "prevention_method";
+    /// What came of it.
+    PracticeResult = "practice_result";
+    /// Edition of a trend summary.
+    NoticeEdition = "notice_edition";
     /// Region of the world: the 22 sub-regions and intermediate regions of UN M49, other and unknown.
     Region = "region";
 }

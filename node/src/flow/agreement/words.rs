@@ -124,9 +124,12 @@ fn file(node: &Node, peer: &Peer, agreed: &Agreed) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Words, texts, and what we knew when they were told.
+pub type Told = (Vec<Envelope>, Vec<String>, Arc<Agreed>);
+
 /// What a greeting tells a peer: our yes to the agreement in force, every other word of ours, its own words as we have them, and the
 /// texts of the agreement in force and of those of which it has said nothing. Returns what we knew when we told it.
-pub fn told(node: &Node, peer: &Peer) -> Result<(Vec<Envelope>, Vec<String>, Arc<Agreed>), StoreError> {
+pub fn told(node: &Node, peer: &Peer) -> Result<Told, StoreError> {
     let agreed = node.ledger.book().agreed(&peer.origin);
     let governing = agreed.governing(node.time()).map(|governing| governing.agreement.id());
     let mut words = Vec::new();

@@ -348,7 +348,7 @@ proptest! {
                     prop_assert!(recount(&cases, |r| r.stated().places.iter().any(at)) >= k, "{stop:?}");
                 }
             }
-            Subject::MissingChildPointer(_) => prop_assert!(false, "a query made a pointer"),
+            other => prop_assert!(false, "a query made {}", other.kind()),
         }
         let terms = Terms {
             tlp: Some(tlp),

@@ -1,6 +1,6 @@
 //! Rules over the fields that every alert has.
 
-use super::{Rule, is_pattern, minimum_cases, precision, reaches};
+use super::{Rule, counts_cases, is_pattern, minimum_cases, precision, reaches};
 use crate::alert::{AlertContent, Observed, looks_written};
 use crate::time::{Period, Timestamp};
 use crate::vocabulary::*;
@@ -121,14 +121,14 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: "expires-precision",
         field: "expires_at",
-        wanted: "midnight UTC for patterns, a full minute for pointers",
+        wanted: "midnight UTC, and a full minute where a child is missing or may be taken away",
         next: "cut the time",
         holds: |c| is_cut(c, c.expires_at),
     },
     Rule {
         code: "review-precision",
         field: "review_at",
-        wanted: "midnight UTC for patterns, a full minute for pointers",
+        wanted: "midnight UTC, and a full minute where a child is missing or may be taken away",
         next: "cut the time",
         holds: |c| is_cut(c, c.review_at),
     },
@@ -144,14 +144,14 @@ pub(super) const RULES: &[Rule] = &[
         field: "support_count",
         wanted: "10 cases for GREEN and CLEAR, 5 for AMBER, 3 for AMBER_STRICT",
         next: "widen what the pattern covers, or choose a stricter tlp",
-        holds: |c| !is_pattern(c) || reaches(c.support, minimum_cases(c.tlp)),
+        holds: |c| !counts_cases(c) || reaches(c.support, minimum_cases(c.tlp)),
     },
     Rule {
         code: "support-one-source",
         field: "independent_sources",
         wanted: "two independent sources for AMBER_STRICT below 5 cases",
         next: "find a second source, or send it RED to one recipient",
-        holds: |c| !is_pattern(c) || c.tlp != Tlp::AMBER_STRICT || has_two_sources(c) || reaches(c.support, 5),
+        holds: |c| !counts_cases(c) || c.tlp != Tlp::AMBER_STRICT || has_two_sources(c) || reaches(c.support, 5),
     },
     Rule {
         code: "contact-channel-missing",

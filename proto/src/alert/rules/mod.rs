@@ -6,10 +6,11 @@
 
 mod envelope;
 mod issue;
+mod kinds;
 mod pattern;
 mod pointer;
 
-use super::{Alert, AlertContent, Subject};
+use super::{Alert, AlertContent};
 use crate::time::Timestamp;
 use crate::vocabulary::{AlertKind, PersonalDataLevel, SupportBand, Tlp};
 
@@ -41,7 +42,7 @@ pub struct IssueRule {
 
 /// Every rule over a content.
 pub fn all() -> impl Iterator<Item = &'static Rule> {
-    envelope::RULES.iter().chain(pattern::RULES).chain(pointer::RULES)
+    envelope::RULES.iter().chain(pattern::RULES).chain(pointer::RULES).chain(kinds::RULES)
 }
 
 /// Every rule over an issued alert.
@@ -68,9 +69,9 @@ pub fn first_broken(alert: &Alert) -> Option<&'static str> {
 /// To what the times of a kind are cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Precision {
-    /// Patterns: a day says when they were written up, not when anything happened.
+    /// Everything else: a day says when it was written up, not when anything happened.
     Day,
-    /// Pointers: hours matter when a child is missing.
+    /// Hours matter when a child is missing or about to be taken away.
     Minute,
 }
 
@@ -86,7 +87,8 @@ impl Precision {
 
 /// The precision of a kind's times.
 pub fn precision(kind: AlertKind) -> Precision {
-    if kind.level() == PersonalDataLevel::L1 { Precision::Minute } else { Precision::Day }
+    let urgent = [AlertKind::MISSING_CHILD_POINTER, AlertKind::CHILD_AT_RISK_OF_REMOVAL_POINTER];
+    if urgent.contains(&kind) { Precision::Minute } else { Precision::Day }
 }
 
 /// The minimum number of distinct cases behind a pattern: k. RED has none, and goes to one recipient by name.
@@ -112,7 +114,12 @@ fn reaches(band: SupportBand, cases: u64) -> bool {
 }
 
 fn is_pattern(content: &AlertContent) -> bool {
-    !matches!(content.subject, Subject::MissingChildPointer(_))
+    content.kind().level() == PersonalDataLevel::L0
+}
+
+/// Whether k is asked of it.
+fn counts_cases(content: &AlertContent) -> bool {
+    is_pattern(content) && content.kind().is_about_cases()
 }
 
 #[cfg(test)]

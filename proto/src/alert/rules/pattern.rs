@@ -1,4 +1,5 @@
-//! Rules over MODUS_OPERANDI and ROUTE_CORRIDOR: nothing that narrows a pattern down to fewer than k children.
+//! Rules over MODUS_OPERANDI and ROUTE_CORRIDOR, and the forms of all patterns: nothing that narrows one down to
+//! fewer than k children.
 
 use super::{Rule, minimum_cases, minimum_cases_for_region, reaches};
 use crate::alert::{AlertContent, Leg, ModusOperandi, Place, RouteCorridor, Subject};
@@ -109,21 +110,25 @@ fn forms(c: &AlertContent) -> Option<bool> {
     match &c.subject {
         Subject::ModusOperandi(m) => Some(!m.forms.is_empty()),
         Subject::RouteCorridor(r) => Some(!r.forms.is_empty()),
-        Subject::MissingChildPointer(_) => None,
+        Subject::RecruitmentPattern(p) => Some(!p.forms.is_empty()),
+        Subject::DocumentPattern(p) => Some(!p.forms.is_empty()),
+        Subject::SituationalWarning(p) => Some(!p.forms.is_empty()),
+        Subject::PreventionPractice(p) => Some(!p.forms.is_empty()),
+        _ => None,
     }
 }
 
 fn modus(c: &AlertContent, holds: impl Fn(&ModusOperandi) -> bool) -> bool {
     match &c.subject {
         Subject::ModusOperandi(m) => holds(m),
-        Subject::RouteCorridor(_) | Subject::MissingChildPointer(_) => true,
+        _ => true,
     }
 }
 
 fn route(c: &AlertContent, holds: impl Fn(&RouteCorridor) -> bool) -> bool {
     match &c.subject {
         Subject::RouteCorridor(r) => holds(r),
-        Subject::ModusOperandi(_) | Subject::MissingChildPointer(_) => true,
+        _ => true,
     }
 }
 

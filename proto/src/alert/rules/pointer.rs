@@ -1,9 +1,10 @@
-//! Rules over MISSING_CHILD_POINTER: a pointer to a case, never a description of a person.
+//! Rules over the kinds that point to one child: a pointer to a case, never a description of a person.
 
 use super::pattern::region_lies_in;
 use super::{Rule, envelope::says_something};
-use crate::alert::{AlertContent, MissingChildPointer, Subject};
+use crate::alert::{AlertContent, Place, Subject, SuspectedDestination};
 use crate::vocabulary::*;
+use std::collections::BTreeSet;
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -60,34 +61,54 @@ pub(super) const RULES: &[Rule] = &[
         field: "content.situation",
         wanted: "situations that may leave the country: none of asylum, health or offences",
         next: "take the others out; `varde alert draft` from a record does so itself",
-        holds: |c| pointer(c, |p| p.situations.iter().all(|s| s.shareable())),
+        holds: |c| pointer(c, |p| p.situations.is_none_or(|all| all.iter().all(|s| s.shareable()))),
     },
     Rule {
         code: "last-seen-country",
         field: "content.last_seen",
         wanted: "a country, not OTHER or UNKNOWN",
         next: "name the country in which the child was last seen",
-        holds: |c| pointer(c, |p| p.last_seen.country.is_named()),
+        holds: |c| missing(c, |place| place.country.is_named()),
     },
     Rule {
         code: "last-seen-region",
         field: "content.last_seen",
         wanted: "a NUTS-1 region of that country (EL belongs to GR, UK to GB)",
         next: "correct the region, or leave it out",
-        holds: |c| pointer(c, |p| region_lies_in(p.last_seen)),
+        holds: |c| missing(c, region_lies_in),
     },
     Rule {
         code: "destinations-named",
         field: "content.suspected_destinations",
         wanted: "countries, not OTHER or UNKNOWN",
         next: "leave unknown destinations out",
-        holds: |c| pointer(c, |p| p.suspected_destinations.iter().all(|d| d.country.is_named())),
+        holds: |c| pointer(c, |p| p.destinations.iter().all(|d| d.country.is_named())),
     },
 ];
 
-fn pointer(c: &AlertContent, holds: impl Fn(&MissingChildPointer) -> bool) -> bool {
-    match &c.subject {
-        Subject::MissingChildPointer(p) => holds(p),
-        Subject::ModusOperandi(_) | Subject::RouteCorridor(_) => true,
-    }
+/// What every kind that points to one child may say of it.
+struct Pointed<'a> {
+    age_band: AgeBand,
+    sex: Sex,
+    situations: Option<&'a BTreeSet<ChildSituation>>,
+    destinations: &'a [SuspectedDestination],
+}
+
+fn pointed(subject: &Subject) -> Option<Pointed<'_>> {
+    let (age_band, sex, situations, destinations): (_, _, _, &[_]) = match subject {
+        Subject::MissingChildPointer(p) => (p.age_band, p.sex, Some(&p.situations), &p.suspected_destinations),
+        Subject::ChildAtRiskOfRemovalPointer(p) => (p.age_band, p.sex, Some(&p.situations), &p.suspected_destinations),
+        Subject::FoundChildQuery(p) => (p.age_band, Sex::UNKNOWN, Some(&p.situations), &[]),
+        Subject::CrossBorderReferralRequest(p) => (p.age_band, Sex::UNKNOWN, None, &[]),
+        _ => return None,
+    };
+    Some(Pointed { age_band, sex, situations, destinations })
+}
+
+fn pointer(c: &AlertContent, holds: impl Fn(&Pointed<'_>) -> bool) -> bool {
+    pointed(&c.subject).is_none_or(|pointed| holds(&pointed))
+}
+
+fn missing(c: &AlertContent, holds: impl Fn(Place) -> bool) -> bool {
+    !matches!(&c.subject, Subject::MissingChildPointer(p) if !holds(p.last_seen))
 }

@@ -1,16 +1,19 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use super::*;
-use crate::alert::sample::{header, issue, missing_child_pointer, modus_operandi, now, route_corridor};
+use crate::alert::Subject;
+use crate::alert::sample::{self, header, issue, missing_child_pointer, modus_operandi, now, route_corridor};
 use crate::alert::tests::refused;
 use crate::alert::{CountryInRole, MissingChildPointer, ModusOperandi, Observed, Place, RouteCorridor};
 use crate::envelope::{Payload, Rejection};
 use crate::id::{AlertId, Digest};
-use crate::time::Period;
+use crate::time::{Period, Week};
 use crate::vocabulary::*;
 use crate::wire::peer;
 use std::collections::BTreeSet;
 use std::time::Duration;
+
+mod kinds;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -19,7 +22,14 @@ type Breakage = (&'static str, AlertContent);
 
 /// One change for each rule over a content, which breaks that rule.
 fn breakages() -> Vec<Breakage> {
-    [envelope_breakages(), envelope_breakages_of_a_pointer(), pattern_breakages(), pointer_breakages()].concat()
+    [
+        envelope_breakages(),
+        envelope_breakages_of_a_pointer(),
+        pattern_breakages(),
+        pointer_breakages(),
+        kinds::breakages(),
+    ]
+    .concat()
 }
 
 fn mo(change: fn(&mut AlertContent)) -> AlertContent {
@@ -241,7 +251,42 @@ fn breakages_at_issue() -> Vec<(&'static str, Alert)> {
         ("support-bilateral", pattern(|a| a.content = to_two_countries())),
         ("transfer-ground-missing", pointer(|a| a.header.recipients = vec!["varde.example/md/1".into()])),
         ("recipient-is-origin", pattern(to_the_country_of_citizenship)),
+        (
+            "found-long-ago",
+            of(AlertKind::FOUND_CHILD_QUERY, |c| {
+                let Subject::FoundChildQuery(q) = &mut c.subject else { panic!() };
+                q.found_month = Period::Month(2025, 10);
+            }),
+        ),
+        (
+            "travel-week-range",
+            of(AlertKind::CHILD_AT_RISK_OF_REMOVAL_POINTER, |c| {
+                let Subject::ChildAtRiskOfRemovalPointer(p) = &mut c.subject else { panic!() };
+                p.travel_week = Week::parse("2011-W10").ok();
+            }),
+        ),
+        (
+            "travel-week-range",
+            of(AlertKind::CHILD_AT_RISK_OF_REMOVAL_POINTER, |c| {
+                let Subject::ChildAtRiskOfRemovalPointer(p) = &mut c.subject else { panic!() };
+                p.travel_week = Week::parse("2027-W10").ok();
+            }),
+        ),
+        (
+            "reply-by-urgency",
+            of(AlertKind::CROSS_BORDER_REFERRAL_REQUEST, |c| {
+                let Subject::CrossBorderReferralRequest(r) = &mut c.subject else { panic!() };
+                r.urgency = ReferralUrgency::IMMEDIATE;
+            }),
+        ),
     ]
+}
+
+/// An issued example of a kind with a change.
+fn of(kind: AlertKind, change: fn(&mut AlertContent)) -> Alert {
+    let mut alert = issue(sample::of(kind)).unwrap();
+    change(&mut alert.content);
+    alert
 }
 
 fn to_two_countries() -> AlertContent {

@@ -10,7 +10,7 @@ use varde_proto::id::{Digest, LogIndex, Origin, TreeSize, hex};
 use varde_proto::identity::armor::{self, Label};
 use varde_proto::identity::mode;
 use varde_proto::identity::{
-    Acceptance, Descriptor, Endpoint, Genesis, History, Incident, Reason, Role, RoleKeys, SecretKey,
+    Acceptance, Descriptor, Endpoint, Genesis, History, Incident, Reason, Revocation, Role, RoleKeys, SecretKey, Word,
 };
 use varde_proto::log::vkey::KeyMaterial;
 use varde_proto::log::{Head, Note, Vkey};
@@ -86,6 +86,7 @@ fn document_inputs() -> Vec<Value> {
         case("descriptor", "no.varde.example:7443"),
         case("descriptor", ""),
         case("acceptance", ""),
+        case("revocation", ""),
         incident("incident", "tail-lost", Some(12)),
         incident("incident", "peers-unreachable", None),
         incident("descriptor", "not-a-prefix", Some(12)),
@@ -167,8 +168,11 @@ fn made(case: &Value) -> (Envelope, String) {
         }
         _ => {
             let (with, agreement) = (Origin::parse(text(case, "with")).unwrap(), digest(case, "agreement"));
-            let acceptance = Acceptance { from: origin, with, mode, agreement, accepted: time, salt };
-            (acceptance.sign(id).unwrap(), acceptance.sign_text(id).unwrap())
+            let of = Acceptance { from: origin, with, mode, agreement, accepted: time, salt };
+            let ends = text(case, "what") == "revocation";
+            let word = if ends { Word::No(Revocation(of)) } else { Word::Yes(of) };
+            let file = word.sign_text(id).unwrap();
+            (Word::open_text(&file, &id.public()).unwrap().1, file)
         }
     }
 }
@@ -214,7 +218,9 @@ fn document_decode(out: &Value, case: &Value) -> Option<Value> {
         }
         _ => {
             let id = secret(&json!({"seed": case["seeds"][0]}), "seed").public();
-            let (acceptance, _) = Acceptance::open_text(file, &id).ok()?;
+            let (word, _) = Word::open_text(file, &id).ok()?;
+            assert_eq!(matches!(word, Word::No(_)), text(case, "what") == "revocation");
+            let acceptance = word.of().clone();
             let (with, agreement) = (acceptance.with.to_string(), acceptance.agreement.to_string());
             let time = acceptance.accepted.to_string();
             (acceptance.from, acceptance.mode, json!({"with": with, "agreement": agreement, "time": time}))

@@ -2,6 +2,8 @@
 //! written down here a second time, apart from the code under test.
 #![allow(missing_docs, reason = "tests")]
 
+mod kinds;
+
 use proptest::prelude::*;
 use prost::Message;
 use std::collections::BTreeSet;
@@ -15,7 +17,6 @@ use varde_proto::time::{Period, Timestamp};
 use varde_proto::vocabulary::*;
 use varde_proto::wire::peer::{self, alert::Content};
 
-const KINDS: [AlertKind; 3] = [AlertKind::MODUS_OPERANDI, AlertKind::ROUTE_CORRIDOR, AlertKind::MISSING_CHILD_POINTER];
 const DAY: i64 = 86_400_000;
 
 fn now() -> Timestamp {
@@ -43,7 +44,8 @@ fn issued(content: AlertContent) -> peer::Alert {
 }
 
 /// One valid message of each kind.
-static VALID: LazyLock<[peer::Alert; 3]> = LazyLock::new(|| KINDS.map(|kind| issued(content(kind))));
+static VALID: LazyLock<Vec<peer::Alert>> =
+    LazyLock::new(|| AlertKind::all().map(|kind| issued(content(kind))).collect());
 
 /// A change to one place of the message.
 type Spoil = fn(&mut peer::Alert, i32, &str);
@@ -88,12 +90,12 @@ const SPOILS: &[Spoil] = &[
 
 /// Few children, told to one country alone, which some rules allow.
 fn thin(alert: &mut peer::Alert, n: i32, tlp: i32) {
-    (alert.support, alert.tlp) = (n % 8, tlp);
+    (alert.support, alert.tlp) = (n % 9, tlp);
     alert.header.as_mut().unwrap().recipients.truncate(1);
     match alert.content.as_mut().unwrap() {
         Content::ModusOperandi(m) => m.sexes.clear(),
-        Content::RouteCorridor(r) => r.legs.iter_mut().for_each(|leg| leg.support = n % 8),
-        Content::MissingChildPointer(_) => {}
+        Content::RouteCorridor(r) => r.legs.iter_mut().for_each(|leg| leg.support = n % 9),
+        _ => {}
     }
 }
 
@@ -126,6 +128,7 @@ fn content_of(alert: &mut peer::Alert, n: i32, text: &str) {
             4 => p.suspected_destinations[0].country = text.into(),
             _ => p.forms.push(n),
         },
+        other => kinds::spoil(other, n, text),
     }
 }
 
@@ -151,7 +154,7 @@ fn text() -> impl Strategy<Value = String> {
 
 fn spoiled() -> impl Strategy<Value = peer::Alert> {
     let spoil = (0..SPOILS.len(), number(), text());
-    (0..KINDS.len(), proptest::collection::vec(spoil, 1..4)).prop_map(|(kind, spoils)| {
+    (0..VALID.len(), proptest::collection::vec(spoil, 1..4)).prop_map(|(kind, spoils)| {
         let mut wire = VALID[kind].clone();
         for (place, number, text) in spoils {
             SPOILS[place](&mut wire, number, &text);
@@ -163,7 +166,7 @@ fn spoiled() -> impl Strategy<Value = peer::Alert> {
 /// k, by colour's number: RED, AMBER_STRICT, AMBER, GREEN, CLEAR.
 const K: [u64; 6] = [0, 1, 3, 5, 10, 10];
 /// The smallest count of each band.
-const LOWEST: [u64; 8] = [0, 1, 2, 3, 5, 10, 20, 50];
+const LOWEST: [u64; 9] = [0, 1, 2, 3, 5, 10, 20, 50, 0];
 const SHAREABLE: [i32; 7] = [1, 2, 6, 8, 9, 10, 15];
 
 fn at(list: &[u64], number: i32) -> u64 {
@@ -183,10 +186,14 @@ fn is_region(text: &str, country: &str) -> bool {
 }
 
 fn check_pattern(wire: &peer::Alert) -> Result<(), TestCaseError> {
-    prop_assert_eq!(wire.personal_data_level, 1);
     prop_assert!(at(&LOWEST, wire.support) >= at(&K, wire.tlp), "support {} under {}", wire.support, wire.tlp);
     let recipients = wire.header.as_ref().map_or(0, |header| header.recipients.len());
     prop_assert!(at(&LOWEST, wire.support) >= 5 || recipients == 1);
+    check_level_0(wire)
+}
+
+fn check_level_0(wire: &peer::Alert) -> Result<(), TestCaseError> {
+    prop_assert_eq!(wire.personal_data_level, 1);
     prop_assert!(matches!(Period::parse(&wire.observed_period), Ok(Period::Quarter(..))));
     prop_assert_eq!((wire.issued_at_ms % DAY, wire.expires_at_ms % DAY, wire.elapsed), (0, 0, 0));
     Ok(())
@@ -216,16 +223,23 @@ fn check_content(wire: &peer::Alert) -> Result<(), TestCaseError> {
             }
         }
         Content::MissingChildPointer(p) => {
-            prop_assert_eq!((wire.personal_data_level, wire.tlp, wire.support), (2, 1, 1));
-            prop_assert!(wire.expires_at_ms - wire.issued_at_ms <= 14 * DAY);
-            prop_assert_eq!((wire.issued_at_ms % 60_000, wire.observed_period.as_str()), (0, ""));
-            prop_assert!(p.situations.iter().all(|s| SHAREABLE.contains(s)), "{:?}", p.situations);
-            prop_assert!([1, 2, 98].contains(&p.sex) && is_code(p.age_band));
+            check_pointer(wire, p.age_band, p.sex, &p.situations)?;
             prop_assert!(is_country(&p.last_seen_country) && is_region(&p.last_seen_nuts1, &p.last_seen_country));
             prop_assert!(p.suspected_destinations.iter().all(|d| is_country(&d.country)));
-            prop_assert!(wire.prohibitions.contains(&1) && wire.prohibitions.contains(&3));
         }
+        other => kinds::check(wire, other)?,
     }
+    Ok(())
+}
+
+/// What points to one child.
+fn check_pointer(wire: &peer::Alert, age: i32, sex: i32, situations: &[i32]) -> Result<(), TestCaseError> {
+    prop_assert_eq!((wire.personal_data_level, wire.tlp, wire.support), (2, 1, 1));
+    prop_assert!(wire.expires_at_ms - wire.issued_at_ms <= 14 * DAY);
+    prop_assert_eq!((wire.issued_at_ms % 60_000, wire.observed_period.as_str()), (0, ""));
+    prop_assert!(situations.iter().all(|s| SHAREABLE.contains(s)), "{:?}", situations);
+    prop_assert!([1, 2, 98].contains(&sex) && is_code(age));
+    prop_assert!(wire.prohibitions.contains(&1) && wire.prohibitions.contains(&3));
     Ok(())
 }
 
@@ -254,7 +268,7 @@ proptest! {
 
     #[test]
     fn bytes_that_decode_to_an_alert_are_its_one_encoding_or_are_refused(
-        kind in 0..KINDS.len(),
+        kind in 0..VALID.len(),
         place in any::<prop::sample::Index>(),
         byte in any::<u8>(),
         cut in any::<prop::sample::Index>(),
@@ -290,7 +304,7 @@ proptest! {
 /// The page on alerts lists every rule in the order in which it is checked.
 #[test]
 fn the_page_on_alerts_lists_every_rule_with_what_it_wants() {
-    let page = include_str!("../../docs/alerts.md");
+    let page = include_str!("../../../docs/alerts.md");
     let content = varde_proto::alert::rules::all().map(|r| format!("| `{}` | `{}` | {} |", r.code, r.field, r.wanted));
     let issue = varde_proto::alert::rules::all_at_issue().map(|r| format!("| `{}` | {} |", r.code, r.wanted));
     for lines in [content.collect::<Vec<_>>(), issue.collect()] {
