@@ -236,7 +236,7 @@ vocabularies! {
     YesNo = "yes_no";
     /// Why care is to go on in another country.
     ReferralReason = "referral_reason";
-    /// Service that a child needs.
+    /// Support that a child needs or was given.
     Service = "service";
     /// How soon an answer to a referral is needed.
     ReferralUrgency = "referral_urgency";

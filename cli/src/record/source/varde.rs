@@ -5,10 +5,10 @@ use super::{Case, Fault, Header, blank};
 use varde_proto::limits;
 use varde_proto::vocabulary::{
     Act, AgeBand, AgeReference, Assertion, BorderType, ChildSituation, DecidedBy, Determinant, Form, Indicator,
-    InformationGrade, LegalRegime, MeansGroup, MeansOfControl, RecruiterRelation, RecruitmentMethod, SourceGrade,
-    SourceType, Transport, VictimStatus, Vocabulary,
+    InformationGrade, LegalRegime, MeansGroup, MeansOfControl, RecruiterRelation, RecruitmentMethod, Service,
+    SourceGrade, SourceType, Transport, VictimStatus, Vocabulary,
 };
-use varde_proto::wire::operator::{CaseStatus, Duration, Gender, Industry, Platform, Service};
+use varde_proto::wire::operator::{CaseStatus, Duration, Gender, Industry, Platform};
 
 /// A column's name, and how its cell is read.
 pub(super) type Column = (&'static str, fn(&mut Case, &str) -> Result<(), Reason>);
@@ -52,7 +52,7 @@ const COLUMNS: &[Column] = &[
     ("industries", |case, cell| set(&mut case.record.industries, locals("INDUSTRY", cell, Industry::from_str_name))),
     ("transport", |case, cell| set(&mut case.record.transport, codes::<Transport>(cell))),
     ("borders", |case, cell| set(&mut case.record.borders, codes::<BorderType>(cell))),
-    ("services", |case, cell| set(&mut case.record.services, locals("SERVICE", cell, Service::from_str_name))),
+    ("services", |case, cell| set(&mut case.record.services, codes::<Service>(cell))),
     ("duration", |case, cell| set(&mut case.record.duration, local("DURATION", cell, Duration::from_str_name))),
     ("places", |case, cell| set(&mut case.record.places, several(cell, limits::RECORD_PLACES, place))),
     ("stages", |case, cell| set(&mut case.record.stages, several(cell, limits::RECORD_STAGES, stage))),

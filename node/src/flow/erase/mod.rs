@@ -20,6 +20,7 @@ pub(super) use remains::at_desk as remains_at;
 pub use remains::{Remains, Stage, all, find};
 pub use replay::{Replayed, purge, replay};
 
+use super::alert::drafts::Refused;
 use super::desk::Desk;
 use super::ledger::{CommitError, Committed, Ledger};
 use super::{Node, agreement, delivery, filing, kept, recover, withdraw};
@@ -53,6 +54,9 @@ pub enum NotErased {
     /// The issuer would refuse our answer.
     #[error("the issuer would refuse the answer: {0}")]
     Unanswered(Rejection),
+    /// At the end of an agreement.
+    #[error("an alert could not be taken back at the end of an agreement: {0}")]
+    NotTakenBack(Box<Refused>),
 }
 
 impl From<CommitError<StoreError>> for NotErased {

@@ -87,6 +87,6 @@ pub async fn finish(node: &Node) -> Result<(), NotErased> {
 pub(super) fn unerased(failure: NotErased) -> Ended {
     match failure {
         NotErased::Store(failure) => failure.into(),
-        NotErased::Stopped | NotErased::Unanswered(_) => Ended::Stopped,
+        NotErased::Stopped | NotErased::Unanswered(_) | NotErased::NotTakenBack(_) => Ended::Stopped,
     }
 }

@@ -70,12 +70,6 @@ lists! {
         UP_TO_12_MONTHS = 1, FROM_13_TO_24_MONTHS = 2, FROM_25_TO_60_MONTHS = 3, OVER_60_MONTHS = 4,
         FROM_25_MONTHS = 5, OTHER = 97, UNKNOWN = 98, NOT_COLLECTED = 100,
     }
-    /// Kind of support (HTCDS, `spl_Type`).
-    Service {
-        EDUCATION = 1, FINANCIAL = 2, HEALTH = 3, LABOUR_EXPLOITATION_REHABILITATION = 4, LEGAL = 5, LIVELIHOOD = 6,
-        RIGHTS_BASED_TRAINING = 7, SEXUAL_EXPLOITATION_REHABILITATION = 8, SOCIAL_CARE = 9,
-        OTHER = 97, UNKNOWN = 98, NOT_COLLECTED = 100,
-    }
     /// Platform on which the child was recruited or exploited (HTCDS, `vic_RecruitmentWebsitesAndApps`).
     Platform {
         FACEBOOK = 1, INSTAGRAM = 2, WHATSAPP = 3, TELEGRAM = 4, FACEBOOK_MESSENGER = 5, VIBER = 6, SNAPCHAT = 7,

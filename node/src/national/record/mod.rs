@@ -15,7 +15,7 @@ mod stated;
 
 pub use codec::NotARecord;
 pub use date::StatedDate;
-pub use lists::{CaseStatus, Code, Duration, Gender, Industry, Platform, Service};
+pub use lists::{CaseStatus, Code, Duration, Gender, Industry, Platform};
 pub use parts::{ChildId, Codes, Identity, Place, RecordId, StageEvent};
 pub use register::{Reason, Refusal};
 pub use stated::Stated;

@@ -1,10 +1,10 @@
 //! What a source states about one case.
 
-use super::{CaseStatus, Codes, Duration, Gender, Industry, Place, Platform, Service, StageEvent, StatedDate};
+use super::{CaseStatus, Codes, Duration, Gender, Industry, Place, Platform, StageEvent, StatedDate};
 use varde_proto::vocabulary::{
     Act, AgeBand, AgeReference, Assertion, BorderType, ChildSituation, Country, DecidedBy, Determinant, Form,
     Indicator, InformationGrade, LegalRegime, MeansGroup, MeansOfControl, RecruiterRelation, RecruitmentMethod,
-    SourceGrade, SourceType, Transport, VictimStatus,
+    Service, SourceGrade, SourceType, Transport, VictimStatus,
 };
 
 /// What a source states about one case. Unchecked until [`super::Record::register`] takes it; inside a record every field

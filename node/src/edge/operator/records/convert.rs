@@ -135,7 +135,7 @@ fn stage(stage: CaseStage) -> Result<StageEvent, Refusal> {
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use varde_proto::wire::operator::{CaseStatus, Duration, Gender, Industry, Platform, Service};
+    use varde_proto::wire::operator::{CaseStatus, Duration, Gender, Industry, Platform};
 
     fn wire() -> CaseRecord {
         CaseRecord {
@@ -193,7 +193,6 @@ mod tests {
         same::<national::Gender>(|n| Gender::try_from(n).is_ok());
         same::<national::CaseStatus>(|n| CaseStatus::try_from(n).is_ok());
         same::<national::Duration>(|n| Duration::try_from(n).is_ok());
-        same::<national::Service>(|n| Service::try_from(n).is_ok());
         same::<national::Platform>(|n| Platform::try_from(n).is_ok());
         same::<national::Industry>(|n| Industry::try_from(n).is_ok());
     }
