@@ -91,7 +91,7 @@ pub(crate) enum Noun {
     Agreement(agreement::Args),
     /// Case records of this country: they never leave it
     Record(record::Args),
-    /// Alerts to other countries and from them: draft, preview, approve, release, read
+    /// Alerts to other countries and from them: draft, preview, approve, release, read, reply
     Alert(alert::Args),
     /// Trend summaries: releasing a cohort's, and reading ours and our neighbours'
     Trend(trend::Args),

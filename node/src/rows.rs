@@ -70,6 +70,13 @@ pub const OUTSTANDING: u8 = b'O';
 pub const ERASING: u8 = b'Z';
 /// When an item that came from a peer expires, and E: the index under which its envelope is kept. Plain.
 pub const EXPIRY: u8 = b'X';
+/// What was said about an alert, by its issuer's country, its id and the recipient's country: when an answer is due, and the indexes of
+/// our leaves about each word. Plain.
+pub const REPLIES: u8 = b'R';
+/// Answer that is due: when, the alert's issuer's country and id, the recipient's country. Plain.
+pub const DUE: u8 = b'D';
+/// Urgent alert from a peer that nobody here has seen, by the index of its `received` leaf: the peer's country. Plain.
+pub const UNSEEN: u8 = b'N';
 /// Counters and one-row facts, by name. Plain.
 pub const FACT: u8 = b'f';
 /// Case record, by number. Sealed.

@@ -109,6 +109,10 @@ pub const ALERT_STOPS: usize = 8;
 pub const ALERT_DESTINATIONS: usize = 3;
 /// Bytes of an alert's contact token: 80 random bits.
 pub const CONTACT_TOKEN_BYTES: usize = 10;
+/// Words about one alert between its issuer and one recipient: more than any case that was ever talked about in codes.
+pub const REPLIES: usize = 64;
+/// Countries to which one word asks to pass an alert on.
+pub const RELAY_COUNTRIES: usize = 8;
 /// Bytes of a draft's file (`FILE.json`): a complete example has under 4 KiB.
 pub const DRAFT_FILE_BYTES: usize = 64 * 1024;
 /// Bytes of a tlog-proof: a note, its path, and whatever another system puts into `extra`.

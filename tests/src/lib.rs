@@ -18,4 +18,5 @@ pub mod story;
 pub mod thief;
 pub mod tidy;
 pub mod transcript;
+pub mod words;
 pub mod workload;

@@ -20,7 +20,7 @@ use varde_node::edge::clock::SystemClock;
 use varde_node::edge::entropy::SystemEntropy;
 use varde_node::edge::guard::FileGuard;
 use varde_node::edge::keyring::FileKeyring;
-use varde_node::flow::connection::{self, Ended, Pace};
+use varde_node::flow::connection::{self, Ended, Pace, UnderWay};
 use varde_node::flow::gossip::Memory;
 use varde_node::flow::ledger::{CommitError, Ledger, Parts};
 use varde_node::flow::receive::Me;
@@ -193,6 +193,7 @@ impl Country {
                 .into(),
             journal: Journal::default(),
             pace: Pace::default(),
+            under_way: UnderWay::default(),
         });
         let kept = (ground.told.clone(), kept);
         tokio::spawn(pinboard::take_up(Arc::downgrade(&node), pins.clone(), kept));

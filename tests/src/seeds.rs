@@ -21,11 +21,12 @@ use varde_proto::log::tiles::{self, Tile, TileKind};
 use varde_proto::log::vkey::KeyMaterial;
 use varde_proto::log::witness::AddCheckpoint;
 use varde_proto::log::{Checkpoint, Head, Opening, TlogProof, Vkey, cosignature};
+use varde_proto::reply::{Forward, Reply, Said};
 use varde_proto::summary::{
     Act, Charge, Coverage, Edition, LedgerEntry, Release, ReleaseDraft, TableName, TrendSummary, family,
 };
 use varde_proto::time::{Period, Timestamp};
-use varde_proto::vocabulary::AlertKind;
+use varde_proto::vocabulary::*;
 use varde_proto::wire::peer::{self, Mode};
 
 /// A seed: the decoder it is for, its name, its bytes.
@@ -43,6 +44,7 @@ pub fn all(key: &SecretKey) -> Result<Vec<Seed>, Failure> {
     let mut seeds = Seeds(Vec::new());
     let alerts = alerts(&mut seeds)?;
     trends(&mut seeds)?;
+    words(&mut seeds);
     log(&mut seeds, key, &alerts)?;
     frames(&mut seeds, key, &alerts)?;
     identities(&mut seeds, key)?;
@@ -126,6 +128,32 @@ fn trends(seeds: &mut Seeds) -> Result<(), Failure> {
         seeds.add("budget", name, entry.to_wire().encode_to_vec());
     }
     Ok(())
+}
+
+/// One word of each type.
+fn words(seeds: &mut Seeds) {
+    let country = |code| Country::parse(code).unwrap_or(Country::OTHER);
+    let (channel, role) = (ContactChannel::SIRENE, DeskRole::SIRENE);
+    let words = [
+        ("seen", AlertKind::MODUS_OPERANDI, Said::Seen),
+        ("outcome", AlertKind::MISSING_CHILD_POINTER, Said::Outcome(Outcome::ACTED_CHILD_SAFE)),
+        (
+            "forward",
+            AlertKind::MISSING_CHILD_POINTER,
+            Said::NotCompetent(Forward { country: country("SE"), channel, role }),
+        ),
+        ("duplicate", AlertKind::MODUS_OPERANDI, Said::DuplicateOf(AlertId([5; 16]))),
+        ("answer", AlertKind::FOUND_CHILD_QUERY, Said::Answer(FoundAnswer::CALL_ME)),
+        ("referral", AlertKind::CROSS_BORDER_REFERRAL_REQUEST, Said::Referral(ReferralState::ACCEPTED)),
+        ("challenge", AlertKind::MODUS_OPERANDI, Said::Challenge(ChallengeGround::all().collect())),
+        ("relay", AlertKind::MODUS_OPERANDI, Said::RelayRequest([country("EE"), country("PL")].into())),
+        ("ruling", AlertKind::MODUS_OPERANDI, Said::Ruling(Digest::of(b"asked"), Ruling::UPHELD)),
+    ];
+    for (name, kind, said) in words {
+        let (object, id, desk_role) = (Digest::of(b"alert"), AlertId([4; 16]), DeskRole::FOCAL_POINT);
+        let reply = Reply { header: header(), object, id, kind, desk_role, said };
+        seeds.add("reply", name, reply.to_wire().encode_to_vec());
+    }
 }
 
 /// A rogue with honest habits: NO, whose every key is `key`.

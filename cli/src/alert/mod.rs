@@ -1,4 +1,4 @@
-//! `varde alert`: drafts, approval, release, withdrawal, and the alerts that came. A person signs what they draft, approve, release
+//! `varde alert`: drafts, approval, release, withdrawal, the alerts that came, and what is said about them. A person signs what they draft, approve, release
 //! and withdraw with a credential of the node's staff (`--as`).
 
 mod approve;
@@ -7,8 +7,11 @@ mod draft;
 mod lists;
 mod preview;
 mod release;
+mod reply;
 mod show;
 mod staff;
+mod standing;
+
 mod withdraw;
 
 use crate::client;
@@ -53,6 +56,12 @@ enum Verb {
     Withdraw(withdraw::WithdrawArgs),
     /// Keep an alert from being erased for now, or end that
     Hold(withdraw::HoldArgs),
+    /// Say something about an alert, in codes: that it was seen, what came of it, that it is disputed
+    Reply(reply::Args),
+    /// Show how far each recipient of an alert is, and what was said about it
+    Status(standing::Args),
+    /// List answers that are late, other countries' and ours
+    Overdue(standing::OverdueArgs),
 }
 
 /// Runs it.
@@ -67,6 +76,9 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
         Verb::Inbox(args) => lists::inbox(args, context).await,
         Verb::Withdraw(args) => withdraw::withdraw(args, context).await,
         Verb::Hold(args) => withdraw::hold(args, context).await,
+        Verb::Reply(args) => reply::run(args, context).await,
+        Verb::Status(args) => standing::run(args, context).await,
+        Verb::Overdue(args) => standing::overdue(args, context).await,
     }
 }
 

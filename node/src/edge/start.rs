@@ -13,7 +13,7 @@ use super::keys::{self, BadHome};
 use super::operator::{self, Door, DoorError, PeerVitals, Vitals};
 use super::store::sled::{self, SledStore};
 use super::witness;
-use crate::flow::connection::Pace;
+use crate::flow::connection::{Pace, UnderWay};
 use crate::flow::erase;
 use crate::flow::founding::{self, NotFounded};
 use crate::flow::gossip::Memory;
@@ -190,6 +190,7 @@ pub async fn run(
         operators: config.operators,
         journal: Journal::default(),
         pace: Pace::default(),
+        under_way: UnderWay::default(),
     });
     let door = open_witness(config.witness).await?;
     let ceremonies = tokio::spawn(ceremony::follow(dir.to_owned(), node.clone(), show_tls));
@@ -256,11 +257,13 @@ fn services(
     let trends = operator::trends_service(node.clone(), summarise);
     let log = operator::log_service(node.clone(), dir.to_owned());
     let agreements = operator::agreements_service(node.clone());
+    let conversation = operator::conversation_service(node.clone());
     let look = operator::node_service(move || vitals(&node, &contacts, &listening));
     Routes::new(look)
         .add_service(records)
         .add_service(agreements)
         .add_service(alerts)
+        .add_service(conversation)
         .add_service(trends)
         .add_service(log)
 }

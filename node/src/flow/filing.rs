@@ -2,7 +2,7 @@
 //! second release of one edition, a budget ledger that forks. Rows are plain and hold only indexes and digests.
 
 use super::desk::Desk;
-use super::erase;
+use super::{conversation, erase};
 use crate::port::StoreError;
 use crate::rows;
 use varde_proto::alert::Alert;
@@ -74,6 +74,7 @@ pub fn file_alert(desk: &mut Desk<'_>, issuer: NodeId, alert: &Verified<Alert>, 
     if filed.is_ok() {
         desk.put(rows::numbered(rows::INBOX, index), issuer.as_str().as_bytes().to_vec())?;
         desk.put(erase::expiry_row(content.expires_at, &object), index.to_be_bytes().to_vec())?;
+        conversation::begin(desk, (issuer, alert.from()), content, index)?;
     }
     Ok(filed)
 }

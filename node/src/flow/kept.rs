@@ -27,11 +27,11 @@ pub fn if_of_type<P: Payload>(ledger: &Ledger, index: u64) -> Result<Option<P>, 
     if is { read(&bytes, index).map(|(_, payload)| Some(payload)) } else { Ok(None) }
 }
 
-/// The payload, as the commit under way will leave it.
-pub fn at_desk<P: Payload>(desk: &Desk<'_>, index: u64) -> Result<P, StoreError> {
+/// The envelope and its payload, as the commit under way will leave them.
+pub fn at_desk<P: Payload>(desk: &Desk<'_>, index: u64) -> Result<(Envelope, P), StoreError> {
     let bytes = desk.open(&rows::numbered(rows::ENVELOPE, index))?;
     let bytes = bytes.ok_or_else(|| StoreError::Damaged(format!("the envelope kept under {index} is gone")))?;
-    read(&bytes, index).map(|(_, payload)| payload)
+    read(&bytes, index)
 }
 
 fn read<P: Payload>(bytes: &[u8], index: u64) -> Result<(Envelope, P), StoreError> {

@@ -10,6 +10,7 @@ pub mod agreement;
 pub mod alert;
 pub mod bundle;
 pub mod connection;
+pub mod conversation;
 pub mod deliver;
 pub mod delivery;
 pub mod desk;
@@ -77,6 +78,8 @@ pub struct Node {
     pub journal: journal::Journal,
     /// How fast each peer's items are taken.
     pub pace: connection::Pace,
+    /// How far each peer's items are on their way.
+    pub under_way: connection::UnderWay,
 }
 
 impl Node {

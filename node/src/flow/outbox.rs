@@ -18,6 +18,7 @@ use varde_proto::id::{Digest, NodeId, Origin};
 use varde_proto::limits;
 use varde_proto::log::chain;
 use varde_proto::log::event::{Direction as LeafDirection, Event, Kind};
+use varde_proto::log::leaf;
 use varde_proto::time::Timestamp;
 
 /// One item owed to one peer: where its leaf and its envelope are, and what the receipt must say.
@@ -144,6 +145,11 @@ impl Signed {
         &self.envelope
     }
 
+    /// To whom it goes.
+    pub fn recipients(&self) -> impl Iterator<Item = &Arc<Peer>> {
+        self.recipients.iter().map(|(peer, _)| peer)
+    }
+
     /// The envelope, signed by the key that is in force where it will be logged, by the number of that leaf: keys may change
     /// between the two.
     pub fn at(&self, leaf: u64) -> Envelope {
@@ -234,5 +240,13 @@ pub fn owe(desk: &mut Desk<'_>, signed: &Signed, restricted: Digest) -> Result<u
         desk.put(item_row(rows::OWED, &peer.origin, class, desk.number(state.seq)), owed.encode())?;
         desk.set_channel(key, state)?;
     }
+    Ok(kept)
+}
+
+/// The same, in the name of whoever signed an act: the leaves commit to it, and it stays in the country.
+pub fn owe_by(desk: &mut Desk<'_>, signed: &Signed, act: &Envelope) -> Result<u64, StoreError> {
+    let (key, act) = (desk.random::<32>(), act.encode_length_delimited_to_vec());
+    let kept = owe(desk, signed, leaf::restricted(&key, &act))?;
+    desk.seal(rows::numbered(rows::ACT, kept), &[&key[..], &act].concat())?;
     Ok(kept)
 }

@@ -5,7 +5,7 @@
 use super::deliver::Broken;
 use super::desk::Desk;
 use super::outbox::item_row;
-use super::{agreement, entangle, erase, filing, outstanding};
+use super::{agreement, conversation, entangle, erase, filing, outstanding};
 use crate::port::{Peer, StoreError};
 use crate::rows;
 use crate::state::{ChannelKey, ChannelState, Direction};
@@ -17,7 +17,7 @@ use varde_proto::alert::{self, Alert};
 use varde_proto::control::{self, Act, Erasure};
 use varde_proto::envelope::{self, Envelope, Expected, Payload, Rejection, Verified};
 use varde_proto::exchange::{Item, KnownHead, Shown, check_shown};
-use varde_proto::id::{Digest, LogIndex, Origin, TreeSize};
+use varde_proto::id::{Digest, LogIndex, NodeId, Origin, TreeSize};
 use varde_proto::identity::Role;
 use varde_proto::limits;
 use varde_proto::log::chain;
@@ -25,9 +25,10 @@ use varde_proto::log::event::{Direction as LeafDirection, Event, Kind};
 use varde_proto::log::head::Head;
 use varde_proto::log::leaf::Opening;
 use varde_proto::log::proof::TlogProof;
+use varde_proto::reply::Reply;
 use varde_proto::summary::{LedgerEntry, TrendSummary, family};
 use varde_proto::time::Timestamp;
-use varde_proto::wire::peer::{Alert as WireAlert, Mode};
+use varde_proto::wire::peer::{Alert as WireAlert, Mode, Reply as WireReply};
 
 /// Who we are, for the checks of an item.
 #[derive(Debug, Clone)]
@@ -42,6 +43,8 @@ pub struct Me {
 pub enum Admitted {
     /// An alert.
     Alert(Box<Verified<Alert>>),
+    /// A word about an alert.
+    Reply(Box<Verified<Reply>>),
     /// A trend summary.
     Summary(Box<Verified<TrendSummary>>),
     /// An entry of the peer's privacy budget ledger.
@@ -51,7 +54,7 @@ pub enum Admitted {
 }
 
 /// The payload types this node reads, as it says in `hello`.
-pub const READS: [&str; 4] = [Alert::TYPE, TrendSummary::TYPE, LedgerEntry::TYPE, Erasure::TYPE];
+pub const READS: [&str; 5] = [Alert::TYPE, Reply::TYPE, TrendSummary::TYPE, LedgerEntry::TYPE, Erasure::TYPE];
 
 /// The one admission function: signature, bytes, address, the payload's own rules, time, and the terms of what is agreed.
 pub fn admit(
@@ -75,6 +78,8 @@ pub(super) fn admitted_before(
         let verified = envelope::verify::<Alert>(envelope, expected)?;
         alert::admit(verified.payload(), now)?;
         Admitted::Alert(Box::new(verified))
+    } else if envelope.payload_type == Reply::TYPE {
+        Admitted::Reply(Box::new(envelope::verify(envelope, expected)?))
     } else if envelope.payload_type == TrendSummary::TYPE {
         Admitted::Summary(Box::new(envelope::verify(envelope, expected)?))
     } else if envelope.payload_type == LedgerEntry::TYPE {
@@ -91,6 +96,7 @@ impl Admitted {
     pub(super) fn traffic(&self) -> Traffic<'_> {
         match self {
             Self::Alert(alert) => Traffic::Alert(alert.payload()),
+            Self::Reply(reply) => Traffic::Reply(reply.payload().kind),
             Self::Summary(_) => Traffic::Trend(family::NAME),
             Self::Budget(_) => Traffic::Budget,
             Self::Erasure(_) => Traffic::Control,
@@ -109,6 +115,9 @@ pub fn may_go(agreed: &Agreed, sent: &Event, envelope: &Envelope, times: &[Times
     if envelope.payload_type == Alert::TYPE {
         let alert = WireAlert::decode(envelope.payload.clone()).ok().and_then(|wire| Alert::from_wire(wire).ok());
         alert.is_some_and(|alert| permits(Traffic::Alert(&alert)))
+    } else if envelope.payload_type == Reply::TYPE {
+        let reply = WireReply::decode(envelope.payload.clone()).ok().and_then(|wire| Reply::from_wire(wire).ok());
+        reply.is_some_and(|reply| permits(Traffic::Reply(reply.kind)))
     } else if envelope.payload_type == TrendSummary::TYPE {
         permits(Traffic::Trend(family::NAME))
     } else if envelope.payload_type == LedgerEntry::TYPE {
@@ -317,6 +326,7 @@ pub(super) fn keep(desk: &mut Desk<'_>, peer: &Peer, admitted: &Admitted, index:
     let issuer = peer.origin.node();
     let (filed, envelope) = match admitted {
         Admitted::Alert(verified) => (filing::file_alert(desk, issuer, verified, index)?, verified.envelope()),
+        Admitted::Reply(verified) => (hear(desk, issuer, verified.payload(), index)?, verified.envelope()),
         Admitted::Summary(verified) => (filing::file_summary(desk, issuer, verified, index)?, verified.envelope()),
         Admitted::Budget(verified) => (filing::file_budget(desk, issuer, verified, index)?, verified.envelope()),
         Admitted::Erasure(verified) => {
@@ -330,4 +340,14 @@ pub(super) fn keep(desk: &mut Desk<'_>, peer: &Peer, admitted: &Admitted, index:
     }
     desk.seal(rows::numbered(rows::ENVELOPE, index), &envelope.encode_to_vec())?;
     Ok(Ok(()))
+}
+
+/// Takes in a word about an alert, if it may be said now.
+fn hear(desk: &mut Desk<'_>, speaker: NodeId, reply: &Reply, index: u64) -> filing::Filed {
+    let own = desk.origin().node();
+    let judged = conversation::judge(desk, (speaker, own), reply)?;
+    if judged.is_ok() {
+        conversation::file(desk, (speaker, own), reply, index)?;
+    }
+    Ok(judged)
 }

@@ -6,7 +6,7 @@ use super::desk::Desk;
 use super::erase::{self, NotErased};
 use super::outbox::{self, NotSent, Owed, item_row};
 use super::outstanding::{self, Answer, Duty};
-use super::{Node, delivery, filing, kept};
+use super::{Node, conversation, delivery, filing, kept};
 use crate::port::{Peer, StoreError};
 use crate::rows;
 use std::collections::BTreeMap;
@@ -80,6 +80,7 @@ pub async fn take_back(node: &Node, id: AlertId, what: Withdrawal) -> Result<Dig
             let request = sent.get(peer).copied().unwrap_or(0);
             let duty = Duty { id, reason, request, asked, due, answer: Answer::None };
             outstanding::put(desk, &object, peer, duty)?;
+            conversation::close_with(desk, id, peer.node())?;
         }
         if from.is_empty() {
             erase::take_out(desk, kept, &content, wanted)?;

@@ -65,6 +65,8 @@ pub struct Terms {
 pub enum Traffic<'a> {
     /// An alert.
     Alert(&'a Alert),
+    /// A word about an alert of this kind.
+    Reply(AlertKind),
     /// A trend summary of this family.
     Trend(&'a str),
     /// An entry of a privacy budget, which goes with trend summaries.
@@ -79,6 +81,7 @@ impl Terms {
         let broken = match what {
             Traffic::Control => None,
             Traffic::Alert(alert) => self.broken_by(alert),
+            Traffic::Reply(kind) => (!self.kinds.contains_key(&kind)).then_some("kind"),
             Traffic::Trend(family) => (!self.trends.contains(family)).then_some("trends"),
             Traffic::Budget => self.trends.is_empty().then_some("trends"),
         };

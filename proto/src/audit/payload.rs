@@ -8,7 +8,9 @@ use crate::envelope::{self, Envelope, Expected, Payload, Rejection};
 use crate::id::Digest;
 use crate::identity::{Genesis, PublicKey};
 use crate::log::event::{Direction, Event};
+use crate::reply::Reply;
 use crate::summary::{LedgerEntry, Place, TrendSummary, family};
+use crate::vocabulary::AlertKind;
 
 /// How far a payload that passed could be checked.
 pub(super) enum Checked {
@@ -18,6 +20,8 @@ pub(super) enum Checked {
     Summary(Place, Digest),
     /// Whole; it asks to erase the item with this E.
     Request(Digest),
+    /// Whole; a word about an alert of this kind.
+    Reply(AlertKind),
     /// Whole; a line of a privacy budget.
     Budget,
     /// Whole.
@@ -31,6 +35,7 @@ impl Checked {
     pub(super) fn traffic(&self) -> Option<Traffic<'_>> {
         match self {
             Self::Alert(alert) => Some(Traffic::Alert(alert)),
+            Self::Reply(kind) => Some(Traffic::Reply(*kind)),
             Self::Summary(..) => Some(Traffic::Trend(family::NAME)),
             Self::Budget => Some(Traffic::Budget),
             Self::Request(_) | Self::Known => Some(Traffic::Control),
@@ -71,6 +76,8 @@ fn check(envelope: &Envelope, expected: &Expected<'_>) -> Result<Checked, Reject
         })
     } else if envelope.payload_type == LedgerEntry::TYPE {
         envelope::check::<LedgerEntry>(envelope, expected).map(|_| Checked::Budget)
+    } else if envelope.payload_type == Reply::TYPE {
+        envelope::check::<Reply>(envelope, expected).map(|reply| Checked::Reply(reply.kind))
     } else if envelope.payload_type == Erasure::TYPE {
         envelope::check::<Erasure>(envelope, expected).map(|erasure| match erasure {
             Erasure { act: Act::Request { .. }, object, .. } => Checked::Request(object),

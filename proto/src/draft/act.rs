@@ -30,6 +30,8 @@ pub enum Verb {
     Hold,
     /// It may be erased again; about E.
     Lift,
+    /// Something is said about an alert; about the request.
+    Reply,
     /// A key statement is proposed; about the statement.
     ProposeKey,
     /// A key statement is approved; about the statement.
@@ -52,6 +54,7 @@ impl Verb {
             Self::Withdraw => "withdraw",
             Self::Hold => "hold",
             Self::Lift => "lift",
+            Self::Reply => "reply",
             Self::ProposeKey => "propose-key",
             Self::ApproveKey => "approve-key",
             Self::Unfreeze => "unfreeze",
@@ -150,6 +153,12 @@ pub fn time(act: &peer::Envelope) -> Option<Timestamp> {
 pub fn about_draft(request: &operator::DraftRequest) -> Digest {
     let bare = operator::DraftRequest { act: None, ..request.clone() };
     prefixed(b"varde/act/draft/v1\n", &bare.encode_to_vec())
+}
+
+/// What a `reply` act is about: the request without the act.
+pub fn about_reply(request: &operator::SayRequest) -> Digest {
+    let bare = operator::SayRequest { act: None, ..request.clone() };
+    prefixed(b"varde/act/reply/v1\n", &bare.encode_to_vec())
 }
 
 /// What a `release` act is about: the draft and its recipients, sorted.

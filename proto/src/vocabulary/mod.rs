@@ -226,6 +226,18 @@ vocabularies! {
     ErasureReason = "erasure_reason", closed;
     /// On what an erasure rests.
     ErasureBasis = "erasure_basis", closed;
+    /// What a reply does.
+    ReplyType = "reply_type", closed;
+    /// What came of an alert at its recipient.
+    Outcome = "outcome", closed;
+    /// Answer to a query about a found child.
+    FoundAnswer = "found_answer", closed;
+    /// How far a referral has come, in the word of the country that was asked.
+    ReferralState = "referral_state", closed;
+    /// Why a recipient disputes an alert.
+    ChallengeGround = "challenge_ground", closed;
+    /// What the issuer decided about a challenge or a request to pass an alert on.
+    Ruling = "ruling", closed;
     /// Language of millions of speakers (ISO 639-2, terminological codes). One that few speak points to a community and is not in the list.
     Language = "language";
     /// Why a child may be taken out of a country.

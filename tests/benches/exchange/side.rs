@@ -19,7 +19,7 @@ use varde_node::edge::keyring::FileKeyring;
 use varde_node::edge::keys::NodeKeys;
 use varde_node::edge::store::sled::SledStore;
 use varde_node::flow::Node;
-use varde_node::flow::connection::Pace;
+use varde_node::flow::connection::{Pace, UnderWay};
 use varde_node::flow::founding;
 use varde_node::flow::journal::Journal;
 use varde_node::flow::keys::{Keys, Missing};
@@ -131,6 +131,7 @@ impl Side {
             journal: Journal::default(),
             // What is measured is the exchange, not the pace at which a node is willing to take it for ever.
             pace: Pace::new(u32::MAX, u32::MAX),
+            under_way: UnderWay::default(),
         });
         let known = Arc::new(Contacts::default());
         tokio::spawn(contacts::follow_pins(node.clone(), pins, sender));

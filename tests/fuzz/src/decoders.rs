@@ -14,6 +14,7 @@ use varde_proto::log::proof::Shown;
 use varde_proto::log::tiles::{self, Tile};
 use varde_proto::log::witness::{self, AddCheckpoint, KnownLog, Latest, Witness};
 use varde_proto::log::{Checkpoint, Event, Note, Opening, Policy, TlogProof, Vkey, cosignature, merkle, proof};
+use varde_proto::reply::{self, Reply, Said};
 use varde_proto::summary::{LedgerEntry, TrendSummary};
 use varde_proto::time::Timestamp;
 use varde_proto::wire::peer;
@@ -27,7 +28,7 @@ pub struct Decoder {
 }
 
 /// All of them, in the order of their names.
-pub const ALL: [Decoder; 19] = [
+pub const ALL: [Decoder; 20] = [
     Decoder { name: "add_checkpoint", run: add_checkpoint },
     Decoder { name: "alert", run: alert },
     Decoder { name: "armor", run: armor },
@@ -44,6 +45,7 @@ pub const ALL: [Decoder; 19] = [
     Decoder { name: "opening", run: opening },
     Decoder { name: "policy", run: policy },
     Decoder { name: "proof", run: proof },
+    Decoder { name: "reply", run: reply },
     Decoder { name: "summary", run: summary },
     Decoder { name: "tile", run: tile },
     Decoder { name: "vkey", run: vkey },
@@ -159,6 +161,15 @@ pub fn alert(bytes: &[u8]) -> bool {
 /// A trend summary's content.
 pub fn summary(bytes: &[u8]) -> bool {
     payload(bytes, TrendSummary::to_wire)
+}
+
+/// A word about an alert.
+pub fn reply(bytes: &[u8]) -> bool {
+    payload(bytes, |reply: &Reply| {
+        assert!(reply::may_follow(&[], &reply.said).is_ok() || !matches!(reply.said, Said::Seen));
+        let _ = reply::show::line(&reply.said);
+        reply.to_wire()
+    })
 }
 
 /// A budget entry's content.

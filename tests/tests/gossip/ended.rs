@@ -6,7 +6,7 @@ use varde_node::edge::clock::SystemClock;
 use varde_node::edge::guard::FileGuard;
 use varde_node::edge::keyring::FileKeyring;
 use varde_node::edge::keys::BadHome;
-use varde_node::flow::connection::Pace;
+use varde_node::flow::connection::{Pace, UnderWay};
 use varde_node::flow::ended::Doubt;
 use varde_node::flow::journal::Journal;
 use varde_node::flow::keys::{Keys, Missing, recorded};
@@ -227,6 +227,7 @@ async fn begun_anew(first: &Country, store: Arc<dyn Store>, dir: &Path) -> Node 
         operators: node.operators.clone(),
         journal: Journal::default(),
         pace: Pace::default(),
+        under_way: UnderWay::default(),
     }
 }
 

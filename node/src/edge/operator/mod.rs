@@ -7,6 +7,7 @@
 mod agreements;
 mod alerts;
 mod backups;
+mod conversation;
 mod drawing;
 mod erasures;
 mod log;
@@ -17,6 +18,7 @@ mod trends;
 
 pub use agreements::agreements_service;
 pub use alerts::alerts_service;
+pub use conversation::conversation_service;
 pub use log::log_service;
 pub use node::{PeerVitals, Vitals, node_service};
 pub use records::records_service;

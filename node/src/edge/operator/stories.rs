@@ -5,6 +5,7 @@ use crate::flow::alert::drafts::Refused;
 use crate::flow::outbox::NotSent;
 use crate::national::minimise::TooLittle;
 use varde_proto::draft::act::BadAct;
+use varde_proto::envelope::Rejection;
 
 /// The story of a refusal.
 pub(super) fn story(refused: Refused) -> Trouble {
@@ -123,8 +124,38 @@ fn not_sent(not: NotSent) -> Trouble {
         NotSent::Agreement(country, ..) => Trouble::new(Class::Change, "not-agreed", not.to_string())
             .means("what two countries have not agreed on is sent to neither; nothing was sent to anybody")
             .next(format!("`varde agreement show {country}` prints what is agreed; leave {country} out of --to, or change the draft")),
+        NotSent::Refused(Rejection::Content(rule)) if rule.starts_with("reply-") => word(rule),
         NotSent::Refused(rejection) => Trouble::new(Class::Change, "not-admissible", not.to_string())
             .means("the same rules hold at both ends; nothing was sent")
             .next(format!("mend the draft: the rule is {}", rejection.code())),
     }
+}
+
+/// Why a word about an alert cannot be said now, by the rule that it breaks (docs/alerts.md, "What is said about an alert").
+fn word(rule: &'static str) -> Trouble {
+    let (what, next) = match rule {
+        "reply-of-kind" => (
+            "this cannot be said of an alert of this kind",
+            "a query about a found child is answered with --answer, a referral with --referral, anything else with --outcome",
+        ),
+        "reply-repeated" => ("that it was seen was said before", "`varde alert status ID` shows what was said"),
+        "reply-order" => (
+            "a referral does not go from where it is to this state",
+            "`varde alert status ID` shows its state; ACCEPTED, DECLINED or CANNOT_COMPLY come first, then IN_PROGRESS, then DONE",
+        ),
+        "reply-about" => (
+            "there is no challenge and no request of this country with this digest that waits for a ruling",
+            "`varde alert status ID` shows what each recipient said",
+        ),
+        "reply-names" => (
+            "it points to the alert itself, to one that its issuer did not send here, or to one of the two countries",
+            "name another alert of the same issuer, or countries that do not have it",
+        ),
+        "reply-too-many" => ("nothing more can be said about this alert", "use the legal channel that the alert names"),
+        "reply-not-sent" => {
+            ("the alert did not go between this country and ours", "`varde alert status ID` shows to whom it went")
+        }
+        _ => ("this cannot be said about this alert", "`varde alert status ID` shows what was said"),
+    };
+    Trouble::new(Class::Ask, rule, what).means("nothing was sent").next(next)
 }

@@ -3,7 +3,7 @@
 use super::drafts::{self, Refused, Signed as SignedAct};
 use crate::flow::desk::Desk;
 use crate::flow::outbox::{self, NotSent, Signed};
-use crate::flow::{Node, filing};
+use crate::flow::{Node, conversation, filing};
 use crate::port::StoreError;
 use varde_proto::alert::{Alert, AlertContent};
 use varde_proto::draft::act::{self, Verb};
@@ -57,6 +57,8 @@ pub fn owe(desk: &mut Desk<'_>, signed: &Signed, content: &AlertContent, decisio
     let kept = outbox::owe(desk, signed, decision)?;
     let row = filing::alert_row(desk.origin().node(), content.id);
     let object = envelope::digest(signed.envelope());
-    desk.put(row, [&kept.to_be_bytes()[..], &object.0].concat())?;
+    desk.put(row, filing::filed(kept, object))?;
+    let own = desk.origin().node();
+    signed.recipients().try_for_each(|peer| conversation::begin(desk, (own, &peer.origin), content, kept))?;
     Ok(kept)
 }

@@ -4,9 +4,11 @@
 
 mod landing;
 mod pace;
+mod under_way;
 mod writer;
 
 pub use pace::Pace;
+pub use under_way::UnderWay;
 
 use crate::flow::deliver::{self, Broken, CheckedReceipt};
 use crate::flow::gossip::{self, Heard};

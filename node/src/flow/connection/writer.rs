@@ -53,6 +53,8 @@ pub(super) struct Writer {
     /// Size of our log that the peer will have verified when it has read everything sent so far.
     shown: u64,
     outgoing: Outgoing,
+    /// The connection's number, by which others see what is on its way.
+    connection: u64,
     /// Our cosignature of the peer's newest head, not sent yet: it goes with the next frame.
     witnessed: Option<Cosigned>,
     /// Entries of ours that the peer keeps, or will when it has read everything sent so far.
@@ -70,6 +72,12 @@ pub(super) struct Writer {
     unconnected: BTreeSet<u64>,
 }
 
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.node.under_way.end(&self.peer.origin, self.connection);
+    }
+}
+
 impl Writer {
     /// A writer to a peer that was told of so many key statements, verified so many leaves of our log and keeps so many of its
     /// entries.
@@ -82,6 +90,7 @@ impl Writer {
         let (node, peer) = (node.clone(), peer.clone());
         let (asked, behind, give_at, ask_at) = (None, None, Instant::now(), Instant::now());
         let (gossiped, unconnected) = (gossip::Told::default(), BTreeSet::new());
+        let connection = node.under_way.begin(&peer.origin);
         Self {
             node,
             peer,
@@ -89,6 +98,7 @@ impl Writer {
             told,
             shown,
             outgoing,
+            connection,
             witnessed: None,
             escrowed,
             asked,
@@ -169,7 +179,9 @@ impl Writer {
                 after = run.class + 1;
                 continue;
             }
-            self.outgoing.sent(run, items.len() as u64);
+            let count = items.len() as u64;
+            self.outgoing.sent(run, count);
+            self.node.under_way.sent(&self.peer.origin, self.connection, run.class, run.from + count - 1);
             let proven = self.proven(&head).await?;
             out.send(Frame::Items(proven, items)).await.map_err(|_| Ended::Closed)?;
             return Ok(true);

@@ -23,7 +23,7 @@ pub use replay::{Replayed, purge, replay};
 use super::alert::drafts::Refused;
 use super::desk::Desk;
 use super::ledger::{CommitError, Committed, Ledger};
-use super::{Node, agreement, delivery, filing, kept, recover, withdraw};
+use super::{Node, agreement, conversation, delivery, filing, kept, recover, withdraw};
 use crate::port::{Peer, StoreError};
 use crate::rows;
 use std::time::Duration;
@@ -210,7 +210,7 @@ fn begin(
     due: Option<Timestamp>,
 ) -> Result<(), StoreError> {
     let item = event(desk, index)?;
-    let alert = kept::at_desk::<Alert>(desk, index)?;
+    let (_, alert) = kept::at_desk::<Alert>(desk, index)?;
     let due = due.unwrap_or_else(|| self::due(alert.content(), desk.now()));
     let asked = leaf::Requested { request, reason, basis, due };
     desk.delete(expiry_row(alert.content().expires_at, &item.object));
@@ -232,6 +232,7 @@ pub(super) fn take_out(
     if hold::at_desk(desk, &item.object)?.is_none() {
         remains.stage = destroy(desk, &remains)?;
     }
+    conversation::close(desk, id, index)?;
     // A hold is answered too: whoever asked learns why it is still there.
     remains::put(desk, &item.object, &remains, true)
 }

@@ -7,7 +7,7 @@ use super::{Remains, destroy, destroy_keys, due, expiry_row, issuer, remains};
 use crate::flow::desk::Desk;
 use crate::flow::erase::Stage;
 use crate::flow::ledger::Ledger;
-use crate::flow::{Node, kept};
+use crate::flow::{Node, conversation, kept};
 use crate::port::{Keyring, Store, StoreError};
 use crate::{rows, vault};
 use std::collections::BTreeMap;
@@ -96,13 +96,14 @@ fn back(ledger: &Ledger, done: &mut Done) -> Result<Vec<(u64, Erased)>, StoreErr
 
 /// Takes out an item that is back; returns the keys to destroy.
 fn again(desk: &mut Desk<'_>, kept: u64, erased: &Erased) -> Result<Vec<u64>, StoreError> {
-    let content = kept::at_desk::<Alert>(desk, kept)?.content().clone();
+    let content = kept::at_desk::<Alert>(desk, kept)?.1.content().clone();
     let leaf::Done { request, reason } = said(erased);
     let (id, issuer) = (content.id, issuer(desk.origin(), &erased.event));
     let due = due(&content, erased.event.time);
     let kind = Some(content.kind());
     let mut remains = Remains { issuer, id, kind, kept, reason, request, due, stage: Stage::Done(erased.index) };
     desk.delete(expiry_row(content.expires_at, &erased.event.object));
+    conversation::close(desk, id, kept)?;
     let destroying = destroy(desk, &remains)?;
     remains.stage = Stage::Done(erased.index);
     remains::put(desk, &erased.event.object, &remains, false)?;

@@ -8,7 +8,7 @@ use crate::flow::erase::{self, hold};
 use crate::flow::ledger::Ledger;
 use crate::flow::outbox::{Owed, item_row};
 use crate::flow::receive::{self, Admitted, Me};
-use crate::flow::{Node, filing, outstanding};
+use crate::flow::{Node, conversation, filing, outstanding};
 use crate::port::{Peer, StoreError};
 use crate::rows;
 use crate::state::{ChannelKey, Direction};
@@ -182,13 +182,20 @@ impl Taker<'_, '_> {
                 if let Some((kept, object)) = filed
                     && object == event.object
                 {
+                    let content = alert.payload().content();
+                    conversation::begin(self.desk, (own, &self.peer.origin), content, kept)?;
                     return Ok(kept);
                 }
                 if erase::remains_at(self.desk, own, &event.object)?.is_some() {
                     return Ok(index);
                 }
                 self.desk.put(row, filing::filed(index, event.object))?;
+                let content = alert.payload().content();
+                conversation::begin(self.desk, (own, &self.peer.origin), content, index)?;
                 drafts::sent_again(self.desk, id, index)?;
+            }
+            Ok(Admitted::Reply(reply)) => {
+                conversation::file(self.desk, (own, self.peer.origin.node()), reply.payload(), index)?;
             }
             Ok(Admitted::Summary(summary)) => drop(filing::file_summary(self.desk, own, summary, index)?),
             Ok(Admitted::Budget(entry)) => drop(filing::file_budget(self.desk, own, entry, index)?),
@@ -234,6 +241,12 @@ impl Taker<'_, '_> {
         let keys = self.peer.keys.at(Role::Msg, TreeSize(theirs.saturating_add(1)));
         let admitted = receive::admitted_before(&envelope, &self.expected(event, &keys, false), event.time);
         let kept = match &admitted {
+            // It was judged when it came; what it followed may not be back yet.
+            Ok(Admitted::Reply(reply)) => {
+                let (speaker, own) = (self.peer.origin.node(), self.me.origin.node());
+                conversation::file(self.desk, (speaker, own), reply.payload(), index)?;
+                false
+            }
             Ok(admitted) => receive::keep(self.desk, self.peer, admitted, index)?.is_ok(),
             Err(_) => false,
         };

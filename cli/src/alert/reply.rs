@@ -1,0 +1,194 @@
+//! `varde alert reply`
+
+use super::release::{self, read_country};
+use super::staff::{As, digest};
+use super::standing::{connect, standing};
+use super::{read_code, read_id};
+use crate::context::Context;
+use crate::delivery::{self, Wait};
+use crate::failure::{Exit, Failure};
+use std::collections::BTreeSet;
+use std::time::Duration;
+use varde_proto::draft::act::{Verb, about_reply};
+use varde_proto::id::{AlertId, Digest, NodeId};
+use varde_proto::reply::{Forward, Said};
+use varde_proto::vocabulary::*;
+use varde_proto::wire::operator::{Delivery, SayRequest};
+use varde_proto::wire::peer;
+
+/// One alert, and one thing to say about it.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  varde alert reply ID --seen\n  varde alert reply ID --outcome MATCH_CONTACTED --wait 10s\n  \
+    varde alert reply ID --outcome NOT_COMPETENT --forward SE,SIRENE,SIRENE\n  varde alert reply ID --answer POSSIBLE\n  \
+    varde alert reply ID --challenge INACCURATE,OUTDATED\n  varde alert reply ID --ruling UPHELD --to LT\n\n\
+    Codes only, and nothing about the child: what is to be talked about goes over the legal channel that the alert names.\n\
+    --seen says that a person has taken it in hand: it stops the alarm here and is shown to the issuer. Everything but\n\
+    --seen, --challenge, --relay and --ruling is an answer and meets the deadline. A query about a found child takes\n\
+    --answer, a referral --referral; anything else --outcome. A ruling is for the issuer to make.\n\n\
+    With --wait: exit 0 when the other side has receipted it, 75 when it has not yet, 3 when its node refused it."
+)]
+pub(crate) struct Args {
+    /// The alert's id
+    #[arg(value_parser = read_id)]
+    id: AlertId,
+    #[command(flatten)]
+    what: What,
+    /// With --outcome NOT_COMPETENT: who is, as country, legal channel and desk
+    #[arg(long, value_name = "CC,CHANNEL,DESK", value_parser = read_forward, requires = "outcome")]
+    forward: Option<Forward>,
+    /// With --outcome DUPLICATE_OF: the other alert of the same country
+    #[arg(long, value_name = "ID", value_parser = read_id, requires = "outcome")]
+    duplicate_of: Option<AlertId>,
+    /// With --ruling: the country whose challenge or request is decided
+    #[arg(long, value_name = "CC", value_parser = read_country, requires = "ruling")]
+    to: Option<NodeId>,
+    /// With --ruling: its digest as `varde alert status` shows it; without it, the one that waits
+    #[arg(long, value_name = "DIGEST", value_parser = read_digest, requires = "ruling")]
+    about: Option<Digest>,
+    /// Whose alert is meant, where several have this id
+    #[arg(long, value_name = "CC", value_parser = read_country, conflicts_with = "ruling")]
+    issuer: Option<NodeId>,
+    /// Which desk speaks: a role, never a person
+    #[arg(long, value_name = "DESK", value_parser = read_code::<DeskRole>, default_value = "FOCAL_POINT")]
+    desk: DeskRole,
+    #[command(flatten)]
+    wait: Wait,
+    #[command(flatten)]
+    staff: As,
+}
+
+/// Exactly one of these.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+struct What {
+    /// A person has taken it in hand
+    #[arg(long)]
+    seen: bool,
+    /// What came of it: ACTED_CHILD_SAFE, ACTED_NOT_FOUND, MATCH_CONTACTED, NO_RECORD, NOT_COMPETENT, CANNOT_COMPLY,
+    /// DUPLICATE_OF, FALSE_ALARM; of a pattern ACTED
+    #[arg(long, value_name = "CODE", value_parser = read_code::<Outcome>)]
+    outcome: Option<Outcome>,
+    /// To a query about a found child: POSSIBLE, NO or CALL_ME
+    #[arg(long, value_name = "CODE", value_parser = read_code::<FoundAnswer>)]
+    answer: Option<FoundAnswer>,
+    /// To a referral: ACCEPTED, DECLINED or CANNOT_COMPLY; then IN_PROGRESS, then DONE
+    #[arg(long, value_name = "STATE", value_parser = read_code::<ReferralState>)]
+    referral: Option<ReferralState>,
+    /// It is disputed: INACCURATE, OUTDATED, EXCESSIVE, ASSESSMENT_AS_FACT, NO_LEGAL_BASIS, WRONG_RECIPIENT
+    #[arg(long, value_name = "CODE,CODE", value_delimiter = ',', value_parser = read_code::<ChallengeGround>)]
+    challenge: Vec<ChallengeGround>,
+    /// These countries should have it, too; only its issuer can send it to them
+    #[arg(long, value_name = "CC,CC", value_delimiter = ',', value_parser = read_named)]
+    relay: Vec<Country>,
+    /// As its issuer: what is decided about a challenge or a request, UPHELD or DISMISSED
+    #[arg(long, value_name = "CODE", value_parser = read_code::<Ruling>)]
+    ruling: Option<Ruling>,
+}
+
+/// Signs it, sends it, says what became of it.
+pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
+    let look = format!("`varde alert status {}`", args.id);
+    let deliveries = args.wait.hold(&look, Duration::ZERO, said(&args, context)).await?;
+    if context.render.is_json() {
+        let list: Vec<_> = deliveries.iter().map(release::delivery).collect();
+        context.render.document(&serde_json::json!({ "alert_id": args.id.to_string(), "deliveries": list }))?;
+    } else {
+        release::table(context, &deliveries);
+    }
+    delivery::say("the reply", &deliveries, &look, &context.render);
+    Ok(delivery::verdict(&deliveries, &args.wait))
+}
+
+async fn said(args: &Args, context: &Context) -> Result<Vec<Delivery>, Failure> {
+    let staff = args.staff.open(context)?;
+    let said = what(args, context).await?;
+    let country = args.to.or(args.issuer).map(|country| country.to_string()).unwrap_or_default();
+    let said = peer::Reply { desk_role: args.desk.number(), ..said.to_wire() };
+    let wait_ms = args.wait.milliseconds();
+    let mut request = SayRequest { id: args.id.to_string(), country, said: Some(said), wait_ms, act: None };
+    request.act = Some(staff.sign(Verb::Reply, about_reply(&request), context)?);
+    let mut node = connect(context, args.wait.time()).await?;
+    Ok(node.say(request).await?.into_inner().deliveries)
+}
+
+async fn what(args: &Args, context: &Context) -> Result<Said, Failure> {
+    let What { seen: _, outcome, answer, referral, challenge, relay, ruling } = &args.what;
+    let needs = |flag: &str, code: &str| {
+        Failure::usage(format!("--outcome {code} and {flag} go together"))
+            .means("nothing was sent")
+            .next("see `varde alert reply --help`")
+            .reason("incomplete-reply")
+    };
+    if let Some(outcome) = *outcome {
+        return match (outcome, args.forward, args.duplicate_of) {
+            (Outcome::NOT_COMPETENT, Some(forward), None) => Ok(Said::NotCompetent(forward)),
+            (Outcome::DUPLICATE_OF, None, Some(id)) => Ok(Said::DuplicateOf(id)),
+            (Outcome::NOT_COMPETENT, ..) | (_, Some(_), _) => Err(needs("--forward CC,CHANNEL,DESK", "NOT_COMPETENT")),
+            (Outcome::DUPLICATE_OF, ..) | (_, _, Some(_)) => Err(needs("--duplicate-of ID", "DUPLICATE_OF")),
+            (outcome, None, None) => Ok(Said::Outcome(outcome)),
+        };
+    }
+    if let Some(ruling) = *ruling {
+        return Ok(Said::Ruling(about(args, context).await?, ruling));
+    }
+    let challenge: BTreeSet<_> = challenge.iter().copied().collect();
+    let relay: BTreeSet<_> = relay.iter().copied().collect();
+    Ok(match (answer, referral) {
+        (Some(answer), _) => Said::Answer(*answer),
+        (_, Some(state)) => Said::Referral(*state),
+        _ if !challenge.is_empty() => Said::Challenge(challenge),
+        _ if !relay.is_empty() => Said::RelayRequest(relay),
+        _ => Said::Seen,
+    })
+}
+
+/// What a ruling is about: what was named, or the one challenge or request of that country that waits.
+async fn about(args: &Args, context: &Context) -> Result<Digest, Failure> {
+    let Some(to) = args.to else {
+        return Err(
+            Failure::usage("--ruling needs --to CC: whose challenge or request is decided").reason("no-country")
+        );
+    };
+    if let Some(about) = args.about {
+        return Ok(about);
+    }
+    let standing = standing(args.id, None, context).await?;
+    let said = standing.recipients.into_iter().filter(|one| one.country == to.as_str()).flat_map(|one| one.said);
+    let words: Vec<_> = said.map(|one| (one.digest, super::parse(&one.said_json))).collect();
+    let mut open = Vec::new();
+    for (digest, said) in &words {
+        let asks = said.as_ref().is_ok_and(|said| matches!(said["type"].as_str(), Some("CHALLENGE" | "RELAY_REQUEST")));
+        let hex = varde_proto::id::hex(digest);
+        let ruled = words.iter().any(|(_, said)| said.as_ref().is_ok_and(|said| said["about"] == hex.as_str()));
+        if asks && !ruled {
+            open.push(digest);
+        }
+    }
+    match &open[..] {
+        [one] => digest(one),
+        [] => Err(Failure::refused(format!("nothing that {to} said about this alert waits for a ruling"))
+            .next(format!("`varde alert status {}` shows what was said", args.id))
+            .reason("nothing-to-rule-on")),
+        _ => Err(Failure::usage(format!("{to} said several things that wait for a ruling"))
+            .next("name one: --about DIGEST, as `varde alert status ID --json` shows it")
+            .reason("several-to-rule-on")),
+    }
+}
+
+fn read_digest(text: &str) -> Result<Digest, String> {
+    varde_proto::id::unhex::<32>(text).map(Digest).ok_or_else(|| "it is not 64 lower-case hex digits".to_owned())
+}
+
+fn read_named(text: &str) -> Result<Country, String> {
+    let named = Country::parse(text).ok().filter(|country| country.is_named());
+    named.ok_or_else(|| format!("{text:?} is no country: two capital letters (ISO 3166-1 alpha-2)"))
+}
+
+fn read_forward(text: &str) -> Result<Forward, String> {
+    let parts: Vec<&str> = text.split(',').collect();
+    let [country, channel, role] = parts[..] else {
+        return Err("it has three parts: country, legal channel, desk; for example SE,SIRENE,SIRENE".to_owned());
+    };
+    Ok(Forward { country: read_named(country)?, channel: read_code(channel)?, role: read_code(role)? })
+}

@@ -1,0 +1,151 @@
+//! `varde.operator.v1.Conversation`: what is said about alerts, how far each recipient is, and who is late.
+
+use super::alerts::{answers, delivery_reply, ours, pins_taken_up, read_country, read_id, read_issuer, told};
+use crate::edge::status::{Class, Trouble};
+use crate::flow::Node;
+use crate::flow::alert::drafts::{self, Refused};
+use crate::flow::alert::held;
+use crate::flow::conversation::{self, Standing, Word};
+use crate::flow::{erase, kept};
+use std::sync::Arc;
+use tokio::time::Instant;
+use tonic::{Request, Response, Status};
+use varde_proto::alert::Alert;
+use varde_proto::draft::act;
+use varde_proto::id::{AlertId, NodeId};
+use varde_proto::json::Out;
+use varde_proto::reply::{Said, show};
+use varde_proto::time::Timestamp;
+use varde_proto::vocabulary::{DeskRole, Vocabulary};
+use varde_proto::wire::operator::conversation_server::{Conversation, ConversationServer};
+use varde_proto::wire::operator::*;
+
+/// Late answers that one call lists at most.
+const LISTED: usize = 1000;
+
+/// The service.
+pub fn conversation_service(node: Arc<Node>) -> ConversationServer<Service> {
+    ConversationServer::new(Service { node })
+}
+
+/// The service; see [`conversation_service`].
+pub struct Service {
+    node: Arc<Node>,
+}
+
+#[tonic::async_trait]
+impl Conversation for Service {
+    async fn say(&self, request: Request<SayRequest>) -> Result<Response<SayReply>, Status> {
+        let begun = Instant::now();
+        let request = request.into_inner();
+        let about = act::about_reply(&request);
+        let SayRequest { id, country, said, wait_ms, act } = request;
+        let word = word(&id, &country, said.unwrap_or_default())?;
+        pins_taken_up(&self.node, word.with.as_slice()).await;
+        let kept = conversation::say(&self.node, word, about, act).await.map_err(told)?;
+        let deliveries = answers(&self.node, kept, begun, wait_ms).await.map_err(ours)?;
+        Ok(Response::new(SayReply { deliveries: deliveries.into_iter().map(delivery_reply).collect() }))
+    }
+
+    async fn standing(&self, request: Request<StandingRequest>) -> Result<Response<StandingReply>, Status> {
+        let StandingRequest { id, issuer } = request.into_inner();
+        let (id, issuer) = (read_id(&id)?, read_issuer(&issuer)?);
+        let own = self.node.me.origin.node();
+        let found = if issuer.is_none_or(|issuer| issuer == own) { of_ours(&self.node, id)? } else { None };
+        match found {
+            Some(reply) => Ok(Response::new(reply)),
+            None => of_received(&self.node, id, issuer).map(Response::new),
+        }
+    }
+
+    async fn overdue(&self, _: Request<OverdueRequest>) -> Result<Response<OverdueReply>, Status> {
+        let late = conversation::overdue(&self.node, self.node.clock.now(), LISTED).map_err(ours)?;
+        let answer = |late: conversation::Overdue| OverdueAnswer {
+            id: late.id.to_string(),
+            kind: late.kind.number(),
+            issuer: late.issuer.to_string(),
+            recipient: late.recipient.to_string(),
+            due_ms: late.due.ms(),
+            seen: late.is_seen,
+        };
+        Ok(Response::new(OverdueReply { answers: late.into_iter().map(answer).collect() }))
+    }
+}
+
+/// What staff wants to say, read as strictly as what a peer says.
+fn word(id: &str, country: &str, said: varde_proto::wire::peer::Reply) -> Result<Word, Status> {
+    let refuse = |rule: &str| {
+        Trouble::new(Class::Change, "bad-reply", format!("this cannot be said: {rule}"))
+            .means("nothing was sent")
+            .next("`varde alert reply --help` shows what can be said")
+            .for_staff()
+    };
+    let with = if country.is_empty() { None } else { Some(read_country(country)?) };
+    let desk_role = DeskRole::from_number(said.desk_role).ok_or_else(|| refuse("reply-desk"))?;
+    let said = Said::from_wire(&said).map_err(refuse)?;
+    Ok(Word { id: read_id(id)?, with, desk_role, said })
+}
+
+/// How far the recipients of an alert of ours are; `None` where none of ours was released under this id.
+fn of_ours(node: &Node, id: AlertId) -> Result<Option<StandingReply>, Status> {
+    let own = node.me.origin.node();
+    let Some((kept, object)) = conversation::ours(node, id).map_err(ours)? else {
+        return match drafts::find(&node.ledger, id) {
+            Ok(_) => Err(told(Refused::NeverReleased)),
+            Err(Refused::Absent(_)) => Ok(None),
+            Err(refused) => Err(told(refused)),
+        };
+    };
+    let alert = kept::if_kept::<Alert>(&node.ledger, kept).map_err(ours)?.map(|(_, alert)| alert);
+    let remains = erase::find(&node.ledger, own, &object).map_err(ours)?;
+    let kind = alert.as_ref().map(|alert| alert.content().kind()).or_else(|| remains.and_then(|remains| remains.kind));
+    let expires = alert.map(|alert| alert.content().expires_at);
+    let standings = conversation::of_ours(node, (id, kept, object), expires).map_err(ours)?;
+    Ok(Some(reply(node, own, kind.map_or(0, Vocabulary::number), standings)))
+}
+
+/// How far we are with an alert of a peer.
+fn of_received(node: &Node, id: AlertId, issuer: Option<NodeId>) -> Result<StandingReply, Status> {
+    let mut countries = kept::countries(&node.ledger).map_err(ours)?;
+    countries.retain(|country| issuer.is_none_or(|issuer| issuer == *country));
+    let found = held::find(&node.ledger, &countries, id).map_err(ours)?;
+    let received = match &found[..] {
+        [] => return Err(told(Refused::Absent(id))),
+        [received] => received,
+        several => return Err(told(Refused::SeveralIssuers(id, several.iter().map(|one| one.from).collect()))),
+    };
+    let kind = match &received.what {
+        held::What::Alert(alert) => Some(alert.content().kind()),
+        held::What::Remains(remains) => remains.kind,
+    };
+    let standing = conversation::of_received(node, id, received).map_err(ours)?;
+    Ok(reply(node, received.from, kind.map_or(0, Vocabulary::number), vec![standing]))
+}
+
+fn reply(node: &Node, issuer: NodeId, kind: i32, standings: Vec<Standing>) -> StandingReply {
+    let now = node.clock.now();
+    let recipients = standings.into_iter().map(|one| recipient(one, now)).collect();
+    StandingReply { issuer: issuer.to_string(), kind, recipients }
+}
+
+fn recipient(standing: Standing, now: Timestamp) -> RecipientStanding {
+    let Standing { country, state, since, reason, due, said } = standing;
+    let spoken = |one: conversation::Spoken| Spoken {
+        by: one.by.to_string(),
+        time_ms: one.time.ms(),
+        desk_role: one.desk_role.number(),
+        said_json: Out::Object(show::show(&one.said)).to_string(),
+        text: show::line(&one.said),
+        digest: one.digest.0.to_vec().into(),
+        owed: one.is_owed,
+    };
+    RecipientStanding {
+        country: country.to_string(),
+        state: state.name().to_owned(),
+        since_ms: since.ms(),
+        reason: reason.unwrap_or_default(),
+        due_ms: due.map_or(0, Timestamp::ms),
+        overdue: due.is_some_and(|due| due <= now),
+        said: said.into_iter().map(spoken).collect(),
+    }
+}

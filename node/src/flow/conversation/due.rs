@@ -1,0 +1,102 @@
+//! Until when an answer to an alert is due, and who is late: the other countries with ours, and we with theirs.
+
+use super::{Between, Talk};
+use crate::flow::desk::Desk;
+use crate::flow::{Node, erase, filing, kept};
+use crate::port::StoreError;
+use crate::rows;
+use varde_proto::alert::{Alert, AlertContent};
+use varde_proto::id::{AlertId, NodeId, Origin};
+use varde_proto::time::Timestamp;
+use varde_proto::vocabulary::{AlertKind, RequestedAction};
+
+/// The row under which what is due is found in time.
+pub(super) fn row(due: Timestamp, between: Between, id: AlertId) -> Vec<u8> {
+    let Between { issuer, recipient } = between;
+    rows::row(rows::DUE, &[&due.ms().to_be_bytes(), issuer.as_str().as_bytes(), &id.0, recipient.as_str().as_bytes()])
+}
+
+/// When the answer is due: as the alert says, else as the two countries agreed for its kind, from now on. What only informs asks for
+/// none.
+pub(super) fn when(desk: &Desk<'_>, with: &Origin, content: &AlertContent) -> Option<Timestamp> {
+    let informs = content.requested_actions.iter().all(|action| *action == RequestedAction::INFORM_ONLY);
+    let now = desk.now();
+    let agreed = desk.agreed(with);
+    let agreed = agreed.supposed(now);
+    let promised = || {
+        let terms = agreed.governing(now)?.agreement.terms().kinds.get(&content.kind())?;
+        Some(now.after(terms.reply?))
+    };
+    content.reply_by.or_else(promised).filter(|_| !informs)
+}
+
+/// An answer that should have come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Overdue {
+    /// The alert.
+    pub id: AlertId,
+    /// Its kind.
+    pub kind: AlertKind,
+    /// Who issued it.
+    pub issuer: NodeId,
+    /// Who owes the answer.
+    pub recipient: NodeId,
+    /// Since when it is late.
+    pub due: Timestamp,
+    /// Whether anything was said at all.
+    pub is_seen: bool,
+}
+
+/// What is late by now, the latest first to be due; `most` at most.
+pub fn overdue(node: &Node, now: Timestamp, most: usize) -> Result<Vec<Overdue>, StoreError> {
+    let (from, to) = (vec![rows::DUE], rows::row(rows::DUE, &[&now.ms().to_be_bytes(), &[0xff; 21]]));
+    let mut late = Vec::new();
+    for row in node.ledger.scan(&from, &to, false) {
+        let (due, between, id) = read(&row?.0)?;
+        late.extend(look(node, (due, between, id))?);
+        if late.len() >= most {
+            break;
+        }
+    }
+    Ok(late)
+}
+
+fn look(node: &Node, (due, between, id): (Timestamp, Between, AlertId)) -> Result<Option<Overdue>, StoreError> {
+    let Between { issuer, recipient } = between;
+    let filed = node.ledger.get(&filing::alert_row(issuer, id))?;
+    let Some((kept, object)) = filed.map(|value| filing::read_filed(&value)).transpose()? else { return Ok(None) };
+    // Taken out in the commit in which it came, or since the row was read.
+    if erase::find(&node.ledger, issuer, &object)?.is_some() {
+        return Ok(None);
+    }
+    let Some((_, alert)) = kept::if_kept::<Alert>(&node.ledger, kept)? else { return Ok(None) };
+    let is_seen = Talk::read(node.ledger.get(&between.row(id))?)?.is_some_and(|talk| !talk.words.is_empty());
+    Ok(Some(Overdue { id, kind: alert.content().kind(), issuer, recipient, due, is_seen }))
+}
+
+fn read(name: &[u8]) -> Result<(Timestamp, Between, AlertId), StoreError> {
+    let parts = || {
+        let (due, rest) = name.get(1..)?.split_first_chunk::<8>()?;
+        let (issuer, rest) = rest.split_first_chunk::<2>()?;
+        let (id, recipient) = rest.split_first_chunk::<16>()?;
+        let country = |code: &[u8]| NodeId::parse(std::str::from_utf8(code).ok()?).ok();
+        let between = Between { issuer: country(issuer)?, recipient: country(recipient)? };
+        Some((Timestamp::from_ms(i64::from_be_bytes(*due)).ok()?, between, AlertId(*id)))
+    };
+    parts().ok_or_else(|| StoreError::Damaged("the row of an answer that is due cannot be read".into()))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_says_when_what_and_who() {
+        let country = |code| NodeId::parse(code).unwrap();
+        let due = Timestamp::from_ms(1_795_291_200_123).unwrap();
+        let (between, id) = (Between { issuer: country("NO"), recipient: country("LT") }, AlertId([9; 16]));
+        assert_eq!(read(&row(due, between, id)).unwrap(), (due, between, id));
+        assert!(read(&row(due, between, id)[..20]).is_err());
+    }
+}

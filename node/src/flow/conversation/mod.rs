@@ -1,0 +1,236 @@
+//! What is said about an alert after it was delivered, between its issuer and each recipient: filed with the alert, judged by the same
+//! lines before it is sent and when it comes, and who still has to answer.
+//!
+//! In: the rows ([`begin`], [`file`], [`close`]), what memory has against a word ([`judge`]), saying one ([`say`]), how far each recipient
+//! is ([`standing`]). Out: what a word may say and what may follow what (`varde_proto::reply`), who is woken (`flow::waking`).
+
+mod due;
+mod say;
+mod standing;
+
+pub use due::{Overdue, overdue};
+pub use say::{Word, say};
+pub use standing::{Spoken, Standing, State, of_ours, of_received, ours};
+
+use super::desk::Desk;
+use super::{erase, filing, kept};
+use crate::port::StoreError;
+use crate::rows;
+use varde_proto::alert::{Alert, AlertContent};
+use varde_proto::envelope::{self, Rejection};
+use varde_proto::id::{AlertId, Digest, NodeId, Origin};
+use varde_proto::log::event::Direction;
+use varde_proto::reply::{Reply, Said, Turn, may_follow};
+use varde_proto::time::Timestamp;
+use varde_proto::vocabulary::{AlertKind, PersonalDataLevel};
+
+/// Between whom: the country that issued an alert, and one to which it was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Between {
+    pub(super) issuer: NodeId,
+    pub(super) recipient: NodeId,
+}
+
+impl Between {
+    /// Of a word that `speaker` says to `other`.
+    fn of_word(said: &Said, speaker: NodeId, other: NodeId) -> Self {
+        if said.is_by_issuer() {
+            Self { issuer: speaker, recipient: other }
+        } else {
+            Self { issuer: other, recipient: speaker }
+        }
+    }
+
+    fn row(self, id: AlertId) -> Vec<u8> {
+        rows::row(rows::REPLIES, &[self.issuer.as_str().as_bytes(), &id.0, self.recipient.as_str().as_bytes()])
+    }
+}
+
+/// What is kept of a conversation: until when an answer is due, and the numbers of our leaves under which each word is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Talk {
+    due: Option<Timestamp>,
+    words: Vec<u64>,
+}
+
+impl Talk {
+    fn encode(&self) -> Vec<u8> {
+        let due = self.due.map_or(0, Timestamp::ms).cast_unsigned();
+        std::iter::once(&due).chain(&self.words).flat_map(|number| number.to_be_bytes()).collect()
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let (numbers, []) = bytes.as_chunks::<8>() else { return None };
+        let (due, words) = numbers.split_first()?;
+        let due = match u64::from_be_bytes(*due) {
+            0 => None,
+            ms => Some(Timestamp::from_ms(i64::try_from(ms).ok()?).ok()?),
+        };
+        Some(Self { due, words: words.iter().map(|number| u64::from_be_bytes(*number)).collect() })
+    }
+
+    fn read(value: Option<Vec<u8>>) -> Result<Option<Self>, StoreError> {
+        let unread = || StoreError::Damaged("the row of what was said about an alert cannot be read".into());
+        value.map(|bytes| Self::decode(&bytes).ok_or_else(unread)).transpose()
+    }
+}
+
+/// Begins the conversation about an alert with the peer that gets it or from which it came: until when an answer is due, and that nobody
+/// has seen an urgent one that came.
+pub(super) fn begin(
+    desk: &mut Desk<'_>,
+    (issuer, with): (NodeId, &Origin),
+    content: &AlertContent,
+    kept: u64,
+) -> Result<(), StoreError> {
+    let own = desk.origin().node();
+    let recipient = if issuer == own { with.node() } else { own };
+    let (between, id) = (Between { issuer, recipient }, content.id);
+    if desk.get(&between.row(id))?.is_some() {
+        return Ok(());
+    }
+    let due = due::when(desk, with, content);
+    if let Some(due) = due {
+        desk.put(due::row(due, between, id), Vec::new())?;
+    }
+    if recipient == own && content.personal_data_level == PersonalDataLevel::L1 {
+        desk.put(rows::numbered(rows::UNSEEN, kept), issuer.as_str().as_bytes().to_vec())?;
+    }
+    desk.put(between.row(id), Talk { due, words: Vec::new() }.encode())
+}
+
+/// Ends the waiting about an alert that is taken out: it asks nobody for an answer any more, and wakes nobody.
+pub(super) fn close(desk: &mut Desk<'_>, id: AlertId, kept: u64) -> Result<(), StoreError> {
+    desk.delete(rows::numbered(rows::UNSEEN, kept));
+    let own = desk.origin().node();
+    for item in erase::items(desk, kept)? {
+        let Some(other) = item.peer.as_ref().map(Origin::node) else { continue };
+        let ours = item.direction == Direction::Out;
+        let (issuer, recipient) = if ours { (own, other) } else { (other, own) };
+        answered(desk, Between { issuer, recipient }, id)?;
+    }
+    Ok(())
+}
+
+/// The same with one recipient of an alert of ours, who is to lose it.
+pub(super) fn close_with(desk: &mut Desk<'_>, id: AlertId, recipient: NodeId) -> Result<(), StoreError> {
+    let issuer = desk.origin().node();
+    answered(desk, Between { issuer, recipient }, id)
+}
+
+/// Takes away the day on which an answer is due.
+fn answered(desk: &mut Desk<'_>, between: Between, id: AlertId) -> Result<(), StoreError> {
+    let Some(mut talk) = Talk::read(desk.get(&between.row(id))?)? else { return Ok(()) };
+    if let Some(due) = talk.due.take() {
+        desk.delete(due::row(due, between, id));
+        desk.put(between.row(id), talk.encode())?;
+    }
+    Ok(())
+}
+
+/// What memory has against a word that `speaker` says to `other`, whoever of the two we are: it must be about an alert that went from
+/// one to the other, and follow what was said before.
+pub(super) fn judge(desk: &Desk<'_>, (speaker, other): (NodeId, NodeId), reply: &Reply) -> filing::Filed {
+    let between = Between::of_word(&reply.said, speaker, other);
+    let broken = |rule| Ok(Err(Rejection::Content(rule)));
+    let filed = desk.get(&filing::alert_row(between.issuer, reply.id))?;
+    let Some((kept, object)) = filed.map(|value| filing::read_filed(&value)).transpose()? else {
+        return broken("reply-unknown");
+    };
+    if object != reply.object {
+        return broken("reply-other-item");
+    }
+    if !is_exchanged(desk, between, kept)? {
+        return broken("reply-not-sent");
+    }
+    if kind(desk, between.issuer, &object, kept)?.is_some_and(|kind| kind != reply.kind) {
+        return broken("reply-kind");
+    }
+    if !names_others(desk, between, reply)? {
+        return broken("reply-names");
+    }
+    let before = turns(desk, between, reply.id)?;
+    Ok(may_follow(&before, &reply.said).map_err(Rejection::Content))
+}
+
+/// Whether what is kept under an index went from one of the two to the other.
+fn is_exchanged(desk: &Desk<'_>, between: Between, kept: u64) -> Result<bool, StoreError> {
+    let with = if between.issuer == desk.origin().node() { between.recipient } else { between.issuer };
+    Ok(erase::items(desk, kept)?.iter().any(|item| item.peer.as_ref().is_some_and(|peer| peer.node() == with)))
+}
+
+/// The kind of an alert, of which there may be only what remains.
+fn kind(desk: &Desk<'_>, issuer: NodeId, object: &Digest, kept: u64) -> Result<Option<AlertKind>, StoreError> {
+    match erase::remains_at(desk, issuer, object)? {
+        Some(remains) => Ok(remains.kind),
+        None => Ok(Some(kept::at_desk::<Alert>(desk, kept)?.1.content().kind())),
+    }
+}
+
+/// Whether what a word points to is another alert that went between the two, or countries that are neither of the two.
+fn names_others(desk: &Desk<'_>, between: Between, reply: &Reply) -> Result<bool, StoreError> {
+    Ok(match &reply.said {
+        Said::DuplicateOf(id) => match desk.get(&filing::alert_row(between.issuer, *id))? {
+            Some(value) if *id != reply.id => is_exchanged(desk, between, filing::read_filed(&value)?.0)?,
+            _ => false,
+        },
+        Said::RelayRequest(to) => {
+            let is_one_of_us = |code: &str| [between.issuer, between.recipient].iter().any(|us| us.as_str() == code);
+            !to.iter().any(|country| is_one_of_us(country.code()))
+        }
+        _ => true,
+    })
+}
+
+fn turns(desk: &Desk<'_>, between: Between, id: AlertId) -> Result<Vec<Turn>, StoreError> {
+    let words = Talk::read(desk.get(&between.row(id))?)?.unwrap_or_default().words;
+    let turn = |index| {
+        let (envelope, reply) = kept::at_desk::<Reply>(desk, index)?;
+        Ok(Turn { digest: envelope::digest(&envelope), said: reply.said })
+    };
+    words.into_iter().map(turn).collect()
+}
+
+/// Files a word that is kept under an index. Whoever speaks has seen the alert, and whoever answers owes no answer any more.
+pub(super) fn file(
+    desk: &mut Desk<'_>,
+    (speaker, other): (NodeId, NodeId),
+    reply: &Reply,
+    index: u64,
+) -> Result<(), StoreError> {
+    let between = Between::of_word(&reply.said, speaker, other);
+    let mut talk = Talk::read(desk.get(&between.row(reply.id))?)?.unwrap_or_default();
+    // What a restored backup lost comes back in no order.
+    if let Err(place) = talk.words.binary_search(&index) {
+        talk.words.insert(place, index);
+    }
+    desk.put(between.row(reply.id), talk.encode())?;
+    if reply.said.is_answer() {
+        answered(desk, between, reply.id)?;
+    }
+    if between.recipient == desk.origin().node()
+        && speaker == between.recipient
+        && let Some(value) = desk.get(&filing::alert_row(between.issuer, reply.id))?
+    {
+        desk.delete(rows::numbered(rows::UNSEEN, filing::read_filed(&value)?.0));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_reads_back_as_it_was_written_and_no_shorter() {
+        let due = Timestamp::from_ms(1_795_291_200_123).ok();
+        for talk in [Talk::default(), Talk { due, words: vec![] }, Talk { due, words: vec![7, 1 << 41] }] {
+            let bytes = talk.encode();
+            assert_eq!(Talk::decode(&bytes), Some(talk));
+            for end in (0..bytes.len()).filter(|end| end % 8 != 0) {
+                assert_eq!(Talk::decode(&bytes[..end]), None, "{end} bytes");
+            }
+        }
+    }
+}
