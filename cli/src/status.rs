@@ -25,6 +25,13 @@ struct Node {
     recovering: Option<String>,
     /// Of a locked node: how far people have decided that its log ends.
     bump: Option<&'static str>,
+    /// Urgent alerts that nobody has seen, and since when the oldest of them lies here.
+    unseen: u32,
+    unseen_since: Option<String>,
+    /// `off` without [notify] in varde.toml, `on`, or `failing`.
+    notify: &'static str,
+    notify_failure: Option<String>,
+    notify_failing_since: Option<String>,
     peers: Vec<Peer>,
 }
 
@@ -71,17 +78,33 @@ pub(crate) async fn locked(channel: Channel, context: &Context) -> Result<Option
 
 impl From<StatusReply> for Node {
     fn from(reply: StatusReply) -> Self {
-        let StatusReply { origin, mode, listening, log_size, records, peers, recovering } = reply;
-        let (recovering, peers) =
-            (Some(recovering).filter(|text| !text.is_empty()), peers.into_iter().map(Peer::from).collect());
-        Self { origin, mode, listening, log_size, records, recovering, bump: None, peers }
+        let text = |text: String| Some(text).filter(|text| !text.is_empty());
+        let notify = match (reply.notify, reply.notify_failure.is_empty()) {
+            (false, _) => "off",
+            (true, true) => "on",
+            (true, false) => "failing",
+        };
+        Self {
+            origin: reply.origin,
+            mode: reply.mode,
+            listening: reply.listening,
+            log_size: reply.log_size,
+            records: reply.records,
+            recovering: text(reply.recovering),
+            bump: None,
+            unseen: reply.unseen,
+            unseen_since: time(reply.unseen_since_ms),
+            notify,
+            notify_failure: text(reply.notify_failure),
+            notify_failing_since: time(reply.notify_failing_since_ms),
+            peers: reply.peers.into_iter().map(Peer::from).collect(),
+        }
     }
 }
 
 impl From<PeerStatus> for Peer {
     fn from(peer: PeerStatus) -> Self {
         let PeerStatus { country, origin, connected, owed, last_heard_ms, last_failure, last_failure_ms } = peer;
-        let time = |ms: i64| Timestamp::from_ms(ms).ok().filter(|t| t.ms() > 0).map(|t| t.to_string());
         Self {
             country,
             origin,
@@ -94,6 +117,32 @@ impl From<PeerStatus> for Peer {
     }
 }
 
+/// A time of the node; none for 0.
+fn time(ms: i64) -> Option<String> {
+    Timestamp::from_ms(ms).ok().filter(|time| time.ms() > 0).map(|time| time.to_string())
+}
+
+/// What somebody must be told of first: urgent alerts that nobody has in hand, and that nobody can be woken.
+fn alarms(node: &Node) -> Vec<String> {
+    let mut lines = Vec::new();
+    if node.unseen > 0 {
+        let since = node.unseen_since.as_deref().unwrap_or_default();
+        let woken = if node.notify == "off" { "; nobody is woken: varde.toml has no [notify]" } else { "" };
+        lines.push(format!(
+            "URGENT: {} that nobody has seen, the oldest since {since}{woken}. `varde alert inbox` lists them, `varde alert reply ID \
+             --seen` takes one in hand",
+            if node.unseen == 1 { "1 alert".to_owned() } else { format!("{} alerts", node.unseen) }
+        ));
+    }
+    if let Some(failure) = &node.notify_failure {
+        let since = node.notify_failing_since.as_deref().unwrap_or_default();
+        lines.push(format!(
+            "ALARM since {since}: {failure}. Nobody may be woken; try the command by hand as the node's user"
+        ));
+    }
+    lines
+}
+
 fn show(node: &Node, context: &Context) {
     let render = &context.render;
     render.line(format!("{}  {}  listening on {}", node.origin, node.mode, node.listening));
@@ -101,6 +150,7 @@ fn show(node: &Node, context: &Context) {
     if let Some(recovering) = &node.recovering {
         render.line(format!("RESTORED, and locked until its log is whole: {recovering}"));
     }
+    alarms(node).iter().for_each(|line| render.line(line));
     node.bump.iter().for_each(|decided| render.line(bump::meaning(decided)));
     if node.peers.is_empty() {
         render.talk("No peers yet: `varde peer add FILE` pins one.");

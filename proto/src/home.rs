@@ -17,9 +17,11 @@
 //! ```
 
 mod config;
+mod notify;
 mod witness;
 
 pub use config::{BadConfig, Config, ConnectionLimits, Operator, OtherNode};
+pub use notify::Notify;
 pub use witness::{ForeignLog, WitnessDoor};
 
 use crate::id::{Digest, NodeId};

@@ -27,7 +27,8 @@ fn the_story_ends_well_and_the_guides_that_build_on_it_tell_the_truth() -> Resul
         (step.tell)(&mut story).map_err(|t| Trouble::new(format!("{}: {t}", step.title)))?;
     }
     play("analyst.md", home.path(), 6)?;
-    play("auditor.md", home.path(), 12)
+    play("auditor.md", home.path(), 12)?;
+    play("scripts.md", home.path(), 1)
 }
 
 #[test]

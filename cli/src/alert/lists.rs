@@ -16,7 +16,8 @@ pub(crate) struct ListArgs {}
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  varde alert inbox\n  varde alert inbox --json\n\n\
     An alert is in-force, expired or withdrawn; one that is expired is for nobody's use. `on hold` beside it: it is not erased\n\
-    until the hold ends (`varde alert hold`).")]
+    until the hold ends (`varde alert hold`). NOT SEEN: it is urgent, and nobody here has said that they have it in hand\n\
+    (`varde alert reply ID --seen`).")]
 pub(crate) struct InboxArgs {}
 
 /// Our drafts and released alerts, the newest first.
@@ -45,6 +46,12 @@ pub(crate) async fn list(args: ListArgs, context: &Context) -> Result<Exit, Fail
 /// A state, and whether a hold keeps the alert from being erased.
 fn held(state: String, on_hold: bool) -> String {
     if on_hold { format!("{state}, on hold") } else { state }
+}
+
+/// The same of what came, and whether it is urgent and nobody has seen it.
+fn came(state: String, on_hold: bool, unseen: bool) -> String {
+    let state = held(state, on_hold);
+    if unseen { format!("{state}, NOT SEEN") } else { state }
 }
 
 /// One of ours as JSON.
@@ -78,6 +85,8 @@ struct Item {
     tlp: String,
     expires_at: String,
     on_hold: bool,
+    /// Urgent, and nobody here has seen it.
+    unseen: bool,
 }
 
 fn tlp(alert: &ReceivedAlert) -> String {
@@ -113,6 +122,7 @@ pub(crate) async fn inbox(args: InboxArgs, context: &Context) -> Result<Exit, Fa
             expires_at: time(a.expires_ms),
             state: a.state,
             on_hold: a.on_hold,
+            unseen: a.unseen,
         };
         render.document(&alerts.into_iter().map(item).collect::<Vec<_>>())?;
     } else if alerts.is_empty() {
@@ -120,7 +130,7 @@ pub(crate) async fn inbox(args: InboxArgs, context: &Context) -> Result<Exit, Fa
     } else {
         let row = |a: ReceivedAlert| {
             let (tlp, expires) = (tlp(&a), time(a.expires_ms));
-            [a.id, kind_name(a.kind), a.from, tlp, time(a.received_ms), expires, held(a.state, a.on_hold)]
+            [a.id, kind_name(a.kind), a.from, tlp, time(a.received_ms), expires, came(a.state, a.on_hold, a.unseen)]
         };
         render.table(["id", "kind", "from", "tlp", "received", "expires", "state"], alerts.into_iter().map(row));
         render.talk("read one: varde alert show ID");

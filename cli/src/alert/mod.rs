@@ -11,6 +11,7 @@ mod reply;
 mod show;
 mod staff;
 mod standing;
+mod watch;
 
 mod withdraw;
 
@@ -62,6 +63,8 @@ enum Verb {
     Status(standing::Args),
     /// List answers that are late, other countries' and ours
     Overdue(standing::OverdueArgs),
+    /// Print what comes from peers as it comes, and alarms
+    Watch(watch::Args),
 }
 
 /// Runs it.
@@ -79,6 +82,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
         Verb::Reply(args) => reply::run(args, context).await,
         Verb::Status(args) => standing::run(args, context).await,
         Verb::Overdue(args) => standing::overdue(args, context).await,
+        Verb::Watch(args) => watch::run(args, context).await,
     }
 }
 

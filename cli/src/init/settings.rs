@@ -4,6 +4,31 @@ use super::Plan;
 use varde_proto::id::hex;
 use varde_proto::identity::{PublicKey, mode};
 
+/// Connections, who is woken, and the plain door: the same for every node.
+const DOORS: &str = r#"# How many connections it bears: TLS handshakes at once, connections in all, connections of one peer.
+[connections]
+handshakes = 64
+total = 256
+per_peer = 4
+
+# Whom this node wakes when an alert comes. It runs `command`, and adds four arguments: the alert's kind, `urgent` or `routine`, its
+# id, the sender's country; never what it says. For an urgent one (about one child) again every `repeat_seconds` until somebody runs
+# `varde alert reply ID --seen`, and from the age `second_after_seconds` on `second` as well; at once when `command` fails.
+# [notify]
+# command = ["/usr/local/bin/wake", "--duty-officer"]
+# second = ["/usr/local/bin/wake", "--head-of-desk"]
+# repeat_seconds = 900
+# second_after_seconds = 1800
+
+# A door in plain HTTP for logs, witnesses and monitors that are no peers; closed unless named. `logs` are the keys of logs of
+# other networks that this node cosigns (C2SP tlog-witness; any other log is refused); `publish` shows strangers this node's
+# log as heads and hashes, never what it says. Put a reverse proxy with TLS before it, if it is to be seen from outside.
+# [witness]
+# listen = "127.0.0.1:8080"
+# logs = ["<name>+<key id>+<key>"]
+# publish = true
+"#;
+
 /// The file's text.
 pub(super) fn text(plan: &Plan, operators: &[(&str, PublicKey)]) -> String {
     let (network, country, listen) = (plan.origin.network(), plan.origin.node(), plan.listen);
@@ -34,21 +59,9 @@ listen = "{listen}"
 # this node verified, before `varde log status` gives an alarm.
 # divergence_seconds = 600
 
-# How many connections it bears: TLS handshakes at once, connections in all, connections of one peer.
-[connections]
-handshakes = 64
-total = 256
-per_peer = 4
-
-# A door in plain HTTP for logs, witnesses and monitors that are no peers; closed unless named. `logs` are the keys of logs of
-# other networks that this node cosigns (C2SP tlog-witness; any other log is refused); `publish` shows strangers this node's
-# log as heads and hashes, never what it says. Put a reverse proxy with TLS before it, if it is to be seen from outside.
-# [witness]
-# listen = "127.0.0.1:8080"
-# logs = ["<name>+<key id>+<key>"]
-# publish = true
 "#
     );
+    text.push_str(DOORS);
     text.push_str(
         "\n# Who may act for this country. An alert of level L1 drafted by one is released only after another approved it, so\n\
          # there are at least two. The key files lie in operators/<name>.key; give each to its owner and keep none here.\n",

@@ -11,6 +11,7 @@ pub mod generation;
 pub mod guard;
 pub mod keyring;
 pub mod keys;
+pub mod notify;
 pub mod operator;
 pub mod start;
 pub mod status;

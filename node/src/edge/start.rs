@@ -10,6 +10,7 @@ use super::generation::{self, NotBumped, TakenUp};
 use super::guard::FileGuard;
 use super::keyring::FileKeyring;
 use super::keys::{self, BadHome};
+use super::notify::{self, Bell};
 use super::operator::{self, Door, DoorError, PeerVitals, Vitals};
 use super::store::sled::{self, SledStore};
 use super::witness;
@@ -22,7 +23,7 @@ use crate::flow::keys::{self as flow_keys, Keys};
 use crate::flow::ledger::{Ledger, Parts};
 use crate::flow::receive::Me;
 use crate::flow::summarise::Summarise;
-use crate::flow::{Node, recover};
+use crate::flow::{Node, arrivals, recover};
 use crate::port::{Clock, Entropy, Peers, StoreError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -32,6 +33,9 @@ use varde_proto::envelope::Envelope;
 use varde_proto::home::{self, BadConfig, Config};
 use varde_proto::identity::{Genesis, Role};
 use varde_proto::log::head::log_vkey;
+
+/// Urgent alerts that nobody has seen, as far as `varde status` counts them.
+const UNSEEN: usize = 1000;
 
 /// Why a node does not start, or ended by itself.
 #[derive(Debug, thiserror::Error)]
@@ -193,15 +197,16 @@ pub async fn run(
         under_way: UnderWay::default(),
     });
     let door = open_witness(config.witness).await?;
+    let bell = Arc::new(Bell::new(config.notify));
     let ceremonies = tokio::spawn(ceremony::follow(dir.to_owned(), node.clone(), show_tls));
-    let ended = serve(dir, node, (border, arrivals, door), peers_sender, ready, stop).await;
+    let ended = serve(dir, (node, bell), (border, arrivals, door), peers_sender, ready, stop).await;
     ceremonies.abort();
     ended
 }
 
 async fn serve(
     dir: &Path,
-    node: Arc<Node>,
+    (node, bell): (Arc<Node>, Arc<Bell>),
     (border, arrivals, witness): (Border, Arrivals, Option<witness::Listener>),
     peers: watch::Sender<Arc<Peers>>,
     ready: impl FnOnce(std::net::SocketAddr),
@@ -220,12 +225,13 @@ async fn serve(
     let summarise = Summarise::new(node.clone());
     tasks.spawn(summarise.clone().recover_at_start());
     tasks.spawn(erase::keep_erasing(node.clone()));
+    tasks.spawn(notify::keep_waking(node.clone(), bell.clone()));
     let door = Door::open(&dir.join(home::RUN)).await.map_err(|error| match error {
         DoorError::InUse(_) => Stopped::Held { dir: dir.to_owned(), by: None },
         other => Stopped::Door(other),
     })?;
-    let services = services(dir, node.clone(), summarise, contacts, local.to_string());
     let (close, mut closed) = watch::channel(false);
+    let services = services(dir, (node.clone(), bell, closed.clone()), summarise, contacts, local.to_string());
     let door = tokio::spawn(door.serve(services, async move {
         let _ = closed.wait_for(|closed| *closed).await;
     }));
@@ -247,7 +253,7 @@ async fn serve(
 /// What the operator door serves, one line a service.
 fn services(
     dir: &Path,
-    node: Arc<Node>,
+    (node, bell, stopping): (Arc<Node>, Arc<Bell>, watch::Receiver<bool>),
     summarise: Arc<Summarise>,
     contacts: Arc<Contacts>,
     listening: String,
@@ -257,8 +263,8 @@ fn services(
     let trends = operator::trends_service(node.clone(), summarise);
     let log = operator::log_service(node.clone(), dir.to_owned());
     let agreements = operator::agreements_service(node.clone());
-    let conversation = operator::conversation_service(node.clone());
-    let look = operator::node_service(move || vitals(&node, &contacts, &listening));
+    let conversation = operator::conversation_service(node.clone(), bell.clone(), stopping);
+    let look = operator::node_service(move || vitals(&node, &bell, &contacts, &listening));
     Routes::new(look)
         .add_service(records)
         .add_service(agreements)
@@ -270,6 +276,7 @@ fn services(
 
 fn vitals(
     node: &Node,
+    bell: &Bell,
     contacts: &Contacts,
     listening: &str,
 ) -> Result<Vitals, Box<dyn std::error::Error + Send + Sync>> {
@@ -292,6 +299,9 @@ fn vitals(
         log_size: node.ledger.head().size().0,
         records: node.ledger.count("records")?,
         recovering: recover::standing(node),
+        unseen: arrivals::unseen_count(&node.ledger, UNSEEN)?,
+        notify: bell.is_set(),
+        alarm: bell.alarm().borrow().clone(),
         peers: peers.collect(),
     })
 }

@@ -8,6 +8,7 @@
 
 pub mod agreement;
 pub mod alert;
+pub mod arrivals;
 pub mod bundle;
 pub mod connection;
 pub mod conversation;

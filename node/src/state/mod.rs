@@ -7,5 +7,6 @@ pub mod hearsay;
 pub mod outgoing;
 pub mod quorum;
 pub mod recovery;
+pub mod waking;
 
 pub use book::{Book, ChannelKey, ChannelState, Direction, PeerHead, peer_parts};

@@ -1,5 +1,6 @@
 //! `varde.toml`: strict, every error with its line and column.
 
+use super::notify::Notify;
 use super::witness::WitnessDoor;
 use crate::id::{NodeId, Origin, check_network, unhex};
 use crate::identity::{Endpoint, Genesis, PublicKey, mode};
@@ -44,6 +45,9 @@ pub struct Config {
     /// The plain HTTP door of the witness; none where it is not named.
     #[serde(default)]
     pub witness: Option<WitnessDoor>,
+    /// Whom to wake when an alert comes; nobody where it is not named.
+    #[serde(default)]
+    pub notify: Option<Notify>,
 }
 
 /// One credential of staff.

@@ -4,6 +4,7 @@
 mod processes;
 mod restored;
 mod rogue;
+mod waking;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -7,7 +7,7 @@ use varde_tests::harness::{Country, Trouble, pin_all, until};
 
 const SOON: Duration = Duration::from_secs(60);
 
-fn draft(country: &Country, kind: &str) -> Result<String, Trouble> {
+pub(crate) fn draft(country: &Country, kind: &str) -> Result<String, Trouble> {
     let file = country.dir().join(kind);
     std::fs::write(&file, country.varde(&["alert", "draft", "--kind", kind, "--template"])?.ok()?)?;
     let drafted = country.varde(&["alert", "draft", "--kind", kind, "--from", &file.to_string_lossy()])?.ok()?;
@@ -42,7 +42,7 @@ fn audited(countries: [&Country; 2]) -> Result<(), Trouble> {
     Ok(())
 }
 
-fn world(home: &Path) -> Result<[Country; 2], Trouble> {
+pub(crate) fn world(home: &Path) -> Result<[Country; 2], Trouble> {
     let mut countries = [Country::init(home, "NO")?, Country::init(home, "LT")?];
     pin_all(&countries.each_ref())?;
     countries.iter_mut().try_for_each(Country::start)?;

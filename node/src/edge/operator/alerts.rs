@@ -333,6 +333,7 @@ fn received_reply(node: &Node, received: &Received) -> Result<ReceivedAlert, Sta
         state: if received.is_expired(node.clock.now()) { "expired" } else { "in-force" }.to_owned(),
         log_index: received.index,
         on_hold: erasures::is_held(node, &received.object)?,
+        unseen: node.ledger.get(&rows::numbered(rows::UNSEEN, received.index)).map_err(ours)?.is_some(),
         ..ReceivedAlert::default()
     };
     match &received.what {

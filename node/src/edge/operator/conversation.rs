@@ -1,6 +1,8 @@
 //! `varde.operator.v1.Conversation`: what is said about alerts, how far each recipient is, and who is late.
 
 use super::alerts::{answers, delivery_reply, ours, pins_taken_up, read_country, read_id, read_issuer, told};
+use super::watching;
+use crate::edge::notify::Bell;
 use crate::edge::status::{Class, Trouble};
 use crate::flow::Node;
 use crate::flow::alert::drafts::{self, Refused};
@@ -8,7 +10,9 @@ use crate::flow::alert::held;
 use crate::flow::conversation::{self, Standing, Word};
 use crate::flow::{erase, kept};
 use std::sync::Arc;
+use tokio::sync::watch;
 use tokio::time::Instant;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 use varde_proto::alert::Alert;
 use varde_proto::draft::act;
@@ -24,17 +28,30 @@ use varde_proto::wire::operator::*;
 const LISTED: usize = 1000;
 
 /// The service.
-pub fn conversation_service(node: Arc<Node>) -> ConversationServer<Service> {
-    ConversationServer::new(Service { node })
+pub fn conversation_service(
+    node: Arc<Node>,
+    bell: Arc<Bell>,
+    stopping: watch::Receiver<bool>,
+) -> ConversationServer<Service> {
+    ConversationServer::new(Service { node, bell, stopping })
 }
 
 /// The service; see [`conversation_service`].
 pub struct Service {
     node: Arc<Node>,
+    bell: Arc<Bell>,
+    /// Becomes true when the node is told to stop.
+    stopping: watch::Receiver<bool>,
 }
 
 #[tonic::async_trait]
 impl Conversation for Service {
+    type WatchStream = ReceiverStream<Result<Arrival, Status>>;
+
+    async fn watch(&self, _: Request<WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
+        Ok(Response::new(watching::watch(self.node.clone(), &self.bell, self.stopping.clone())))
+    }
+
     async fn say(&self, request: Request<SayRequest>) -> Result<Response<SayReply>, Status> {
         let begun = Instant::now();
         let request = request.into_inner();

@@ -15,6 +15,7 @@ mod node;
 mod records;
 mod stories;
 mod trends;
+mod watching;
 
 pub use agreements::agreements_service;
 pub use alerts::alerts_service;

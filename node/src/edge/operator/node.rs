@@ -1,5 +1,6 @@
 //! `varde.operator.v1.Node`: how the node is.
 
+use crate::edge::notify::Alarm;
 use crate::edge::status::Trouble;
 use std::sync::Arc;
 use tonic::{Request, Response, Status};
@@ -23,6 +24,12 @@ pub struct Vitals {
     pub records: u64,
     /// What a restored node waits for.
     pub recovering: Option<String>,
+    /// Urgent alerts that nobody has seen, a thousand at most, and since when the oldest of them.
+    pub unseen: Option<(u32, Timestamp)>,
+    /// Whether there is anybody to wake.
+    pub notify: bool,
+    /// What is wrong with waking them.
+    pub alarm: Option<Alarm>,
     /// Every pinned peer, by country.
     pub peers: Vec<PeerVitals>,
 }
@@ -72,7 +79,9 @@ where
 }
 
 fn reply(vitals: Vitals) -> StatusReply {
-    let Vitals { origin, mode, listening, log_size, records, recovering, peers } = vitals;
+    let Vitals { origin, mode, listening, log_size, records, recovering, unseen, notify, alarm, peers } = vitals;
+    let (unseen, since) = unseen.unwrap_or_default();
+    let (failing_since, failure) = alarm.map(|alarm| (alarm.since.ms(), alarm.what)).unwrap_or_default();
     StatusReply {
         origin: origin.to_string(),
         mode: mode.to_owned(),
@@ -81,6 +90,11 @@ fn reply(vitals: Vitals) -> StatusReply {
         records,
         recovering: recovering.unwrap_or_default(),
         peers: peers.into_iter().map(peer_reply).collect(),
+        unseen,
+        unseen_since_ms: since.ms(),
+        notify,
+        notify_failure: failure,
+        notify_failing_since_ms: failing_since,
     }
 }
 
@@ -138,6 +152,9 @@ mod tests {
                 log_size: 7,
                 records: 3,
                 recovering: None,
+                unseen: None,
+                notify: false,
+                alarm: None,
                 peers: Vec::new(),
             })
         });

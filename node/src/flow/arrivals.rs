@@ -1,0 +1,130 @@
+//! What came from peers, read from the log in its order: for those who listen, and those who are to be woken.
+
+use super::ledger::Ledger;
+use super::{erase, kept};
+use crate::port::StoreError;
+use crate::rows;
+use varde_proto::alert::Alert;
+use varde_proto::control::{Act, Erasure};
+use varde_proto::id::{AlertId, NodeId};
+use varde_proto::log::event::{Direction, Event, Kind};
+use varde_proto::reply::{Reply, Said};
+use varde_proto::time::Timestamp;
+use varde_proto::vocabulary::{AlertKind, PersonalDataLevel};
+
+/// Leaves that are read at once.
+const LEAVES: u64 = 256;
+
+/// What came.
+#[derive(Debug, Clone, PartialEq)]
+pub enum What {
+    /// An alert.
+    Alert,
+    /// A word about an alert, ours or the peer's.
+    Reply(Said),
+    /// The request to erase an alert.
+    Withdrawal,
+}
+
+/// Something that came.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Arrival {
+    /// Index of our `received` leaf.
+    pub index: u64,
+    /// What.
+    pub what: What,
+    /// From which country.
+    pub from: NodeId,
+    /// When we logged it.
+    pub time: Timestamp,
+    /// The alert that it is or that it is about.
+    pub id: AlertId,
+    /// Its kind, where that is known.
+    pub kind: Option<AlertKind>,
+}
+
+impl Arrival {
+    /// Whether it is about one child.
+    pub fn is_urgent(&self) -> bool {
+        self.kind.is_some_and(|kind| kind.level() == PersonalDataLevel::L1)
+    }
+}
+
+/// What came in the leaves from an index on, some at a time, and the index from which to read on. What was erased since is left out.
+pub fn since(ledger: &Ledger, from: u64) -> Result<(Vec<Arrival>, u64), StoreError> {
+    let to = ledger.number(ledger.head().size().0).min(from + LEAVES);
+    let mut found = Vec::new();
+    for index in from..to {
+        let event = ledger.opening_if_kept(index)?.map(|opening| opening.event().clone());
+        if let Some(event) = event.filter(|event| event.kind == Kind::RECEIVED && event.direction == Direction::In) {
+            found.extend(arrival(ledger, index, &event)?);
+        }
+    }
+    Ok((found, to.max(from)))
+}
+
+fn arrival(ledger: &Ledger, index: u64, event: &Event) -> Result<Option<Arrival>, StoreError> {
+    let Some(from) = event.peer.as_ref().map(varde_proto::id::Origin::node) else { return Ok(None) };
+    let came = |what, id, kind| Some(Arrival { index, what, from, time: event.time, id, kind });
+    if let Some(alert) = kept::if_of_type::<Alert>(ledger, index)? {
+        let content = alert.content();
+        return Ok(came(What::Alert, content.id, Some(content.kind())));
+    }
+    if let Some(reply) = kept::if_of_type::<Reply>(ledger, index)? {
+        return Ok(came(What::Reply(reply.said), reply.id, Some(reply.kind)));
+    }
+    match kept::if_of_type::<Erasure>(ledger, index)? {
+        Some(Erasure { act: Act::Request { .. }, id, object, .. }) => {
+            let kind = erase::find(ledger, from, &object)?.and_then(|remains| remains.kind);
+            Ok(came(What::Withdrawal, id, kind))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// An urgent alert that nobody here has seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unseen {
+    /// Index of our `received` leaf.
+    pub index: u64,
+    /// From which country.
+    pub from: NodeId,
+    /// When we logged it.
+    pub since: Timestamp,
+    /// Its id.
+    pub id: AlertId,
+    /// Its kind.
+    pub kind: AlertKind,
+}
+
+/// Urgent alerts that nobody has seen, the newest first, `most` at most.
+pub fn unseen(ledger: &Ledger, most: usize) -> Result<Vec<Unseen>, StoreError> {
+    let mut found = Vec::new();
+    for row in ledger.scan(&[rows::UNSEEN], &[rows::UNSEEN + 1], true) {
+        if found.len() >= most {
+            break;
+        }
+        let damaged = || StoreError::Damaged("the row of an alert that nobody has seen cannot be read".into());
+        let (name, country) = row?;
+        let index = name.get(1..).and_then(|n| n.try_into().ok()).map(u64::from_be_bytes).ok_or_else(damaged)?;
+        let from = std::str::from_utf8(&country).ok().and_then(|code| NodeId::parse(code).ok()).ok_or_else(damaged)?;
+        // Taken out in the commit in which it came, or since the row was read.
+        let Some((_, alert)) = kept::if_kept::<Alert>(ledger, index)? else { continue };
+        let (content, since) = (alert.content(), ledger.opening(index)?.event().time);
+        found.push(Unseen { index, from, since, id: content.id, kind: content.kind() });
+    }
+    Ok(found)
+}
+
+/// How many urgent alerts nobody has seen, `most` at most, and since when the oldest of them lies here.
+pub fn unseen_count(ledger: &Ledger, most: usize) -> Result<Option<(u32, Timestamp)>, StoreError> {
+    let mut since = None;
+    let mut count = 0;
+    for row in ledger.scan(&[rows::UNSEEN], &[rows::UNSEEN + 1], false).take(most) {
+        let index = row?.0.get(1..).and_then(|n| n.try_into().ok()).map(u64::from_be_bytes);
+        let opening = index.map(|index| ledger.opening_if_kept(index)).transpose()?.flatten();
+        since = since.or(opening.map(|opening| opening.event().time));
+        count += 1;
+    }
+    Ok(since.map(|since| (count, since)))
+}
