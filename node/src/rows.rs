@@ -70,9 +70,13 @@ pub const OUTSTANDING: u8 = b'O';
 pub const ERASING: u8 = b'Z';
 /// When an item that came from a peer expires, and E: the index under which its envelope is kept. Plain.
 pub const EXPIRY: u8 = b'X';
-/// What was said about an alert, by its issuer's country, its id and the recipient's country: when an answer is due, and the indexes of
-/// our leaves about each word. Plain.
+/// What was said about an alert, by its issuer's country, its id and the recipient's country: whether it was delivered, when an
+/// answer is due, and the indexes of our leaves about each word. Plain.
 pub const REPLIES: u8 = b'R';
+/// Offer of an alert, by its issuer's country and the alert's id: the index under which its envelope is kept, and E. Plain.
+pub const OFFER: u8 = b'Q';
+/// Offer of ours that is not decided yet, by the alert's id. Plain.
+pub const OFFERED: u8 = b'W';
 /// Answer that is due: when, the alert's issuer's country and id, the recipient's country. Plain.
 pub const DUE: u8 = b'D';
 /// Urgent alert from a peer that nobody here has seen, by the index of its `received` leaf: the peer's country. Plain.

@@ -21,6 +21,7 @@ use varde_proto::log::tiles::{self, Tile, TileKind};
 use varde_proto::log::vkey::KeyMaterial;
 use varde_proto::log::witness::AddCheckpoint;
 use varde_proto::log::{Checkpoint, Head, Opening, TlogProof, Vkey, cosignature};
+use varde_proto::offer::{Conditions, Offer};
 use varde_proto::reply::{Forward, Reply, Said};
 use varde_proto::summary::{
     Act, Charge, Coverage, Edition, LedgerEntry, Release, ReleaseDraft, TableName, TrendSummary, family,
@@ -44,7 +45,7 @@ pub fn all(key: &SecretKey) -> Result<Vec<Seed>, Failure> {
     let mut seeds = Seeds(Vec::new());
     let alerts = alerts(&mut seeds)?;
     trends(&mut seeds)?;
-    words(&mut seeds);
+    words(&mut seeds, &alerts);
     log(&mut seeds, key, &alerts)?;
     frames(&mut seeds, key, &alerts)?;
     identities(&mut seeds, key)?;
@@ -130,8 +131,8 @@ fn trends(seeds: &mut Seeds) -> Result<(), Failure> {
     Ok(())
 }
 
-/// One word of each type.
-fn words(seeds: &mut Seeds) {
+/// One word of each type, and an offer of each alert.
+fn words(seeds: &mut Seeds, alerts: &[Alert]) {
     let country = |code| Country::parse(code).unwrap_or(Country::OTHER);
     let (channel, role) = (ContactChannel::SIRENE, DeskRole::SIRENE);
     let words = [
@@ -147,12 +148,20 @@ fn words(seeds: &mut Seeds) {
         ("referral", AlertKind::CROSS_BORDER_REFERRAL_REQUEST, Said::Referral(ReferralState::ACCEPTED)),
         ("challenge", AlertKind::MODUS_OPERANDI, Said::Challenge(ChallengeGround::all().collect())),
         ("relay", AlertKind::MODUS_OPERANDI, Said::RelayRequest([country("EE"), country("PL")].into())),
+        ("accept", AlertKind::MODUS_OPERANDI, Said::Accept),
+        ("cannot", AlertKind::MODUS_OPERANDI, Said::CannotComply([Handling::H2].into(), [Prohibition::X1].into())),
+        ("recall", AlertKind::MODUS_OPERANDI, Said::Recall),
         ("ruling", AlertKind::MODUS_OPERANDI, Said::Ruling(Digest::of(b"asked"), Ruling::UPHELD)),
     ];
     for (name, kind, said) in words {
         let (object, id, desk_role) = (Digest::of(b"alert"), AlertId([4; 16]), DeskRole::FOCAL_POINT);
         let reply = Reply { header: header(), object, id, kind, desk_role, said };
         seeds.add("reply", name, reply.to_wire().encode_to_vec());
+    }
+    for alert in alerts {
+        let (conditions, answer_by) = (Conditions::of(alert.content()), now());
+        let offer = Offer { header: header(), id: alert.content().id, conditions, answer_by };
+        seeds.add("offer", &alert.content().kind().to_string().to_lowercase(), offer.to_wire().encode_to_vec());
     }
 }
 

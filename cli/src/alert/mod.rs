@@ -5,6 +5,7 @@ mod approve;
 mod decision;
 mod draft;
 mod lists;
+mod offer;
 mod preview;
 mod release;
 mod reply;
@@ -47,6 +48,10 @@ enum Verb {
     Approve(approve::Args),
     /// Send a draft to the countries named, and to nobody else
     Release(release::Args),
+    /// Offer a draft under its conditions first: those who accept get it
+    Offer(offer::Args),
+    /// List offers, ours and those that came
+    Offers(offer::ListArgs),
     /// List our drafts and released alerts
     List(lists::ListArgs),
     /// Show one alert, ours or a peer's
@@ -74,6 +79,8 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
         Verb::Preview(args) => preview::run(args, context).await,
         Verb::Approve(args) => approve::run(args, context).await,
         Verb::Release(args) => release::run(args, context).await,
+        Verb::Offer(args) => offer::run(args, context).await,
+        Verb::Offers(args) => offer::list(args, context).await,
         Verb::List(args) => lists::list(args, context).await,
         Verb::Show(args) => show::run(args, context).await,
         Verb::Inbox(args) => lists::inbox(args, context).await,

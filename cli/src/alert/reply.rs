@@ -24,7 +24,8 @@ use varde_proto::wire::peer;
     varde alert reply ID --challenge INACCURATE,OUTDATED\n  varde alert reply ID --ruling UPHELD --to LT\n\n\
     Codes only, and nothing about the child: what is to be talked about goes over the legal channel that the alert names.\n\
     --seen says that a person has taken it in hand: it stops the alarm here and is shown to the issuer. Everything but\n\
-    --seen, --challenge, --relay and --ruling is an answer and meets the deadline. A query about a found child takes\n\
+    --seen, --challenge, --relay and --ruling is an answer and meets the deadline. An offer takes --accept or\n\
+    --cannot-comply. A query about a found child takes\n\
     --answer, a referral --referral; anything else --outcome. A ruling is for the issuer to make.\n\n\
     With --wait: exit 0 when the other side has receipted it, 75 when it has not yet, 3 when its node refused it."
 )]
@@ -81,6 +82,12 @@ struct What {
     /// These countries should have it, too; only its issuer can send it to them
     #[arg(long, value_name = "CC,CC", value_delimiter = ',', value_parser = read_named)]
     relay: Vec<Country>,
+    /// To an offer: it is accepted, and its conditions bind this country
+    #[arg(long)]
+    accept: bool,
+    /// To an offer: its conditions cannot be complied with; which, as far as it is said: handling codes H, prohibitions X
+    #[arg(long, value_name = "CODE,CODE", value_delimiter = ',', num_args = 0.., value_parser = read_condition)]
+    cannot_comply: Option<Vec<Condition>>,
     /// As its issuer: what is decided about a challenge or a request, UPHELD or DISMISSED
     #[arg(long, value_name = "CODE", value_parser = read_code::<Ruling>)]
     ruling: Option<Ruling>,
@@ -113,7 +120,7 @@ async fn said(args: &Args, context: &Context) -> Result<Vec<Delivery>, Failure> 
 }
 
 async fn what(args: &Args, context: &Context) -> Result<Said, Failure> {
-    let What { seen: _, outcome, answer, referral, challenge, relay, ruling } = &args.what;
+    let What { seen: _, outcome, answer, referral, challenge, relay, ruling, accept, cannot_comply } = &args.what;
     let needs = |flag: &str, code: &str| {
         Failure::usage(format!("--outcome {code} and {flag} go together"))
             .means("nothing was sent")
@@ -132,11 +139,16 @@ async fn what(args: &Args, context: &Context) -> Result<Said, Failure> {
     if let Some(ruling) = *ruling {
         return Ok(Said::Ruling(about(args, context).await?, ruling));
     }
+    if let Some(conditions) = cannot_comply {
+        let handling = conditions.iter().filter_map(|one| one.handling).collect();
+        return Ok(Said::CannotComply(handling, conditions.iter().filter_map(|one| one.prohibition).collect()));
+    }
     let challenge: BTreeSet<_> = challenge.iter().copied().collect();
     let relay: BTreeSet<_> = relay.iter().copied().collect();
     Ok(match (answer, referral) {
         (Some(answer), _) => Said::Answer(*answer),
         (_, Some(state)) => Said::Referral(*state),
+        _ if *accept => Said::Accept,
         _ if !challenge.is_empty() => Said::Challenge(challenge),
         _ if !relay.is_empty() => Said::RelayRequest(relay),
         _ => Said::Seen,
@@ -178,6 +190,21 @@ async fn about(args: &Args, context: &Context) -> Result<Digest, Failure> {
 
 fn read_digest(text: &str) -> Result<Digest, String> {
     varde_proto::id::unhex::<32>(text).map(Digest).ok_or_else(|| "it is not 64 lower-case hex digits".to_owned())
+}
+
+/// A condition of an offer: one of the two.
+#[derive(Debug, Clone, Copy)]
+struct Condition {
+    handling: Option<Handling>,
+    prohibition: Option<Prohibition>,
+}
+
+fn read_condition(text: &str) -> Result<Condition, String> {
+    let (handling, prohibition) = (read_code::<Handling>(text).ok(), read_code::<Prohibition>(text).ok());
+    if handling.is_none() && prohibition.is_none() {
+        return Err(format!("{text:?} is no handling code (H1) and no prohibition (X1)"));
+    }
+    Ok(Condition { handling, prohibition })
 }
 
 fn read_named(text: &str) -> Result<Country, String> {

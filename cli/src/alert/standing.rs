@@ -19,7 +19,7 @@ use varde_proto::wire::operator::{
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  varde alert status ID\n  varde alert status ID --json\n  varde alert status ID --issuer NO\n\n\
-    One state for each recipient: queued (nothing has left), sent (on its way), stored (its log has it; nobody has seen it),\n\
+    One state for each recipient: queued (nothing has left), sent (on its way), offered, accepted (it goes soon), stored (its log has it; nobody has seen it),\n\
     seen (a person has), acted (it has answered), refused (by its node, with the reason), abandoned, expired, withdrawn\n\
     (asked to erase it), erased (and has shown it). Below it, what was said."
 )]
@@ -82,7 +82,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
 fn words(one: &RecipientStanding, now: Timestamp) -> String {
     match (one.state.as_str(), Timestamp::from_ms(one.since_ms)) {
         ("stored", Ok(since)) => format!("stored, not seen for {}", age(now.since(since))),
-        ("refused", _) => format!("refused: {}", one.reason),
+        ("refused", _) if !one.reason.is_empty() => format!("refused: {}", one.reason),
         (state, _) => state.to_owned(),
     }
 }
@@ -101,7 +101,7 @@ fn desk(number: i32) -> String {
     DeskRole::from_number(number).map(|role| role.to_string()).unwrap_or_default()
 }
 
-fn recipient(one: &RecipientStanding) -> Result<serde_json::Value, Failure> {
+pub(super) fn recipient(one: &RecipientStanding) -> Result<serde_json::Value, Failure> {
     let said = |word: &Spoken| {
         Ok(serde_json::json!({
             "by": word.by, "at": time(word.time_ms), "desk_role": desk(word.desk_role), "said": parse(&word.said_json)?,

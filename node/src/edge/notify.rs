@@ -166,7 +166,7 @@ async fn routine(
 ) -> Result<bool, StoreError> {
     let (ledger, from) = (node.ledger.clone(), *read);
     let (came, to) = aside(move || arrivals::since(&ledger, from)).await?;
-    for one in came.iter().filter(|one| one.what == What::Alert && !one.is_urgent()) {
+    for one in came.iter().filter(|one| matches!(one.what, What::Alert | What::Offer) && !one.is_urgent()) {
         if let Some(kind) = one.kind.filter(|kind| waking.is_new(one.from, *kind, begun.elapsed())) {
             let call = Call { kind, urgency: "routine", id: one.id, from: one.from };
             bell.ring(&call, false, node.clock.now()).await;

@@ -15,6 +15,7 @@ use super::operator::{self, Door, DoorError, PeerVitals, Vitals};
 use super::store::sled::{self, SledStore};
 use super::witness;
 use crate::flow::connection::{Pace, UnderWay};
+use crate::flow::conversation::offers;
 use crate::flow::erase;
 use crate::flow::founding::{self, NotFounded};
 use crate::flow::gossip::Memory;
@@ -225,6 +226,7 @@ async fn serve(
     let summarise = Summarise::new(node.clone());
     tasks.spawn(summarise.clone().recover_at_start());
     tasks.spawn(erase::keep_erasing(node.clone()));
+    tasks.spawn(offers::keep_delivering(node.clone()));
     tasks.spawn(notify::keep_waking(node.clone(), bell.clone()));
     let door = Door::open(&dir.join(home::RUN)).await.map_err(|error| match error {
         DoorError::InUse(_) => Stopped::Held { dir: dir.to_owned(), by: None },

@@ -8,6 +8,7 @@ use varde_proto::alert::Alert;
 use varde_proto::control::{Act, Erasure};
 use varde_proto::id::{AlertId, NodeId};
 use varde_proto::log::event::{Direction, Event, Kind};
+use varde_proto::offer::Offer;
 use varde_proto::reply::{Reply, Said};
 use varde_proto::time::Timestamp;
 use varde_proto::vocabulary::{AlertKind, PersonalDataLevel};
@@ -20,6 +21,8 @@ const LEAVES: u64 = 256;
 pub enum What {
     /// An alert.
     Alert,
+    /// The offer of an alert.
+    Offer,
     /// A word about an alert, ours or the peer's.
     Reply(Said),
     /// The request to erase an alert.
@@ -70,6 +73,9 @@ fn arrival(ledger: &Ledger, index: u64, event: &Event) -> Result<Option<Arrival>
         let content = alert.content();
         return Ok(came(What::Alert, content.id, Some(content.kind())));
     }
+    if let Some(offer) = kept::if_of_type::<Offer>(ledger, index)? {
+        return Ok(came(What::Offer, offer.id, Some(offer.conditions.kind)));
+    }
     if let Some(reply) = kept::if_of_type::<Reply>(ledger, index)? {
         return Ok(came(What::Reply(reply.said), reply.id, Some(reply.kind)));
     }
@@ -97,7 +103,7 @@ pub struct Unseen {
     pub kind: AlertKind,
 }
 
-/// Urgent alerts that nobody has seen, the newest first, `most` at most.
+/// Urgent alerts and offers that nobody has seen, the newest first, `most` at most.
 pub fn unseen(ledger: &Ledger, most: usize) -> Result<Vec<Unseen>, StoreError> {
     let mut found = Vec::new();
     for row in ledger.scan(&[rows::UNSEEN], &[rows::UNSEEN + 1], true) {
@@ -108,10 +114,12 @@ pub fn unseen(ledger: &Ledger, most: usize) -> Result<Vec<Unseen>, StoreError> {
         let (name, country) = row?;
         let index = name.get(1..).and_then(|n| n.try_into().ok()).map(u64::from_be_bytes).ok_or_else(damaged)?;
         let from = std::str::from_utf8(&country).ok().and_then(|code| NodeId::parse(code).ok()).ok_or_else(damaged)?;
+        let alert = kept::if_of_type::<Alert>(ledger, index)?.map(|alert| (alert.content().id, alert.content().kind()));
+        let offer =
+            || Ok::<_, StoreError>(kept::if_of_type::<Offer>(ledger, index)?.map(|o| (o.id, o.conditions.kind)));
         // Taken out in the commit in which it came, or since the row was read.
-        let Some((_, alert)) = kept::if_kept::<Alert>(ledger, index)? else { continue };
-        let (content, since) = (alert.content(), ledger.opening(index)?.event().time);
-        found.push(Unseen { index, from, since, id: content.id, kind: content.kind() });
+        let Some((id, kind)) = alert.map_or_else(offer, |alert| Ok(Some(alert)))? else { continue };
+        found.push(Unseen { index, from, since: ledger.opening(index)?.event().time, id, kind });
     }
     Ok(found)
 }

@@ -1,14 +1,16 @@
 //! Where an admitted payload is filed so that people find it, and what only memory can refuse: an alert's id used twice, a
 //! second release of one edition, a budget ledger that forks. Rows are plain and hold only indexes and digests.
 
+use super::conversation::{self, offers};
 use super::desk::Desk;
-use super::{conversation, erase};
+use super::erase;
 use crate::port::StoreError;
 use crate::rows;
 use varde_proto::alert::Alert;
 use varde_proto::envelope::{Rejection, Verified};
 use varde_proto::id::{AlertId, Digest, NodeId};
 use varde_proto::log::leaf::Opening;
+use varde_proto::offer::Offer;
 use varde_proto::summary::{Act, LedgerEntry, TrendSummary};
 use varde_proto::time::Period;
 use varde_proto::vocabulary::ErasureReason;
@@ -70,11 +72,27 @@ pub fn file_alert(desk: &mut Desk<'_>, issuer: NodeId, alert: &Verified<Alert>, 
     {
         return Ok(Err(Rejection::Content("withdrawn")));
     }
+    if let Err(rule) = offers::admits(desk, issuer, content)? {
+        return Ok(Err(Rejection::Content(rule)));
+    }
     let filed = file(desk, alert_row(issuer, content.id), index, object, "alert-id-reused")?;
     if filed.is_ok() {
         desk.put(rows::numbered(rows::INBOX, index), issuer.as_str().as_bytes().to_vec())?;
         desk.put(erase::expiry_row(content.expires_at, &object), index.to_be_bytes().to_vec())?;
         conversation::begin(desk, (issuer, alert.from()), content, index)?;
+    }
+    Ok(filed)
+}
+
+/// Files the offer of an alert. An id is offered once, and before the alert.
+pub fn file_offer(desk: &mut Desk<'_>, issuer: NodeId, offer: &Verified<Offer>, index: u64) -> Filed {
+    let (id, recipient) = (offer.payload().id, desk.origin().node());
+    if desk.get(&alert_row(issuer, id))?.is_some() {
+        return Ok(Err(Rejection::Content("alert-id-reused")));
+    }
+    let filed = file(desk, offers::row(issuer, id), index, offer.digest(), "alert-id-reused")?;
+    if filed.is_ok() {
+        conversation::begin_offer(desk, conversation::Between { issuer, recipient }, offer.payload(), index)?;
     }
     Ok(filed)
 }

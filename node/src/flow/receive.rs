@@ -25,10 +25,11 @@ use varde_proto::log::event::{Direction as LeafDirection, Event, Kind};
 use varde_proto::log::head::Head;
 use varde_proto::log::leaf::Opening;
 use varde_proto::log::proof::TlogProof;
+use varde_proto::offer::Offer;
 use varde_proto::reply::Reply;
 use varde_proto::summary::{LedgerEntry, TrendSummary, family};
 use varde_proto::time::Timestamp;
-use varde_proto::wire::peer::{Alert as WireAlert, Mode, Reply as WireReply};
+use varde_proto::wire::peer::{Alert as WireAlert, Mode, Offer as WireOffer, Reply as WireReply};
 
 /// Who we are, for the checks of an item.
 #[derive(Debug, Clone)]
@@ -43,6 +44,8 @@ pub struct Me {
 pub enum Admitted {
     /// An alert.
     Alert(Box<Verified<Alert>>),
+    /// The offer of an alert.
+    Offer(Box<Verified<Offer>>),
     /// A word about an alert.
     Reply(Box<Verified<Reply>>),
     /// A trend summary.
@@ -54,7 +57,8 @@ pub enum Admitted {
 }
 
 /// The payload types this node reads, as it says in `hello`.
-pub const READS: [&str; 5] = [Alert::TYPE, Reply::TYPE, TrendSummary::TYPE, LedgerEntry::TYPE, Erasure::TYPE];
+pub const READS: [&str; 6] =
+    [Alert::TYPE, Offer::TYPE, Reply::TYPE, TrendSummary::TYPE, LedgerEntry::TYPE, Erasure::TYPE];
 
 /// The one admission function: signature, bytes, address, the payload's own rules, time, and the terms of what is agreed.
 pub fn admit(
@@ -78,6 +82,12 @@ pub(super) fn admitted_before(
         let verified = envelope::verify::<Alert>(envelope, expected)?;
         alert::admit(verified.payload(), now)?;
         Admitted::Alert(Box::new(verified))
+    } else if envelope.payload_type == Offer::TYPE {
+        let verified = envelope::verify::<Offer>(envelope, expected)?;
+        if verified.payload().answer_by <= now {
+            return Err(Rejection::Content("offer-over"));
+        }
+        Admitted::Offer(Box::new(verified))
     } else if envelope.payload_type == Reply::TYPE {
         Admitted::Reply(Box::new(envelope::verify(envelope, expected)?))
     } else if envelope.payload_type == TrendSummary::TYPE {
@@ -96,6 +106,7 @@ impl Admitted {
     pub(super) fn traffic(&self) -> Traffic<'_> {
         match self {
             Self::Alert(alert) => Traffic::Alert(alert.payload()),
+            Self::Offer(offer) => Traffic::Offer(offer.payload()),
             Self::Reply(reply) => Traffic::Reply(reply.payload().kind),
             Self::Summary(_) => Traffic::Trend(family::NAME),
             Self::Budget(_) => Traffic::Budget,
@@ -115,6 +126,9 @@ pub fn may_go(agreed: &Agreed, sent: &Event, envelope: &Envelope, times: &[Times
     if envelope.payload_type == Alert::TYPE {
         let alert = WireAlert::decode(envelope.payload.clone()).ok().and_then(|wire| Alert::from_wire(wire).ok());
         alert.is_some_and(|alert| permits(Traffic::Alert(&alert)))
+    } else if envelope.payload_type == Offer::TYPE {
+        let offer = WireOffer::decode(envelope.payload.clone()).ok().and_then(|wire| Offer::from_wire(wire).ok());
+        offer.is_some_and(|offer| permits(Traffic::Offer(&offer)))
     } else if envelope.payload_type == Reply::TYPE {
         let reply = WireReply::decode(envelope.payload.clone()).ok().and_then(|wire| Reply::from_wire(wire).ok());
         reply.is_some_and(|reply| permits(Traffic::Reply(reply.kind)))
@@ -326,6 +340,7 @@ pub(super) fn keep(desk: &mut Desk<'_>, peer: &Peer, admitted: &Admitted, index:
     let issuer = peer.origin.node();
     let (filed, envelope) = match admitted {
         Admitted::Alert(verified) => (filing::file_alert(desk, issuer, verified, index)?, verified.envelope()),
+        Admitted::Offer(verified) => (filing::file_offer(desk, issuer, verified, index)?, verified.envelope()),
         Admitted::Reply(verified) => (hear(desk, issuer, verified.payload(), index)?, verified.envelope()),
         Admitted::Summary(verified) => (filing::file_summary(desk, issuer, verified, index)?, verified.envelope()),
         Admitted::Budget(verified) => (filing::file_budget(desk, issuer, verified, index)?, verified.envelope()),

@@ -3,6 +3,7 @@
 use crate::alert::Alert;
 use crate::envelope::Rejection;
 use crate::id::NodeId;
+use crate::offer::{Conditions, Offer};
 use crate::time::Timestamp;
 use crate::vocabulary::{AlertKind, Handling, PersonalDataLevel, Prohibition, Purpose, Tlp, Vocabulary};
 use crate::wire::peer::Mode;
@@ -65,6 +66,8 @@ pub struct Terms {
 pub enum Traffic<'a> {
     /// An alert.
     Alert(&'a Alert),
+    /// The offer of an alert.
+    Offer(&'a Offer),
     /// A word about an alert of this kind.
     Reply(AlertKind),
     /// A trend summary of this family.
@@ -81,6 +84,7 @@ impl Terms {
         let broken = match what {
             Traffic::Control => None,
             Traffic::Alert(alert) => self.broken_by(alert),
+            Traffic::Offer(offer) => self.broken_by_conditions(&offer.conditions, offer.conditions.kind.level()),
             Traffic::Reply(kind) => (!self.kinds.contains_key(&kind)).then_some("kind"),
             Traffic::Trend(family) => (!self.trends.contains(family)).then_some("trends"),
             Traffic::Budget => self.trends.is_empty().then_some("trends"),
@@ -89,16 +93,21 @@ impl Terms {
     }
 
     fn broken_by(&self, alert: &Alert) -> Option<&'static str> {
-        let content = alert.content();
-        let Some(kind) = self.kinds.get(&content.kind()) else { return Some("kind") };
+        let conditions = Conditions::of(alert.content());
+        let Some(kind) = self.kinds.get(&conditions.kind) else { return Some("kind") };
+        let life = conditions.expires_at <= alert.issued_at().after(kind.life);
+        self.broken_by_conditions(&conditions, alert.content().personal_data_level).or((!life).then_some("life"))
+    }
+
+    fn broken_by_conditions(&self, conditions: &Conditions, level: PersonalDataLevel) -> Option<&'static str> {
         let checks = [
-            ("level", content.personal_data_level <= self.level),
+            ("kind", self.kinds.contains_key(&conditions.kind)),
+            ("level", level <= self.level),
             // The colours are numbered from the strictest on.
-            ("tlp", content.tlp >= self.tlp),
-            ("handling", content.handling.is_subset(&self.handling)),
-            ("purposes", content.purposes.is_subset(&self.purposes)),
-            ("prohibitions", content.prohibitions.is_superset(&self.prohibitions)),
-            ("life", content.expires_at <= alert.issued_at().after(kind.life)),
+            ("tlp", conditions.tlp >= self.tlp),
+            ("handling", conditions.handling.is_subset(&self.handling)),
+            ("purposes", conditions.purposes.is_subset(&self.purposes)),
+            ("prohibitions", conditions.prohibitions.is_superset(&self.prohibitions)),
         ];
         checks.into_iter().find(|(_, holds)| !holds).map(|(term, _)| term)
     }

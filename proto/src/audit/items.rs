@@ -220,7 +220,7 @@ impl Leaves<'_> {
             Ok(Checked::Summary(place, release)) if out && self.scope == Scope::National => {
                 self.items.published.push((place, release, index, Event { body: Vec::new(), ..event.clone() }));
             }
-            Ok(Checked::Summary(..) | Checked::Reply(_) | Checked::Budget | Checked::Known) => {}
+            Ok(Checked::Summary(..) | Checked::Offer(_) | Checked::Reply(_) | Checked::Budget | Checked::Known) => {}
             Ok(Checked::Unknown) => {
                 let kind: String = envelope.payload_type.chars().take(80).collect();
                 self.say(index, event, codes::UNKNOWN_PAYLOAD, format!("this version does not read {kind}"));

@@ -8,6 +8,7 @@ use crate::envelope::{self, Envelope, Expected, Payload, Rejection};
 use crate::id::Digest;
 use crate::identity::{Genesis, PublicKey};
 use crate::log::event::{Direction, Event};
+use crate::offer::Offer;
 use crate::reply::Reply;
 use crate::summary::{LedgerEntry, Place, TrendSummary, family};
 use crate::vocabulary::AlertKind;
@@ -20,6 +21,8 @@ pub(super) enum Checked {
     Summary(Place, Digest),
     /// Whole; it asks to erase the item with this E.
     Request(Digest),
+    /// Whole.
+    Offer(Box<Offer>),
     /// Whole; a word about an alert of this kind.
     Reply(AlertKind),
     /// Whole; a line of a privacy budget.
@@ -35,6 +38,7 @@ impl Checked {
     pub(super) fn traffic(&self) -> Option<Traffic<'_>> {
         match self {
             Self::Alert(alert) => Some(Traffic::Alert(alert)),
+            Self::Offer(offer) => Some(Traffic::Offer(offer)),
             Self::Reply(kind) => Some(Traffic::Reply(*kind)),
             Self::Summary(..) => Some(Traffic::Trend(family::NAME)),
             Self::Budget => Some(Traffic::Budget),
@@ -76,6 +80,8 @@ fn check(envelope: &Envelope, expected: &Expected<'_>) -> Result<Checked, Reject
         })
     } else if envelope.payload_type == LedgerEntry::TYPE {
         envelope::check::<LedgerEntry>(envelope, expected).map(|_| Checked::Budget)
+    } else if envelope.payload_type == Offer::TYPE {
+        envelope::check::<Offer>(envelope, expected).map(|offer| Checked::Offer(Box::new(offer)))
     } else if envelope.payload_type == Reply::TYPE {
         envelope::check::<Reply>(envelope, expected).map(|reply| Checked::Reply(reply.kind))
     } else if envelope.payload_type == Erasure::TYPE {

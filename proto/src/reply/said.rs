@@ -39,6 +39,12 @@ pub enum Said {
     RelayRequest(BTreeSet<Country>),
     /// The issuer decided about the challenge or the request with this E.
     Ruling(Digest, Ruling),
+    /// What was offered is accepted: who says so is bound by its conditions.
+    Accept,
+    /// The conditions of an offer cannot be complied with: these, as far as it is said.
+    CannotComply(BTreeSet<Handling>, BTreeSet<Prohibition>),
+    /// The issuer takes its offer back.
+    Recall,
 }
 
 impl Said {
@@ -52,6 +58,9 @@ impl Said {
             Self::Challenge(_) => ReplyType::CHALLENGE,
             Self::RelayRequest(_) => ReplyType::RELAY_REQUEST,
             Self::Ruling(..) => ReplyType::RULING,
+            Self::Accept => ReplyType::ACCEPT,
+            Self::CannotComply(..) => ReplyType::CANNOT_COMPLY,
+            Self::Recall => ReplyType::RECALL,
         }
     }
 
@@ -67,12 +76,22 @@ impl Said {
 
     /// Whether it is for the alert's issuer to say; everything else is for a recipient.
     pub fn is_by_issuer(&self) -> bool {
-        matches!(self, Self::Ruling(..))
+        matches!(self, Self::Ruling(..) | Self::Recall)
+    }
+
+    /// Whether it is about an offer and not about an alert that was delivered; nothing where it can be about either.
+    pub fn is_about_offer(&self) -> Option<bool> {
+        match self {
+            Self::Seen => None,
+            Self::Accept | Self::CannotComply(..) | Self::Recall => Some(true),
+            _ => Some(false),
+        }
     }
 
     /// Whether the issuer has what it asked for: more than that somebody saw it.
     pub fn is_answer(&self) -> bool {
-        matches!(self.reply_type(), ReplyType::OUTCOME | ReplyType::ANSWER | ReplyType::REFERRAL)
+        let of_alert = matches!(self.reply_type(), ReplyType::OUTCOME | ReplyType::ANSWER | ReplyType::REFERRAL);
+        of_alert || matches!(self, Self::Accept | Self::CannotComply(..))
     }
 
     /// Whether it can be said of an alert of this kind. A query about a found child is answered by one of three words, a referral by
@@ -97,7 +116,11 @@ impl Said {
         let mut wire = peer::Reply { reply_type: self.reply_type().number(), ..peer::Reply::default() };
         wire.outcome = self.outcome().map_or(0, Vocabulary::number);
         match self {
-            Self::Seen | Self::Outcome(_) => {}
+            Self::Seen | Self::Outcome(_) | Self::Accept | Self::Recall => {}
+            Self::CannotComply(handling, prohibitions) => {
+                wire.handling = handling.iter().map(|code| code.number()).collect();
+                wire.prohibitions = prohibitions.iter().map(|code| code.number()).collect();
+            }
             Self::NotCompetent(forward) => {
                 wire.forward_country = forward.country.code().to_owned();
                 wire.forward_channel = forward.channel.number();
@@ -138,6 +161,11 @@ impl Said {
             ReplyType::REFERRAL => Self::Referral(ReferralState::from_number(wire.referral).ok_or("reply-referral")?),
             ReplyType::CHALLENGE => Self::Challenge(grounds(&wire.grounds)?),
             ReplyType::RELAY_REQUEST => Self::RelayRequest(relay(&wire.relay_to)?),
+            ReplyType::ACCEPT => Self::Accept,
+            ReplyType::CANNOT_COMPLY => {
+                Self::CannotComply(conditions(&wire.handling)?, conditions(&wire.prohibitions)?)
+            }
+            ReplyType::RECALL => Self::Recall,
             _ => {
                 let about = Digest::from_bytes(&wire.about).ok_or("reply-about")?;
                 Self::Ruling(about, Ruling::from_number(wire.ruling).ok_or("reply-ruling")?)
@@ -163,6 +191,10 @@ fn forward(wire: &peer::Reply) -> Result<Forward, &'static str> {
     let role = DeskRole::from_number(wire.forward_role);
     let role = role.filter(|code| code.number() < 97 && code.name().is_some()).ok_or(wrong)?;
     Ok(Forward { country, channel, role })
+}
+
+fn conditions<V: Vocabulary>(numbers: &[i32]) -> Result<BTreeSet<V>, &'static str> {
+    numbers.iter().map(|number| V::from_number(*number).ok_or("reply-conditions")).collect()
 }
 
 fn grounds(numbers: &[i32]) -> Result<BTreeSet<ChallengeGround>, &'static str> {

@@ -9,7 +9,10 @@ pub fn show(said: &Said) -> Vec<(&'static str, Out)> {
     let mut fields = vec![("type", Out::text(said.reply_type()))];
     fields.extend(said.outcome().map(|outcome| ("outcome", Out::text(outcome))));
     match said {
-        Said::Seen | Said::Outcome(_) => {}
+        Said::Seen | Said::Outcome(_) | Said::Accept | Said::Recall => {}
+        Said::CannotComply(handling, prohibitions) => {
+            fields.extend([("handling", Out::texts(handling)), ("prohibitions", Out::texts(prohibitions))]);
+        }
         Said::NotCompetent(forward) => {
             let contact = vec![
                 ("country", Out::text(forward.country)),
@@ -47,5 +50,13 @@ pub fn line(said: &Said) -> String {
             format!("asks to pass it on to {}", list(to.iter().map(ToString::to_string).collect()))
         }
         Said::Ruling(_, ruling) => ruling.label(),
+        Said::Accept => "accepts the offer and its conditions".to_owned(),
+        Said::CannotComply(handling, prohibitions) => {
+            let codes = handling.iter().map(ToString::to_string).chain(prohibitions.iter().map(ToString::to_string));
+            let codes = list(codes.collect());
+            let which = if codes.is_empty() { String::new() } else { format!(" with {codes}") };
+            format!("cannot comply{which}")
+        }
+        Said::Recall => "takes the offer back".to_owned(),
     }
 }

@@ -47,6 +47,9 @@ fn each() -> Vec<(AlertKind, Said)> {
         (pattern, Said::Challenge(grounds)),
         (pointer, relay()),
         (pattern, Said::Ruling(Digest([6; 32]), Ruling::DISMISSED)),
+        (pointer, Said::Accept),
+        (pattern, Said::CannotComply([Handling::H2].into(), [Prohibition::X1, Prohibition::X4].into())),
+        (pointer, Said::Recall),
     ]
 }
 
@@ -68,7 +71,8 @@ fn nothing_of_another_type_may_stand_beside_what_is_said() {
         for (_, other) in each() {
             let mut wire = reply(kind, said.clone()).to_wire();
             let beside = other.to_wire();
-            if other.reply_type() == type_of && type_of != ReplyType::OUTCOME || other == Said::Seen {
+            let has_fields = peer::Reply { reply_type: 0, outcome: 0, ..beside.clone() } != peer::Reply::default();
+            if other.reply_type() == type_of && type_of != ReplyType::OUTCOME || !has_fields {
                 continue;
             }
             wire.forward_country = beside.forward_country;
@@ -79,6 +83,8 @@ fn nothing_of_another_type_may_stand_beside_what_is_said() {
             wire.relay_to = beside.relay_to;
             wire.about = beside.about;
             wire.ruling = beside.ruling;
+            wire.handling = beside.handling;
+            wire.prohibitions = beside.prohibitions;
             if wire != reply(kind, said.clone()).to_wire() {
                 assert!(Reply::from_wire(wire).is_err(), "{said:?} with what belongs to {other:?}");
             }
@@ -172,6 +178,19 @@ fn what_was_seen_stays_seen_and_only_what_is_open_is_ruled_on() {
     let full = turns(std::iter::repeat_n(relay(), limits::REPLIES));
     assert_eq!(may_follow(&full[1..], &Said::Outcome(Outcome::ACTED)), Ok(()));
     assert_eq!(may_follow(&full, &Said::Outcome(Outcome::ACTED)), Err("reply-too-many"));
+}
+
+#[test]
+fn an_offer_is_decided_once_and_not_after_it_was_taken_back() {
+    let cannot = Said::CannotComply([].into(), [].into());
+    for decision in [Said::Accept, cannot.clone()] {
+        assert_eq!(may_follow(&turns([Said::Seen]), &decision), Ok(()));
+        for before in [Said::Accept, cannot.clone(), Said::Recall] {
+            assert_eq!(may_follow(&turns([before]), &decision), Err("reply-decided"));
+        }
+        assert_eq!(may_follow(&turns([decision]), &Said::Recall), Ok(()), "its issuer need not deliver");
+    }
+    assert_eq!(may_follow(&turns([Said::Recall]), &Said::Recall), Err("reply-repeated"));
 }
 
 #[test]

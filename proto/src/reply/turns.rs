@@ -1,4 +1,4 @@
-//! What may be said next about one alert between its issuer and one recipient, and how far the two have come.
+//! What may be said next about one alert, or its offer, between its issuer and one recipient, and how far the two have come.
 
 use super::Said;
 use crate::id::Digest;
@@ -19,6 +19,7 @@ pub fn may_follow(before: &[Turn], next: &Said) -> Result<(), &'static str> {
     if before.len() >= limits::REPLIES {
         return Err("reply-too-many");
     }
+    let has = |wanted: ReplyType| before.iter().any(|turn| turn.said.reply_type() == wanted);
     let recipient = before.iter().rev().find(|turn| !turn.said.is_by_issuer());
     match next {
         Said::Seen if recipient.is_some() => Err("reply-repeated"),
@@ -35,6 +36,12 @@ pub fn may_follow(before: &[Turn], next: &Said) -> Result<(), &'static str> {
             let open = matches!(asked, Some(ReplyType::CHALLENGE | ReplyType::RELAY_REQUEST)) && !ruled;
             if open { Ok(()) } else { Err("reply-about") }
         }
+        Said::Accept | Said::CannotComply(..)
+            if has(ReplyType::ACCEPT) || has(ReplyType::CANNOT_COMPLY) || has(ReplyType::RECALL) =>
+        {
+            Err("reply-decided")
+        }
+        Said::Recall if has(ReplyType::RECALL) => Err("reply-repeated"),
         _ => Ok(()),
     }
 }

@@ -14,6 +14,7 @@ use varde_proto::log::proof::Shown;
 use varde_proto::log::tiles::{self, Tile};
 use varde_proto::log::witness::{self, AddCheckpoint, KnownLog, Latest, Witness};
 use varde_proto::log::{Checkpoint, Event, Note, Opening, Policy, TlogProof, Vkey, cosignature, merkle, proof};
+use varde_proto::offer::Offer;
 use varde_proto::reply::{self, Reply, Said};
 use varde_proto::summary::{LedgerEntry, TrendSummary};
 use varde_proto::time::Timestamp;
@@ -28,7 +29,7 @@ pub struct Decoder {
 }
 
 /// All of them, in the order of their names.
-pub const ALL: [Decoder; 20] = [
+pub const ALL: [Decoder; 21] = [
     Decoder { name: "add_checkpoint", run: add_checkpoint },
     Decoder { name: "alert", run: alert },
     Decoder { name: "armor", run: armor },
@@ -42,6 +43,7 @@ pub const ALL: [Decoder; 20] = [
     Decoder { name: "event", run: event },
     Decoder { name: "frame", run: frame },
     Decoder { name: "note", run: note },
+    Decoder { name: "offer", run: offer },
     Decoder { name: "opening", run: opening },
     Decoder { name: "policy", run: policy },
     Decoder { name: "proof", run: proof },
@@ -161,6 +163,14 @@ pub fn alert(bytes: &[u8]) -> bool {
 /// A trend summary's content.
 pub fn summary(bytes: &[u8]) -> bool {
     payload(bytes, TrendSummary::to_wire)
+}
+
+/// The offer of an alert.
+pub fn offer(bytes: &[u8]) -> bool {
+    payload(bytes, |offer: &Offer| {
+        let _ = offer.conditions.show().to_string();
+        offer.to_wire()
+    })
 }
 
 /// A word about an alert.

@@ -1,6 +1,7 @@
 //! What is said about an alert: it arrives, is judged alike at both ends, and shows in one state for each recipient.
 #![allow(missing_docs, reason = "tests")]
 
+mod offers;
 mod processes;
 mod restored;
 mod rogue;

@@ -185,6 +185,7 @@ fn state(node: &Node, draft: &Draft) -> DraftState {
     let (drafted_by, approved_by) = drafts::people(node, draft);
     let state = match (draft.sent.is_empty(), approved_by.is_empty()) {
         (false, _) => "released",
+        (true, _) if drafts::is_offered(node, draft) => "offered",
         (true, false) => "approved",
         (true, true) => "draft",
     };

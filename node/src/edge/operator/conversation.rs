@@ -7,7 +7,7 @@ use crate::edge::status::{Class, Trouble};
 use crate::flow::Node;
 use crate::flow::alert::drafts::{self, Refused};
 use crate::flow::alert::held;
-use crate::flow::conversation::{self, Standing, Word};
+use crate::flow::conversation::{self, Standing, Word, offers};
 use crate::flow::{erase, kept};
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -64,6 +64,32 @@ impl Conversation for Service {
         Ok(Response::new(SayReply { deliveries: deliveries.into_iter().map(delivery_reply).collect() }))
     }
 
+    async fn offer(&self, request: Request<OfferRequest>) -> Result<Response<SayReply>, Status> {
+        let begun = Instant::now();
+        let OfferRequest { id, to, answer_by_ms, wait_ms, act } = request.into_inner();
+        let to = to.iter().map(|country| read_country(country)).collect::<Result<Vec<_>, _>>()?;
+        let answer_by = Some(answer_by_ms).filter(|ms| *ms != 0).and_then(|ms| Timestamp::from_ms(ms).ok());
+        pins_taken_up(&self.node, &to).await;
+        let kept = offers::offer(&self.node, read_id(&id)?, &to, answer_by, act).await.map_err(told)?;
+        let deliveries = answers(&self.node, kept, begun, wait_ms).await.map_err(ours)?;
+        Ok(Response::new(SayReply { deliveries: deliveries.into_iter().map(delivery_reply).collect() }))
+    }
+
+    async fn offers(&self, _: Request<OffersRequest>) -> Result<Response<OffersReply>, Status> {
+        let (node, own) = (self.node.clone(), self.node.me.origin.node());
+        let mut countries = kept::countries(&node.ledger).map_err(ours)?;
+        countries.push(own);
+        let mut found = Vec::new();
+        for issuer in countries {
+            let filed = offers::of(&node.ledger, issuer).map_err(ours)?;
+            found.extend(filed.into_iter().map(|filed| (issuer, filed)));
+        }
+        found.sort_by_key(|(_, filed)| std::cmp::Reverse(filed.kept));
+        found.truncate(LISTED);
+        let offers = found.iter().map(|(issuer, filed)| offered(&node, *issuer, filed)).collect::<Result<_, _>>()?;
+        Ok(Response::new(OffersReply { offers }))
+    }
+
     async fn standing(&self, request: Request<StandingRequest>) -> Result<Response<StandingReply>, Status> {
         let StandingRequest { id, issuer } = request.into_inner();
         let (id, issuer) = (read_id(&id)?, read_issuer(&issuer)?);
@@ -106,7 +132,13 @@ fn word(id: &str, country: &str, said: varde_proto::wire::peer::Reply) -> Result
 /// How far the recipients of an alert of ours are; `None` where none of ours was released under this id.
 fn of_ours(node: &Node, id: AlertId) -> Result<Option<StandingReply>, Status> {
     let own = node.me.origin.node();
+    let offer = offers::find(&node.ledger, own, id).map_err(ours)?;
+    let offered = offer.as_ref().map(|filed| offers::standings(node, filed, own)).transpose().map_err(ours)?;
+    let offered = offered.unwrap_or_default();
     let Some((kept, object)) = conversation::ours(node, id).map_err(ours)? else {
+        if let Some(filed) = offer {
+            return Ok(Some(reply(node, own, filed.offer.conditions.kind.number(), offered)));
+        }
         return match drafts::find(&node.ledger, id) {
             Ok(_) => Err(told(Refused::NeverReleased)),
             Err(Refused::Absent(_)) => Ok(None),
@@ -117,7 +149,10 @@ fn of_ours(node: &Node, id: AlertId) -> Result<Option<StandingReply>, Status> {
     let remains = erase::find(&node.ledger, own, &object).map_err(ours)?;
     let kind = alert.as_ref().map(|alert| alert.content().kind()).or_else(|| remains.and_then(|remains| remains.kind));
     let expires = alert.map(|alert| alert.content().expires_at);
-    let standings = conversation::of_ours(node, (id, kept, object), expires).map_err(ours)?;
+    let mut standings = conversation::of_ours(node, (id, kept, object), expires).map_err(ours)?;
+    // Those to whom it was offered and who did not get it.
+    let others = offered.into_iter().filter(|offer| !standings.iter().any(|one| one.country == offer.country));
+    standings.extend(others.collect::<Vec<_>>());
     Ok(Some(reply(node, own, kind.map_or(0, Vocabulary::number), standings)))
 }
 
@@ -127,7 +162,7 @@ fn of_received(node: &Node, id: AlertId, issuer: Option<NodeId>) -> Result<Stand
     countries.retain(|country| issuer.is_none_or(|issuer| issuer == *country));
     let found = held::find(&node.ledger, &countries, id).map_err(ours)?;
     let received = match &found[..] {
-        [] => return Err(told(Refused::Absent(id))),
+        [] => return of_offer(node, id, &countries),
         [received] => received,
         several => return Err(told(Refused::SeveralIssuers(id, several.iter().map(|one| one.from).collect()))),
     };
@@ -137,6 +172,30 @@ fn of_received(node: &Node, id: AlertId, issuer: Option<NodeId>) -> Result<Stand
     };
     let standing = conversation::of_received(node, id, received).map_err(ours)?;
     Ok(reply(node, received.from, kind.map_or(0, Vocabulary::number), vec![standing]))
+}
+
+/// How far we are with what was offered and has not come.
+fn of_offer(node: &Node, id: AlertId, countries: &[NodeId]) -> Result<StandingReply, Status> {
+    for issuer in countries {
+        if let Some(filed) = offers::find(&node.ledger, *issuer, id).map_err(ours)? {
+            let standings = offers::standings(node, &filed, *issuer).map_err(ours)?;
+            return Ok(reply(node, *issuer, filed.offer.conditions.kind.number(), standings));
+        }
+    }
+    Err(told(Refused::Absent(id)))
+}
+
+fn offered(node: &Node, issuer: NodeId, filed: &offers::Filed) -> Result<OfferStanding, Status> {
+    let now = node.clock.now();
+    let standings = offers::standings(node, filed, issuer).map_err(ours)?;
+    Ok(OfferStanding {
+        id: filed.offer.id.to_string(),
+        issuer: issuer.to_string(),
+        kind: filed.offer.conditions.kind.number(),
+        conditions_json: filed.offer.conditions.show().to_string(),
+        answer_by_ms: filed.offer.answer_by.ms(),
+        recipients: standings.into_iter().map(|one| recipient(one, now)).collect(),
+    })
 }
 
 fn reply(node: &Node, issuer: NodeId, kind: i32, standings: Vec<Standing>) -> StandingReply {

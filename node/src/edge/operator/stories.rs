@@ -44,6 +44,9 @@ pub(super) fn story(refused: Refused) -> Trouble {
         Refused::Released => Trouble::new(Class::Ask, "already-released", refused.to_string())
             .means("it was sent once; nothing was sent now")
             .next("`varde alert show ID` says to whom; for other recipients draft it anew"),
+        Refused::NotAccepted(country) => Trouble::new(Class::Ask, "not-accepted", refused.to_string())
+            .means("it goes by itself to those who accept, when all have answered or the time for answers is over; nothing was sent")
+            .next(format!("`varde alert status ID` shows who has answered what; leave {country} out of --to to go ahead without it")),
         Refused::NeverReleased
         | Refused::Withdrawn
         | Refused::Erased(_)
@@ -151,6 +154,9 @@ fn word(rule: &'static str) -> Trouble {
             "it points to the alert itself, to one that its issuer did not send here, or to one of the two countries",
             "name another alert of the same issuer, or countries that do not have it",
         ),
+        "reply-decided" => {
+            ("this offer was answered before, or taken back", "`varde alert status ID` shows what was said")
+        }
         "reply-too-many" => ("nothing more can be said about this alert", "use the legal channel that the alert names"),
         "reply-not-sent" => {
             ("the alert did not go between this country and ours", "`varde alert status ID` shows to whom it went")

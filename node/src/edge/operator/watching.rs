@@ -77,6 +77,7 @@ async fn tell(node: Arc<Node>, mut alarm: watch::Receiver<Option<Alarm>>, out: O
 fn arrival(one: arrivals::Arrival) -> Arrival {
     let (what, text) = match &one.what {
         What::Alert => ("alert", String::new()),
+        What::Offer => ("offer", String::new()),
         What::Reply(said) => ("reply", show::line(said)),
         What::Withdrawal => ("withdrawal", String::new()),
     };

@@ -2,6 +2,7 @@
 //! here leaves the country.
 
 use crate::flow::Node;
+use crate::flow::conversation::offers;
 use crate::flow::desk::Desk;
 use crate::flow::ledger::{CommitError, Ledger};
 use crate::flow::outbox::NotSent;
@@ -60,6 +61,9 @@ pub enum Refused {
     /// It was released before.
     #[error("this draft was released before")]
     Released,
+    /// It was offered, and this country has not accepted it.
+    #[error("it was offered, and {0} has not accepted it")]
+    NotAccepted(NodeId),
     /// It was never released, so nobody can be asked to erase it.
     #[error("this draft was never released")]
     NeverReleased,
@@ -167,7 +171,7 @@ pub(in crate::flow) fn row(id: AlertId) -> Vec<u8> {
 }
 
 /// Writes a draft as it now is.
-pub(super) fn store(desk: &mut Desk<'_>, draft: &Draft) -> Result<(), StoreError> {
+pub(in crate::flow) fn store(desk: &mut Desk<'_>, draft: &Draft) -> Result<(), StoreError> {
     desk.seal(row(draft.content.id), &draft.to_bytes())
 }
 
@@ -189,7 +193,7 @@ fn read(id: AlertId, bytes: Option<&[u8]>) -> Result<Draft, Refused> {
 }
 
 /// A draft as the commit under way will leave it.
-pub(super) fn at_desk(desk: &Desk<'_>, id: AlertId) -> Result<Draft, Refused> {
+pub(in crate::flow) fn at_desk(desk: &Desk<'_>, id: AlertId) -> Result<Draft, Refused> {
     read(id, desk.open(&row(id))?.as_ref().map(|bytes| bytes.as_slice()))
 }
 
@@ -259,6 +263,12 @@ pub fn is_approved(draft: &Draft, credentials: &[PublicKey]) -> bool {
     // Whoever cannot be named today cannot be told apart from the approver.
     let Some(drafter) = drafter(draft, credentials) else { return false };
     draft.decision.approvals.iter().any(|a| act::signer(a, credentials).is_some_and(|who| who != drafter))
+}
+
+/// Whether it is offered, and not decided yet.
+pub fn is_offered(node: &Node, draft: &Draft) -> bool {
+    draft.decision.released.is_some()
+        && node.ledger.get(&offers::open_row(draft.content.id)).is_ok_and(|row| row.is_some())
 }
 
 /// Who of today's staff signed an act.

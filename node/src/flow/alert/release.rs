@@ -1,29 +1,53 @@
 //! Release: a draft becomes an alert addressed to named countries, is judged as they will judge it, and is owed to each.
 
 use super::drafts::{self, Refused, Signed as SignedAct};
+use crate::flow::conversation::offers;
 use crate::flow::desk::Desk;
 use crate::flow::outbox::{self, NotSent, Signed};
 use crate::flow::{Node, conversation, filing};
 use crate::port::StoreError;
 use varde_proto::alert::{Alert, AlertContent};
+use varde_proto::draft::Draft;
 use varde_proto::draft::act::{self, Verb};
 use varde_proto::envelope::{self, Envelope, Payload};
 use varde_proto::id::{AlertId, Digest, NodeId};
 
 /// Releases a draft to these countries in the name of a member of staff; a draft about one child only after another one
-/// approved it. Returns the index under which the alert is kept.
+/// approved it, and one that was offered only to those who accepted. Returns the index under which the alert is kept.
 pub async fn release(node: &Node, id: AlertId, countries: &[NodeId], act: Option<Envelope>) -> Result<u64, Refused> {
-    let mut draft = drafts::find(&node.ledger, id)?;
+    let draft = releasable(node, id, countries)?;
+    let about = act::about_release(draft.digest(), countries);
+    let act::Signed { act, .. } = drafts::check(node, Verb::Release, &SignedAct { about, act })?;
+    give(node, draft, countries, act).await
+}
+
+/// Delivers a draft that was offered to those of the countries who accepted, in the name of whoever offered it.
+pub async fn deliver(node: &Node, id: AlertId, accepted: &[NodeId]) -> Result<u64, Refused> {
+    let draft = drafts::find(&node.ledger, id)?;
     if !draft.sent.is_empty() {
         return Err(Refused::Released);
     }
-    let about = act::about_release(draft.digest(), countries);
-    let act::Signed { act, .. } = drafts::check(node, Verb::Release, &SignedAct { about, act })?;
-    let credentials = drafts::credentials(node);
-    if draft.needs_approval() && !drafts::is_approved(&draft, &credentials) {
+    let act = draft.decision.released.clone().ok_or(Refused::Changed)?;
+    give(node, draft, accepted, act).await
+}
+
+/// A draft that may be released to these countries now, as far as people and offers go.
+pub(in crate::flow) fn releasable(node: &Node, id: AlertId, countries: &[NodeId]) -> Result<Draft, Refused> {
+    let draft = drafts::find(&node.ledger, id)?;
+    if !draft.sent.is_empty() {
+        return Err(Refused::Released);
+    }
+    if draft.needs_approval() && !drafts::is_approved(&draft, &drafts::credentials(node)) {
         return Err(Refused::Unapproved);
     }
-    let decided = draft.decision.clone();
+    match offers::not_accepted(node, id, countries)? {
+        Some(country) => Err(Refused::NotAccepted(country)),
+        None => Ok(draft),
+    }
+}
+
+async fn give(node: &Node, mut draft: Draft, countries: &[NodeId], act: Envelope) -> Result<u64, Refused> {
+    let (id, decided) = (draft.content.id, draft.decision.clone());
     draft.decision.released = Some(act);
     let decision = draft.decision.commitment(&draft.salt);
     let signed = issue(node, draft.content.clone(), decision, countries)?;
@@ -38,6 +62,7 @@ pub async fn release(node: &Node, id: AlertId, countries: &[NodeId], act: Option
         let kept = owe(desk, &signed, &draft.content, decision)?;
         draft.sent = (kept..desk.next_leaf()).collect();
         drafts::store(desk, &draft)?;
+        desk.delete(offers::open_row(id));
         Ok(kept)
     });
     Ok(landed.await?.into_value())

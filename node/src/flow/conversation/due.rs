@@ -1,6 +1,6 @@
 //! Until when an answer to an alert is due, and who is late: the other countries with ours, and we with theirs.
 
-use super::{Between, Talk};
+use super::{Between, Talk, offers};
 use crate::flow::desk::Desk;
 use crate::flow::{Node, erase, filing, kept};
 use crate::port::StoreError;
@@ -63,15 +63,18 @@ pub fn overdue(node: &Node, now: Timestamp, most: usize) -> Result<Vec<Overdue>,
 
 fn look(node: &Node, (due, between, id): (Timestamp, Between, AlertId)) -> Result<Option<Overdue>, StoreError> {
     let Between { issuer, recipient } = between;
+    let talk = Talk::read(node.ledger.get(&between.row(id))?)?.unwrap_or_default();
+    let late = |kind| Some(Overdue { id, kind, issuer, recipient, due, is_seen: !talk.words.is_empty() });
+    if !talk.is_delivered {
+        return Ok(offers::find(&node.ledger, issuer, id)?.and_then(|filed| late(filed.offer.conditions.kind)));
+    }
     let filed = node.ledger.get(&filing::alert_row(issuer, id))?;
     let Some((kept, object)) = filed.map(|value| filing::read_filed(&value)).transpose()? else { return Ok(None) };
     // Taken out in the commit in which it came, or since the row was read.
     if erase::find(&node.ledger, issuer, &object)?.is_some() {
         return Ok(None);
     }
-    let Some((_, alert)) = kept::if_kept::<Alert>(&node.ledger, kept)? else { return Ok(None) };
-    let is_seen = Talk::read(node.ledger.get(&between.row(id))?)?.is_some_and(|talk| !talk.words.is_empty());
-    Ok(Some(Overdue { id, kind: alert.content().kind(), issuer, recipient, due, is_seen }))
+    Ok(kept::if_kept::<Alert>(&node.ledger, kept)?.and_then(|(_, alert)| late(alert.content().kind())))
 }
 
 fn read(name: &[u8]) -> Result<(Timestamp, Between, AlertId), StoreError> {

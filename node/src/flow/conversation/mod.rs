@@ -2,14 +2,16 @@
 //! lines before it is sent and when it comes, and who still has to answer.
 //!
 //! In: the rows ([`begin`], [`file`], [`close`]), what memory has against a word ([`judge`]), saying one ([`say`]), how far each recipient
-//! is ([`standing`]). Out: what a word may say and what may follow what (`varde_proto::reply`), who is woken (`flow::waking`).
+//! is ([`standing`]), offering an alert first ([`offers`]). Out: what a word may say and what may follow what (`varde_proto::reply`), who is woken (`flow::waking`).
 
 mod due;
+pub mod offers;
 mod say;
 mod standing;
 
 pub use due::{Overdue, overdue};
 pub use say::{Word, say};
+use standing::said;
 pub use standing::{Spoken, Standing, State, of_ours, of_received, ours};
 
 use super::desk::Desk;
@@ -19,7 +21,9 @@ use crate::rows;
 use varde_proto::alert::{Alert, AlertContent};
 use varde_proto::envelope::{self, Rejection};
 use varde_proto::id::{AlertId, Digest, NodeId, Origin};
+use varde_proto::limits;
 use varde_proto::log::event::Direction;
+use varde_proto::offer::Offer;
 use varde_proto::reply::{Reply, Said, Turn, may_follow};
 use varde_proto::time::Timestamp;
 use varde_proto::vocabulary::{AlertKind, PersonalDataLevel};
@@ -46,9 +50,11 @@ impl Between {
     }
 }
 
-/// What is kept of a conversation: until when an answer is due, and the numbers of our leaves under which each word is kept.
+/// What is kept of a conversation: whether the alert was delivered, until when an answer is due, and the numbers of our leaves under
+/// which each word is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct Talk {
+    is_delivered: bool,
     due: Option<Timestamp>,
     words: Vec<u64>,
 }
@@ -56,17 +62,23 @@ struct Talk {
 impl Talk {
     fn encode(&self) -> Vec<u8> {
         let due = self.due.map_or(0, Timestamp::ms).cast_unsigned();
-        std::iter::once(&due).chain(&self.words).flat_map(|number| number.to_be_bytes()).collect()
+        let numbers = [u64::from(self.is_delivered), due].into_iter().chain(self.words.iter().copied());
+        numbers.flat_map(u64::to_be_bytes).collect()
     }
 
     fn decode(bytes: &[u8]) -> Option<Self> {
         let (numbers, []) = bytes.as_chunks::<8>() else { return None };
-        let (due, words) = numbers.split_first()?;
-        let due = match u64::from_be_bytes(*due) {
+        let mut numbers = numbers.iter().map(|number| u64::from_be_bytes(*number));
+        let is_delivered = match numbers.next()? {
+            0 => false,
+            1 => true,
+            _ => return None,
+        };
+        let due = match numbers.next()? {
             0 => None,
             ms => Some(Timestamp::from_ms(i64::try_from(ms).ok()?).ok()?),
         };
-        Some(Self { due, words: words.iter().map(|number| u64::from_be_bytes(*number)).collect() })
+        Some(Self { is_delivered, due, words: numbers.collect() })
     }
 
     fn read(value: Option<Vec<u8>>) -> Result<Option<Self>, StoreError> {
@@ -85,18 +97,50 @@ pub(super) fn begin(
 ) -> Result<(), StoreError> {
     let own = desk.origin().node();
     let recipient = if issuer == own { with.node() } else { own };
-    let (between, id) = (Between { issuer, recipient }, content.id);
-    if desk.get(&between.row(id))?.is_some() {
+    let between = Between { issuer, recipient };
+    let talk = Talk::read(desk.get(&between.row(content.id))?)?.unwrap_or_default();
+    if talk.is_delivered {
         return Ok(());
     }
-    let due = due::when(desk, with, content);
+    let due = if is_answered(desk, &talk)? { None } else { due::when(desk, with, content) };
+    wait(desk, between, (content.id, kept), due, content.kind())?;
+    let talk = Talk::read(desk.get(&between.row(content.id))?)?.unwrap_or_default();
+    desk.put(between.row(content.id), Talk { is_delivered: true, ..talk }.encode())
+}
+
+/// Whether an answer came before the alert: what a restored backup lost comes back in no order.
+fn is_answered(desk: &Desk<'_>, talk: &Talk) -> Result<bool, StoreError> {
+    for index in &talk.words {
+        let said = kept::at_desk::<Reply>(desk, *index)?.1.said;
+        if said.is_answer() && said.is_about_offer() == Some(false) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Begins the conversation about an offer.
+pub(super) fn begin_offer(desk: &mut Desk<'_>, between: Between, offer: &Offer, kept: u64) -> Result<(), StoreError> {
+    wait(desk, between, (offer.id, kept), Some(offer.answer_by), offer.conditions.kind)
+}
+
+/// Awaits an answer, in the place of any that was awaited before; and that somebody here sees what is urgent.
+fn wait(
+    desk: &mut Desk<'_>,
+    between: Between,
+    (id, kept): (AlertId, u64),
+    due: Option<Timestamp>,
+    kind: AlertKind,
+) -> Result<(), StoreError> {
+    answered(desk, between, id)?;
+    let talk = Talk::read(desk.get(&between.row(id))?)?.unwrap_or_default();
     if let Some(due) = due {
         desk.put(due::row(due, between, id), Vec::new())?;
     }
-    if recipient == own && content.personal_data_level == PersonalDataLevel::L1 {
-        desk.put(rows::numbered(rows::UNSEEN, kept), issuer.as_str().as_bytes().to_vec())?;
+    if between.recipient == desk.origin().node() && kind.level() == PersonalDataLevel::L1 {
+        desk.put(rows::numbered(rows::UNSEEN, kept), between.issuer.as_str().as_bytes().to_vec())?;
     }
-    desk.put(between.row(id), Talk { due, words: Vec::new() }.encode())
+    desk.put(between.row(id), Talk { due, ..talk }.encode())
 }
 
 /// Ends the waiting about an alert that is taken out: it asks nobody for an answer any more, and wakes nobody.
@@ -128,29 +172,53 @@ fn answered(desk: &mut Desk<'_>, between: Between, id: AlertId) -> Result<(), St
     Ok(())
 }
 
-/// What memory has against a word that `speaker` says to `other`, whoever of the two we are: it must be about an alert that went from
-/// one to the other, and follow what was said before.
+/// What memory has against a word that `speaker` says to `other`, whoever of the two we are: it must be about an alert, or its offer,
+/// that went from one to the other, and follow what was said about that before.
 pub(super) fn judge(desk: &Desk<'_>, (speaker, other): (NodeId, NodeId), reply: &Reply) -> filing::Filed {
     let between = Between::of_word(&reply.said, speaker, other);
     let broken = |rule| Ok(Err(Rejection::Content(rule)));
-    let filed = desk.get(&filing::alert_row(between.issuer, reply.id))?;
-    let Some((kept, object)) = filed.map(|value| filing::read_filed(&value)).transpose()? else {
-        return broken("reply-unknown");
+    let about = match about(desk, between.issuer, reply)? {
+        Ok(about) => about,
+        Err(rule) => return broken(rule),
     };
-    if object != reply.object {
-        return broken("reply-other-item");
-    }
-    if !is_exchanged(desk, between, kept)? {
+    if !is_exchanged(desk, between, about.kept)? {
         return broken("reply-not-sent");
     }
-    if kind(desk, between.issuer, &object, kept)?.is_some_and(|kind| kind != reply.kind) {
+    if about.kind.is_some_and(|kind| kind != reply.kind) {
         return broken("reply-kind");
     }
     if !names_others(desk, between, reply)? {
         return broken("reply-names");
     }
-    let before = turns(desk, between, reply.id)?;
+    let words = Talk::read(desk.get(&between.row(reply.id))?)?.unwrap_or_default().words;
+    if words.len() >= limits::REPLIES {
+        return broken("reply-too-many");
+    }
+    let before = turns(desk, words, &reply.object)?;
     Ok(may_follow(&before, &reply.said).map_err(Rejection::Content))
+}
+
+/// What a word is about.
+struct About {
+    kept: u64,
+    /// Of an alert that is gone, and was never seen here, it is not known.
+    kind: Option<AlertKind>,
+}
+
+/// The alert or the offer with this E; otherwise the rule that the word breaks.
+fn about(desk: &Desk<'_>, issuer: NodeId, reply: &Reply) -> Result<Result<About, &'static str>, StoreError> {
+    let read = |row: Vec<u8>| desk.get(&row)?.map(|value| filing::read_filed(&value)).transpose();
+    let (alert, offer) = (read(filing::alert_row(issuer, reply.id))?, read(offers::row(issuer, reply.id))?);
+    let of_offer = reply.said.is_about_offer();
+    let is = |found: Option<(u64, Digest)>| found.filter(|(_, object)| *object == reply.object);
+    if let Some((kept, object)) = is(alert).filter(|_| of_offer != Some(true)) {
+        return Ok(Ok(About { kept, kind: kind(desk, issuer, &object, kept)? }));
+    }
+    if let Some((kept, _)) = is(offer).filter(|_| of_offer != Some(false)) {
+        let (_, offer) = kept::at_desk::<Offer>(desk, kept)?;
+        return Ok(Ok(About { kept, kind: Some(offer.conditions.kind) }));
+    }
+    Ok(Err(if alert.or(offer).is_some() { "reply-other-item" } else { "reply-unknown" }))
 }
 
 /// Whether what is kept under an index went from one of the two to the other.
@@ -182,13 +250,16 @@ fn names_others(desk: &Desk<'_>, between: Between, reply: &Reply) -> Result<bool
     })
 }
 
-fn turns(desk: &Desk<'_>, between: Between, id: AlertId) -> Result<Vec<Turn>, StoreError> {
-    let words = Talk::read(desk.get(&between.row(id))?)?.unwrap_or_default().words;
-    let turn = |index| {
+/// What was said about the alert or offer with this E.
+fn turns(desk: &Desk<'_>, words: Vec<u64>, object: &Digest) -> Result<Vec<Turn>, StoreError> {
+    let mut turns = Vec::new();
+    for index in words {
         let (envelope, reply) = kept::at_desk::<Reply>(desk, index)?;
-        Ok(Turn { digest: envelope::digest(&envelope), said: reply.said })
-    };
-    words.into_iter().map(turn).collect()
+        if reply.object == *object {
+            turns.push(Turn { digest: envelope::digest(&envelope), said: reply.said });
+        }
+    }
+    Ok(turns)
 }
 
 /// Files a word that is kept under an index. Whoever speaks has seen the alert, and whoever answers owes no answer any more.
@@ -210,9 +281,9 @@ pub(super) fn file(
     }
     if between.recipient == desk.origin().node()
         && speaker == between.recipient
-        && let Some(value) = desk.get(&filing::alert_row(between.issuer, reply.id))?
+        && let Ok(about) = about(desk, between.issuer, reply)?
     {
-        desk.delete(rows::numbered(rows::UNSEEN, filing::read_filed(&value)?.0));
+        desk.delete(rows::numbered(rows::UNSEEN, about.kept));
     }
     Ok(())
 }
@@ -225,7 +296,9 @@ mod tests {
     #[test]
     fn what_is_kept_reads_back_as_it_was_written_and_no_shorter() {
         let due = Timestamp::from_ms(1_795_291_200_123).ok();
-        for talk in [Talk::default(), Talk { due, words: vec![] }, Talk { due, words: vec![7, 1 << 41] }] {
+        let talks = [(false, None, vec![]), (true, due, vec![]), (true, due, vec![7, 1 << 41])];
+        for (is_delivered, due, words) in talks {
+            let talk = Talk { is_delivered, due, words };
             let bytes = talk.encode();
             assert_eq!(Talk::decode(&bytes), Some(talk));
             for end in (0..bytes.len()).filter(|end| end % 8 != 0) {

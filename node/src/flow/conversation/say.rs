@@ -1,6 +1,6 @@
 //! Saying a word: signed as any payload, judged as the other side will judge it, and owed to it in the commit that files it here.
 
-use super::{file, judge};
+use super::{file, judge, offers};
 use crate::flow::Node;
 use crate::flow::alert::drafts::{self, Refused, Signed as SignedAct};
 use crate::flow::alert::held;
@@ -46,6 +46,9 @@ pub async fn say(node: &Node, word: Word, about: Digest, act: Option<Envelope>) 
 
 /// To whom it is said, and about what: E and kind.
 fn about_what(node: &Node, word: &Word) -> Result<(NodeId, Digest, AlertKind), Refused> {
+    if word.said.is_about_offer() == Some(true) {
+        return about_offer(node, word);
+    }
     if word.said.is_by_issuer() {
         let own = node.me.origin.node();
         let filed = node.ledger.get(&filing::alert_row(own, word.id))?.ok_or(Refused::Absent(word.id))?;
@@ -59,11 +62,32 @@ fn about_what(node: &Node, word: &Word) -> Result<(NodeId, Digest, AlertKind), R
     let mut found = held::find(&node.ledger, &countries, word.id)?;
     found.retain(|one| word.with.is_some() || matches!(one.what, held::What::Alert(_)));
     match &found[..] {
+        // What was offered and has not come can be seen, too.
+        [] if word.said == Said::Seen => about_offer(node, word),
         [] => Err(Refused::Absent(word.id)),
         [one] => match &one.what {
             held::What::Alert(alert) => Ok((one.from, one.object, alert.content().kind())),
             held::What::Remains(_) => Err(Refused::Withdrawn),
         },
         several => Err(Refused::SeveralIssuers(word.id, several.iter().map(|one| one.from).collect())),
+    }
+}
+
+/// The same of an offer.
+fn about_offer(node: &Node, word: &Word) -> Result<(NodeId, Digest, AlertKind), Refused> {
+    let own = node.me.origin.node();
+    if word.said.is_by_issuer() {
+        let filed = offers::find(&node.ledger, own, word.id)?.ok_or(Refused::Absent(word.id))?;
+        let other = word.with.ok_or(Refused::NotSent(NotSent::Nobody))?;
+        return Ok((other, filed.object, filed.offer.conditions.kind));
+    }
+    let mut found = Vec::new();
+    for country in kept::countries(&node.ledger)?.into_iter().filter(|one| word.with.is_none_or(|with| with == *one)) {
+        found.extend(offers::find(&node.ledger, country, word.id)?.map(|filed| (country, filed)));
+    }
+    match &found[..] {
+        [] => Err(Refused::Absent(word.id)),
+        [(country, filed)] => Ok((*country, filed.object, filed.offer.conditions.kind)),
+        several => Err(Refused::SeveralIssuers(word.id, several.iter().map(|(country, _)| *country).collect())),
     }
 }

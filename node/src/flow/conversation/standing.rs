@@ -20,6 +20,10 @@ pub enum State {
     Sent,
     /// The recipient's log has it; no person has seen it.
     Stored,
+    /// Offered, and not answered.
+    Offered,
+    /// The offer is accepted; the alert goes when the others have answered or their time is over.
+    Accepted,
     /// A person of the recipient's has seen it.
     Seen,
     /// The recipient has answered.
@@ -43,6 +47,8 @@ impl State {
             Self::Queued => "queued",
             Self::Sent => "sent",
             Self::Stored => "stored",
+            Self::Offered => "offered",
+            Self::Accepted => "accepted",
             Self::Seen => "seen",
             Self::Acted => "acted",
             Self::Refused => "refused",
@@ -67,6 +73,8 @@ pub struct Spoken {
     pub said: Said,
     /// E of its envelope.
     pub digest: Digest,
+    /// E of the alert or the offer that it is about.
+    pub object: Digest,
     /// Whether it is ours and the other side has not shown yet that it has it.
     pub is_owed: bool,
 }
@@ -101,7 +109,10 @@ pub fn of_ours(
         let between = Between { issuer: node.me.origin.node(), recipient: delivery.country };
         let (due, said) = said(node, between, id)?;
         let duty = erasing.iter().find(|duty| duty.peer.is_of_node(&delivery.peer));
-        let (mut state, mut since, reason) = of_delivery(node, &delivery, &said);
+        let (mut state, mut since, reason) = of_delivery(node, &delivery);
+        if state == State::Stored {
+            (state, since) = of_words(&said, &object, since);
+        }
         let had = !matches!(state, State::Refused | State::Abandoned);
         if let Some(duty) = duty.filter(|_| had) {
             let erased = duty.standing == outstanding::Standing::Erased;
@@ -117,7 +128,7 @@ pub fn of_ours(
     delivery::of(&node.ledger, kept)?.into_iter().map(one).collect()
 }
 
-fn of_delivery(node: &Node, delivery: &Delivery, said: &[Spoken]) -> (State, Timestamp, Option<String>) {
+pub(super) fn of_delivery(node: &Node, delivery: &Delivery) -> (State, Timestamp, Option<String>) {
     match &delivery.state {
         delivery::State::Owed => {
             let sent = node.under_way.is_sent(&delivery.peer, delivery.class, delivery.seq);
@@ -126,15 +137,13 @@ fn of_delivery(node: &Node, delivery: &Delivery, said: &[Spoken]) -> (State, Tim
         delivery::State::Ended => (State::Abandoned, delivery.sent, None),
         delivery::State::Abandoned { time, .. } => (State::Abandoned, *time, None),
         delivery::State::Rejected { time, reason, .. } => (State::Refused, *time, Some(reason.clone())),
-        delivery::State::Received { time, .. } => {
-            let (state, since) = of_words(said, *time);
-            (state, since, None)
-        }
+        delivery::State::Received { time, .. } => (State::Stored, *time, None),
     }
 }
 
 /// How far a recipient is that has the alert since a time.
-fn of_words(said: &[Spoken], stored: Timestamp) -> (State, Timestamp) {
+fn of_words(said: &[Spoken], object: &Digest, stored: Timestamp) -> (State, Timestamp) {
+    let said: Vec<&Spoken> = said.iter().filter(|one| one.object == *object).collect();
     let turns: Vec<Turn> = said.iter().map(|one| Turn { digest: one.digest, said: one.said.clone() }).collect();
     match progress(&turns) {
         Progress::Silent => (State::Stored, stored),
@@ -153,7 +162,7 @@ fn of_words(said: &[Spoken], stored: Timestamp) -> (State, Timestamp) {
 pub fn of_received(node: &Node, id: AlertId, received: &Received) -> Result<Standing, StoreError> {
     let own = node.me.origin.node();
     let (due, said) = said(node, Between { issuer: received.from, recipient: own }, id)?;
-    let (mut state, since) = of_words(&said, received.received);
+    let (mut state, since) = of_words(&said, &received.object, received.received);
     match &received.what {
         What::Alert(_) if received.is_expired(node.clock.now()) => state = State::Expired,
         What::Alert(_) => {}
@@ -164,7 +173,7 @@ pub fn of_received(node: &Node, id: AlertId, received: &Received) -> Result<Stan
 }
 
 /// Until when an answer is due, and what was said.
-fn said(node: &Node, between: Between, id: AlertId) -> Result<(Option<Timestamp>, Vec<Spoken>), StoreError> {
+pub(super) fn said(node: &Node, between: Between, id: AlertId) -> Result<(Option<Timestamp>, Vec<Spoken>), StoreError> {
     let talk = Talk::read(node.ledger.get(&between.row(id))?)?.unwrap_or_default();
     let spoken = |index: u64| {
         let (envelope, reply) = kept::payload::<Reply>(&node.ledger, index)?;
@@ -172,8 +181,8 @@ fn said(node: &Node, between: Between, id: AlertId) -> Result<(Option<Timestamp>
         let by = erase::issuer(&node.me.origin, opening.event());
         let is_owed = by == node.me.origin.node()
             && delivery::of(&node.ledger, index)?.iter().any(|one| one.state == delivery::State::Owed);
-        let (time, Reply { desk_role, said, .. }) = (opening.event().time, reply);
-        Ok(Spoken { by, time, desk_role, said, digest: envelope::digest(&envelope), is_owed })
+        let (time, Reply { desk_role, said, object, .. }) = (opening.event().time, reply);
+        Ok(Spoken { by, time, desk_role, said, digest: envelope::digest(&envelope), object, is_owed })
     };
     let said = talk.words.into_iter().map(spoken).collect::<Result<_, StoreError>>()?;
     Ok((talk.due, said))

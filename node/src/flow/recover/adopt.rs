@@ -194,6 +194,7 @@ impl Taker<'_, '_> {
                 conversation::begin(self.desk, (own, &self.peer.origin), content, index)?;
                 drafts::sent_again(self.desk, id, index)?;
             }
+            Ok(Admitted::Offer(offer)) => conversation::offers::sent_again(self.desk, self.peer, offer, index)?,
             Ok(Admitted::Reply(reply)) => {
                 conversation::file(self.desk, (own, self.peer.origin.node()), reply.payload(), index)?;
             }

@@ -1,0 +1,279 @@
+//! An alert is offered first: its conditions go out, each recipient accepts or cannot comply, and those who accepted get it. It goes by
+//! itself when all have answered, or when the time for answers is over; whoever released it signed for all of them.
+//!
+//! In: offering, what came of it, delivering, taking back. Out: the answers, which are words ([`super::say`], [`super::judge`]).
+
+use super::{Between, State, Talk, said};
+use crate::flow::alert::drafts::{self, Refused, Signed as SignedAct};
+use crate::flow::alert::release;
+use crate::flow::ledger::Ledger;
+use crate::flow::outbox;
+use crate::flow::{Node, delivery, filing, kept};
+use crate::port::StoreError;
+use crate::rows;
+use std::sync::Arc;
+use std::time::Duration;
+use varde_proto::draft::act::{self, Verb};
+use varde_proto::envelope::{self, Envelope, Payload};
+use varde_proto::id::{AlertId, Digest, NodeId};
+use varde_proto::offer::{Conditions, Offer};
+use varde_proto::reply::Said;
+use varde_proto::time::Timestamp;
+
+/// How often offers are looked at, if nothing else asks for it.
+const LOOK: Duration = Duration::from_secs(60);
+/// How long to rest between two looks, however much is logged meanwhile.
+const REST: Duration = Duration::from_millis(200);
+/// How long an answer is awaited where neither staff nor the alert says so.
+const AWAITED: Duration = Duration::from_secs(72 * 3600);
+
+/// The row under which an offer is filed, by its issuer and the alert's id.
+pub(in crate::flow) fn row(issuer: NodeId, id: AlertId) -> Vec<u8> {
+    rows::row(rows::OFFER, &[issuer.as_str().as_bytes(), &id.0])
+}
+
+/// The row of an offer of ours that is not decided yet.
+pub(in crate::flow) fn open_row(id: AlertId) -> Vec<u8> {
+    rows::row(rows::OFFERED, &[&id.0])
+}
+
+/// An offer as it lies here.
+#[derive(Debug, Clone)]
+pub struct Filed {
+    /// Index under which it is kept.
+    pub kept: u64,
+    /// E.
+    pub object: Digest,
+    /// What it says.
+    pub offer: Offer,
+}
+
+/// The offer of an alert.
+pub fn find(ledger: &Ledger, issuer: NodeId, id: AlertId) -> Result<Option<Filed>, StoreError> {
+    let filed = ledger.get(&row(issuer, id))?.map(|value| filing::read_filed(&value)).transpose()?;
+    let Some((kept, object)) = filed else { return Ok(None) };
+    let (_, offer) = kept::payload::<Offer>(ledger, kept)?;
+    Ok(Some(Filed { kept, object, offer }))
+}
+
+/// Every offer of a country, ours or a peer's.
+pub fn of(ledger: &Ledger, issuer: NodeId) -> Result<Vec<Filed>, StoreError> {
+    let from = rows::row(rows::OFFER, &[issuer.as_str().as_bytes()]);
+    let mut found = Vec::new();
+    for row in ledger.scan(&from, &[&from[..], &[0xff; 17]].concat(), false) {
+        let (kept, object) = filing::read_filed(&row?.1)?;
+        let (_, offer) = kept::payload::<Offer>(ledger, kept)?;
+        found.push(Filed { kept, object, offer });
+    }
+    Ok(found)
+}
+
+/// Offers a draft to these countries in the name of a member of staff, who signs for its release to them. Returns the index under which
+/// the offer is kept.
+pub async fn offer(
+    node: &Node,
+    id: AlertId,
+    countries: &[NodeId],
+    answer_by: Option<Timestamp>,
+    act: Option<Envelope>,
+) -> Result<u64, Refused> {
+    let mut draft = release::releasable(node, id, countries)?;
+    let about = act::about_release(draft.digest(), countries);
+    let act::Signed { act, .. } = drafts::check(node, Verb::Release, &SignedAct { about, act })?;
+    let decided = draft.decision.clone();
+    draft.decision.released = Some(act.clone());
+    let decision = draft.decision.commitment(&draft.salt);
+    // What its recipients would refuse is not offered either.
+    release::issue(node, draft.content.clone(), decision, countries)?;
+    let recipients = outbox::recipients(node, countries)?;
+    let answer_by = answer_by.or(draft.content.reply_by).unwrap_or_else(|| node.clock.now().after(AWAITED));
+    let latest = Timestamp::from_ms(draft.content.expires_at.ms() - 1).unwrap_or_default();
+    let (header, conditions) = (outbox::header(node, &recipients)?, Conditions::of(&draft.content));
+    let offer = Offer { header, id, conditions, answer_by: answer_by.min(latest) };
+    let signed = outbox::sign::<Offer>(node, &offer.to_wire(), &recipients, offer.class())?;
+    let own = node.me.origin.node();
+    let landed = node.ledger.commit(move |desk| {
+        let now = drafts::at_desk(desk, id)?;
+        if !now.sent.is_empty() || now.decision != decided {
+            return Err(Refused::Changed);
+        }
+        let kept = outbox::owe_by(desk, &signed, &act)?;
+        let object = envelope::digest(signed.envelope());
+        desk.put(row(own, id), filing::filed(kept, object))?;
+        desk.put(open_row(id), Vec::new())?;
+        for peer in signed.recipients() {
+            super::begin_offer(desk, Between { issuer: own, recipient: peer.origin.node() }, &offer, kept)?;
+        }
+        drafts::store(desk, &draft)?;
+        Ok(kept)
+    });
+    Ok(landed.await?.into_value())
+}
+
+/// What a recipient of an offer of ours has answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    Awaited,
+    Accepted,
+    No,
+}
+
+/// Who of the recipients of an offer of ours has answered what.
+fn answers(node: &Node, filed: &Filed) -> Result<Vec<(NodeId, Answer)>, StoreError> {
+    let own = node.me.origin.node();
+    let one = |delivery: delivery::Delivery| {
+        let between = Between { issuer: own, recipient: delivery.country };
+        let (_, words) = said(node, between, filed.offer.id)?;
+        let of_offer = words.iter().filter(|word| word.object == filed.object);
+        let answer = of_offer.fold(Answer::Awaited, |answer, word| match word.said {
+            Said::Accept => Answer::Accepted,
+            Said::CannotComply(..) | Said::Recall => Answer::No,
+            _ => answer,
+        });
+        let lost = !matches!(delivery.state, delivery::State::Owed | delivery::State::Received { .. });
+        Ok((delivery.country, if lost { Answer::No } else { answer }))
+    };
+    delivery::of(&node.ledger, filed.kept)?.into_iter().map(one).collect()
+}
+
+/// Of these countries, one that was offered an alert of ours and has not accepted it.
+pub(in crate::flow) fn not_accepted(
+    node: &Node,
+    id: AlertId,
+    countries: &[NodeId],
+) -> Result<Option<NodeId>, StoreError> {
+    if node.ledger.get(&open_row(id))?.is_none() {
+        return Ok(None);
+    }
+    let Some(filed) = find(&node.ledger, node.me.origin.node(), id)? else { return Ok(None) };
+    let answers = answers(node, &filed)?;
+    let accepted = |country: &&NodeId| answers.iter().any(|one| one == &(**country, Answer::Accepted));
+    Ok(countries.iter().find(|country| !accepted(country)).copied())
+}
+
+/// Delivers what was accepted, for as long as the node runs.
+pub async fn keep_delivering(node: Arc<Node>) {
+    let mut heads = node.ledger.heads();
+    loop {
+        if node.ledger.recovering().is_none()
+            && let Err(failure) = look(&node, node.clock.now()).await
+        {
+            tracing::error!(%failure, "an alert that was accepted could not be delivered; it is tried again within a minute");
+        }
+        tokio::time::sleep(REST).await;
+        tokio::select! {
+            biased;
+            changed = heads.changed() => if !changed { return },
+            () = tokio::time::sleep(LOOK) => {}
+        }
+    }
+}
+
+/// Delivers each offered alert of which everybody has answered, or whose time for answers is over, to those who accepted.
+pub async fn look(node: &Node, now: Timestamp) -> Result<(), Refused> {
+    let damaged = || StoreError::Damaged("the row of an offer cannot be read".into());
+    let mut done = Ok(());
+    let open: Vec<_> = node.ledger.scan(&[rows::OFFERED], &[rows::OFFERED + 1], false).collect::<Result<_, _>>()?;
+    for (name, _) in open {
+        let id = name.get(1..).and_then(AlertId::from_bytes).ok_or_else(damaged)?;
+        // One that cannot go holds up no other.
+        done = done.and(decide(node, id, now).await);
+    }
+    done
+}
+
+async fn decide(node: &Node, id: AlertId, now: Timestamp) -> Result<(), Refused> {
+    let Some(filed) = find(&node.ledger, node.me.origin.node(), id)? else { return Ok(()) };
+    let answers = answers(node, &filed)?;
+    if now < filed.offer.answer_by && answers.iter().any(|(_, answer)| *answer == Answer::Awaited) {
+        return Ok(());
+    }
+    let accepted: Vec<NodeId> =
+        answers.into_iter().filter(|(_, answer)| *answer == Answer::Accepted).map(|(country, _)| country).collect();
+    if accepted.is_empty() {
+        return close(node, id).await;
+    }
+    match release::deliver(node, id, &accepted).await {
+        // Released or withdrawn by staff meanwhile.
+        Err(Refused::Released | Refused::Absent(_)) => close(node, id).await,
+        other => other.map(drop),
+    }
+}
+
+/// Nothing is awaited about an offer any more.
+async fn close(node: &Node, id: AlertId) -> Result<(), Refused> {
+    let landed = node.ledger.commit(move |desk| {
+        desk.delete(open_row(id));
+        Ok::<(), StoreError>(())
+    });
+    landed.await.map(drop).map_err(|error| match error {
+        crate::flow::ledger::CommitError::Refused(failure) => Refused::Store(failure),
+        crate::flow::ledger::CommitError::Stopped => Refused::Stopped,
+    })
+}
+
+/// How far each recipient of an offer of ours is, or we are with a peer's.
+pub fn standings(node: &Node, filed: &Filed, issuer: NodeId) -> Result<Vec<super::Standing>, StoreError> {
+    let own = node.me.origin.node();
+    let state = |words: &[super::Spoken], before: State| {
+        words.iter().filter(|word| word.object == filed.object).fold(before, |state, word| match word.said {
+            Said::Accept => State::Accepted,
+            Said::CannotComply(..) => State::Refused,
+            Said::Recall => State::Withdrawn,
+            _ => state,
+        })
+    };
+    let standing = |country, (before, since, reason)| {
+        let (due, said) = said(node, Between { issuer, recipient: country }, filed.offer.id)?;
+        let state = state(&said, before);
+        let since = said.iter().rfind(|word| word.object == filed.object).map_or(since, |word| word.time);
+        Ok(super::Standing { country, state, since, reason, due, said })
+    };
+    if issuer != own {
+        let since = node.ledger.opening(filed.kept)?.event().time;
+        return Ok(vec![standing(own, (State::Offered, since, None))?]);
+    }
+    let one = |delivery: delivery::Delivery| {
+        let (before, since, reason) = super::standing::of_delivery(node, &delivery);
+        let before = if before == State::Stored { State::Offered } else { before };
+        standing(delivery.country, (before, since, reason))
+    };
+    delivery::of(&node.ledger, filed.kept)?.into_iter().map(one).collect()
+}
+
+/// Whether an alert that came is what its issuer had offered us, and we had not said that we cannot comply.
+pub(in crate::flow) fn admits(
+    desk: &crate::flow::desk::Desk<'_>,
+    issuer: NodeId,
+    content: &varde_proto::alert::AlertContent,
+) -> Result<Result<(), &'static str>, StoreError> {
+    let Some(value) = desk.get(&row(issuer, content.id))? else { return Ok(Ok(())) };
+    let (kept, object) = filing::read_filed(&value)?;
+    let (_, offer) = kept::at_desk::<Offer>(desk, kept)?;
+    if offer.conditions != Conditions::of(content) {
+        return Ok(Err("offer-differs"));
+    }
+    let between = Between { issuer, recipient: desk.origin().node() };
+    let words = Talk::read(desk.get(&between.row(content.id))?)?.unwrap_or_default().words;
+    for index in words {
+        let (_, reply) = kept::at_desk::<varde_proto::reply::Reply>(desk, index)?;
+        if reply.object == object && matches!(reply.said, Said::CannotComply(..)) {
+            return Ok(Err("offer-declined"));
+        }
+    }
+    Ok(Ok(()))
+}
+
+/// Files again an offer of ours that a peer gave back after a restored backup.
+pub(in crate::flow) fn sent_again(
+    desk: &mut crate::flow::desk::Desk<'_>,
+    peer: &crate::port::Peer,
+    offer: &varde_proto::envelope::Verified<Offer>,
+    index: u64,
+) -> Result<(), StoreError> {
+    let (own, id) = (desk.origin().node(), offer.payload().id);
+    if desk.get(&row(own, id))?.is_none() {
+        desk.put(row(own, id), filing::filed(index, offer.digest()))?;
+    }
+    super::begin_offer(desk, Between { issuer: own, recipient: peer.origin.node() }, offer.payload(), index)
+}
