@@ -77,9 +77,11 @@ pub const REPLIES: u8 = b'R';
 pub const OFFER: u8 = b'Q';
 /// Offer of ours that is not decided yet, by the alert's id. Plain.
 pub const OFFERED: u8 = b'W';
+/// What was taken from a peer and is no alert, by its country and E: the index of our `received` leaf. Plain.
+pub const HEARD: u8 = b'V';
 /// Answer that is due: when, the alert's issuer's country and id, the recipient's country. Plain.
 pub const DUE: u8 = b'D';
-/// Urgent alert from a peer that nobody here has seen, by the index of its `received` leaf: the peer's country. Plain.
+/// Urgent alert or offer from a peer that nobody here has seen, by the peer's country and the index of its `received` leaf. Plain.
 pub const UNSEEN: u8 = b'N';
 /// Counters and one-row facts, by name. Plain.
 pub const FACT: u8 = b'f';

@@ -1,6 +1,7 @@
 //! `varde alert offer` and `varde alert offers`
 
 use super::release::{self, read_country};
+use super::reply;
 use super::staff::{As, digest};
 use super::standing::{connect, standing};
 use super::{connect_for, decision, kind_name, parse, read_id, time};
@@ -8,14 +9,11 @@ use crate::context::Context;
 use crate::delivery::{self, Wait};
 use crate::failure::{Exit, Failure};
 use std::time::Duration;
-use varde_proto::draft::act::{Verb, about_release, about_reply};
+use varde_proto::draft::act::{Verb, about_release};
 use varde_proto::id::{AlertId, NodeId};
 use varde_proto::reply::Said;
-use varde_proto::vocabulary::{DeskRole, Vocabulary};
-use varde_proto::wire::operator::{
-    Caution, Delivery, OfferRequest, OfferStanding, OffersRequest, PreviewRequest, SayRequest,
-};
-use varde_proto::wire::peer;
+use varde_proto::vocabulary::DeskRole;
+use varde_proto::wire::operator::{Caution, Delivery, OfferRequest, OfferStanding, OffersRequest, PreviewRequest};
 
 /// One draft, to whom it is offered, until when.
 #[derive(Debug, clap::Args)]
@@ -117,13 +115,11 @@ async fn recalled(args: &Args, context: &Context) -> Result<(Vec<Caution>, Vec<D
     let standing = standing(args.id, None, context).await?;
     let open = |state: &str| ["queued", "sent", "offered", "accepted"].contains(&state);
     let mut deliveries = Vec::new();
-    for one in standing.recipients.into_iter().filter(|one| open(&one.state)) {
-        let said = peer::Reply { desk_role: DeskRole::FOCAL_POINT.number(), ..Said::Recall.to_wire() };
-        let (id, country, wait_ms) = (args.id.to_string(), one.country, args.wait.milliseconds());
-        let mut request = SayRequest { id, country, said: Some(said), wait_ms, act: None };
-        request.act = Some(staff.sign(Verb::Reply, about_reply(&request), context)?);
-        let said = connect(context, args.wait.time()).await?.say(request).await?;
-        deliveries.extend(said.into_inner().deliveries);
+    for one in standing.recipients.iter().filter(|one| open(&one.state)) {
+        let to = NodeId::parse(&one.country).map_err(|e| Failure::ours(format!("the node's answer: {e}")))?;
+        let word = (Said::Recall, DeskRole::FOCAL_POINT);
+        let said = reply::say(args.id, word, (&standing, Some(to)), (&staff, &args.wait), context).await?;
+        deliveries.extend(said.deliveries);
     }
     if deliveries.is_empty() {
         return Err(Failure::refused("there is no offer of this alert that can be taken back")

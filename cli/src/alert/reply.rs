@@ -7,13 +7,14 @@ use super::{read_code, read_id};
 use crate::context::Context;
 use crate::delivery::{self, Wait};
 use crate::failure::{Exit, Failure};
+use crate::staff::Credential;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use varde_proto::draft::act::{Verb, about_reply};
 use varde_proto::id::{AlertId, Digest, NodeId};
 use varde_proto::reply::{Forward, Said};
 use varde_proto::vocabulary::*;
-use varde_proto::wire::operator::{Delivery, SayRequest};
+use varde_proto::wire::operator::{SayReply, SayRequest, StandingReply};
 use varde_proto::wire::peer;
 
 /// One alert, and one thing to say about it.
@@ -96,10 +97,17 @@ struct What {
 /// Signs it, sends it, says what became of it.
 pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
     let look = format!("`varde alert status {}`", args.id);
-    let deliveries = args.wait.hold(&look, Duration::ZERO, said(&args, context)).await?;
+    let SayReply { deliveries, only_here } = args.wait.hold(&look, Duration::ZERO, said(&args, context)).await?;
     if context.render.is_json() {
         let list: Vec<_> = deliveries.iter().map(release::delivery).collect();
-        context.render.document(&serde_json::json!({ "alert_id": args.id.to_string(), "deliveries": list }))?;
+        let only_here = (!only_here.is_empty()).then_some(only_here);
+        context.render.document(&serde_json::json!({
+            "alert_id": args.id.to_string(), "deliveries": list, "only_here": only_here,
+        }))?;
+    } else if !only_here.is_empty() {
+        context
+            .render
+            .talk(&format!("Seen here, so nobody is woken for it any more; its issuer cannot be told: {only_here}."));
     } else {
         release::table(context, &deliveries);
     }
@@ -107,16 +115,42 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
     Ok(delivery::verdict(&deliveries, &args.wait))
 }
 
-async fn said(args: &Args, context: &Context) -> Result<Vec<Delivery>, Failure> {
+async fn said(args: &Args, context: &Context) -> Result<SayReply, Failure> {
     let staff = args.staff.open(context)?;
     let said = what(args, context).await?;
-    let country = args.to.or(args.issuer).map(|country| country.to_string()).unwrap_or_default();
-    let said = peer::Reply { desk_role: args.desk.number(), ..said.to_wire() };
-    let wait_ms = args.wait.milliseconds();
-    let mut request = SayRequest { id: args.id.to_string(), country, said: Some(said), wait_ms, act: None };
-    request.act = Some(staff.sign(Verb::Reply, about_reply(&request), context)?);
-    let mut node = connect(context, args.wait.time()).await?;
-    Ok(node.say(request).await?.into_inner().deliveries)
+    let standing = standing(args.id, args.issuer, context).await?;
+    say(args.id, (said, args.desk), (&standing, args.to), (&staff, &args.wait), context).await
+}
+
+/// Signs a word about an alert that stands like this, and has the node say it; `to` is who is told where its issuer speaks.
+pub(super) async fn say(
+    id: AlertId,
+    (said, desk): (Said, DeskRole),
+    (standing, to): (&StandingReply, Option<NodeId>),
+    (staff, wait): (&Credential, &Wait),
+    context: &Context,
+) -> Result<SayReply, Failure> {
+    let of_offer = said.is_about_offer().unwrap_or(standing.object.is_empty());
+    let object = if of_offer { &standing.offer } else { &standing.object };
+    if object.is_empty() {
+        let what = if of_offer { "it was not offered" } else { "it was offered, and has not come" };
+        return Err(Failure::refused(format!("nothing can be said about this alert so: {what}"))
+            .next(format!("`varde alert status {id}` shows how far it is"))
+            .reason("nothing-to-answer"));
+    }
+    let to = match to {
+        Some(to) => to,
+        None => NodeId::parse(&standing.issuer).map_err(|e| Failure::ours(format!("the node's answer: {e}")))?,
+    };
+    let about = about_reply(digest(object)?, to, desk, &said);
+    let request = SayRequest {
+        id: id.to_string(),
+        country: to.to_string(),
+        said: Some(peer::Reply { desk_role: desk.number(), ..said.to_wire() }),
+        wait_ms: wait.milliseconds(),
+        act: Some(staff.sign(Verb::Reply, about, context)?),
+    };
+    Ok(connect(context, wait.time()).await?.say(request).await?.into_inner())
 }
 
 async fn what(args: &Args, context: &Context) -> Result<Said, Failure> {

@@ -52,7 +52,7 @@ pub(super) async fn standing(id: AlertId, issuer: Option<NodeId>, context: &Cont
 
 /// Shows how far it is.
 pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> {
-    let StandingReply { issuer, kind, recipients } = standing(args.id, args.issuer, context).await?;
+    let StandingReply { issuer, kind, recipients, .. } = standing(args.id, args.issuer, context).await?;
     let (render, now) = (&context.render, context.now()?);
     if render.is_json() {
         let list = recipients.iter().map(recipient).collect::<Result<Vec<_>, _>>()?;
@@ -70,7 +70,11 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
         render.line("");
         render.heading(&format!("said between {issuer} and {}", one.country));
         let word = |word: &Spoken| {
-            let owed = if word.owed { " (not receipted yet)" } else { "" };
+            let owed = match (word.owed, word.lost.as_str()) {
+                (true, _) => " (not receipted yet)".to_owned(),
+                (false, "") => String::new(),
+                (false, lost) => format!(" (in vain: {lost})"),
+            };
             [word.by.clone(), time(word.time_ms), desk(word.desk_role), format!("{}{owed}", word.text)]
         };
         render.table(["by", "at", "desk", "what"], one.said.iter().map(word));
@@ -105,7 +109,7 @@ pub(super) fn recipient(one: &RecipientStanding) -> Result<serde_json::Value, Fa
     let said = |word: &Spoken| {
         Ok(serde_json::json!({
             "by": word.by, "at": time(word.time_ms), "desk_role": desk(word.desk_role), "said": parse(&word.said_json)?,
-            "digest": hex(&word.digest), "owed": word.owed,
+            "digest": hex(&word.digest), "owed": word.owed, "lost": (!word.lost.is_empty()).then_some(&word.lost),
         }))
     };
     Ok(serde_json::json!({

@@ -6,10 +6,10 @@
 use crate::flow::Node;
 use crate::flow::arrivals::{self, Unseen, What};
 use crate::port::StoreError;
-use crate::state::waking::{Ring, Waking};
+use crate::state::waking::{Waiting, Waking};
 use std::collections::BTreeMap;
 use std::process::Stdio;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::process::Command;
 use tokio::sync::watch;
@@ -21,14 +21,16 @@ use varde_proto::vocabulary::AlertKind;
 
 /// How long a command may take; then it is ended, and has failed.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Urgent alerts that are looked at in one round: the newest of those that nobody has seen.
-const LOOKED_AT: usize = 256;
+/// Urgent alerts of each country that are looked at: the newest of those that nobody has seen.
+const OF_EACH: usize = 16;
+/// How soon a routine alert is tried again that did not ring.
+const RETRY: Duration = Duration::from_secs(60);
 /// How long to rest between two rounds, however much is logged meanwhile.
 const REST: Duration = Duration::from_millis(200);
 /// How often to look, if nothing else asks for it.
 const LOOK: Duration = Duration::from_secs(60);
 
-/// The commands do not work, and since when.
+/// Something is wrong with waking people, and since when.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alarm {
     /// Since when.
@@ -41,10 +43,12 @@ pub struct Alarm {
 #[derive(Debug)]
 pub struct Bell {
     settings: Option<Notify>,
+    /// What is wrong with each part, until that part works.
+    wrong: Mutex<BTreeMap<&'static str, Alarm>>,
     alarm: watch::Sender<Option<Alarm>>,
 }
 
-/// Whom a command is run for.
+/// What a command is run for.
 struct Call {
     kind: AlertKind,
     urgency: &'static str,
@@ -52,10 +56,15 @@ struct Call {
     from: NodeId,
 }
 
+/// The parts of which one may work while another does not.
+const FIRST: &str = "[notify] command";
+const SECOND: &str = "[notify] second";
+const READING: &str = "reading what came";
+
 impl Bell {
     /// The bell of these settings.
     pub fn new(settings: Option<Notify>) -> Self {
-        Self { settings, alarm: watch::channel(None).0 }
+        Self { settings, wrong: Mutex::default(), alarm: watch::channel(None).0 }
     }
 
     /// Whether there is anybody to wake.
@@ -68,28 +77,36 @@ impl Bell {
         self.alarm.subscribe()
     }
 
-    /// Wakes whoever is on duty; whoever comes second as well, if it is time or nobody else could be reached. Whether anybody was.
+    /// Wakes whoever is on duty; whoever comes second as well, if it is time or nobody else could be reached. Whether the first was.
     async fn ring(&self, call: &Call, also_second: bool, now: Timestamp) -> bool {
         let Some(settings) = &self.settings else { return false };
         let first = run(&settings.command, call).await;
-        let second = match &settings.second {
-            Some(second) if also_second || first.is_err() => Some(run(second, call).await),
-            _ => None,
-        };
-        let wrong = [("command", Some(&first)), ("second", second.as_ref())]
-            .into_iter()
-            .find_map(|(name, outcome)| outcome?.as_ref().err().map(|what| format!("[notify] {name}: {what}")));
-        if let Some(what) = &wrong {
-            tracing::error!(what, "the command that wakes people failed: nobody may know of an alert");
+        let worked = first.is_ok();
+        self.note(FIRST, first, now);
+        if let Some(second) = settings.second.as_ref().filter(|_| also_second || !worked) {
+            self.note(SECOND, run(second, call).await, now);
         }
+        worked
+    }
+
+    /// Notes whether a part works.
+    fn note(&self, part: &'static str, outcome: Result<(), String>, now: Timestamp) {
+        let mut wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
+        match outcome {
+            Ok(()) => drop(wrong.remove(part)),
+            Err(why) => {
+                let what = format!("{part}: {why}");
+                tracing::error!(what, "people may not be woken: nobody may know of an alert");
+                let since = wrong.get(part).map_or(now, |alarm| alarm.since);
+                wrong.insert(part, Alarm { since, what });
+            }
+        }
+        let oldest = wrong.values().min_by_key(|alarm| alarm.since).cloned();
         self.alarm.send_if_modified(|alarm| {
-            let since = alarm.as_ref().map_or(now, |alarm| alarm.since);
-            let next = wrong.map(|what| Alarm { since, what });
-            let changed = *alarm != next;
-            *alarm = next;
+            let changed = *alarm != oldest;
+            *alarm = oldest;
             changed
         });
-        first.is_ok() || second.is_some_and(|outcome| outcome.is_ok())
     }
 }
 
@@ -109,73 +126,93 @@ async fn run(command: &[String], call: &Call) -> Result<(), String> {
     }
 }
 
-/// Wakes people for as long as the node runs.
+/// Wakes people for as long as the node runs: one call at a time, and before each the store is looked at again.
 pub async fn keep_waking(node: Arc<Node>, bell: Arc<Bell>) {
     let Some(settings) = &bell.settings else { return };
     let mut heads = node.ledger.heads();
-    let (begun, mut waking) = (Instant::now(), Waking::new(settings.repeat, settings.second_after));
-    let mut read = node.ledger.number(node.ledger.head().size().0);
+    let mut duty = Duty {
+        waking: Waking::new(settings.repeat, settings.second_after),
+        begun: Instant::now(),
+        read: node.ledger.number(node.ledger.head().size().0),
+        routine_from: Duration::ZERO,
+        node,
+        bell: &bell,
+    };
     loop {
-        let round = async {
-            urgent(&node, &bell, &mut waking, begun).await?;
-            routine(&node, &bell, &mut waking, (begun, &mut read)).await
-        };
-        let more = round.await.unwrap_or_else(|failure| {
-            tracing::error!(%failure, "what came cannot be read, so nobody is woken for it; it is tried again within a minute");
-            false
-        });
+        let round = duty.round().await;
+        let more = *round.as_ref().unwrap_or(&false);
+        bell.note(READING, round.map(drop).map_err(|failure| failure.to_string()), duty.node.clock.now());
         tokio::time::sleep(REST).await;
         if more {
             continue;
         }
-        let next = waking.next().map_or(begun.elapsed() + LOOK, |next| next.min(begun.elapsed() + LOOK));
+        let now = duty.begun.elapsed();
+        // Whatever is due stays due until it was rung for; nothing is looked at more than once a second for that.
+        let next = duty.waking.next().map_or(now + LOOK, |next| next.clamp(now + Duration::from_secs(1), now + LOOK));
         tokio::select! {
             changed = heads.changed() => if !changed { return },
-            () = tokio::time::sleep_until(begun + next) => {}
+            () = tokio::time::sleep_until(duty.begun + next) => {}
         }
     }
 }
 
-/// Rings for what nobody has seen.
-async fn urgent(node: &Arc<Node>, bell: &Bell, waking: &mut Waking, begun: Instant) -> Result<(), StoreError> {
-    let ledger = node.ledger.clone();
-    let unseen = aside(move || arrivals::unseen(&ledger, LOOKED_AT)).await?;
-    let now = node.clock.now();
-    let ages: BTreeMap<u64, Duration> = unseen.iter().map(|one| (one.index, now.since(one.since))).collect();
-    for Ring { index, also_second } in waking.due(&ages, begun.elapsed()) {
-        let Some(Unseen { kind, id, from, .. }) = unseen.iter().find(|one| one.index == index).copied() else {
-            continue;
+/// What was read and rung for.
+struct Duty<'a> {
+    node: Arc<Node>,
+    bell: &'a Bell,
+    waking: Waking,
+    begun: Instant,
+    /// How far the log was read for routine alerts.
+    read: u64,
+    /// When a routine alert is tried again, after one did not ring.
+    routine_from: Duration,
+}
+
+impl Duty<'_> {
+    /// Rings for what comes next; whether there may be more.
+    async fn round(&mut self) -> Result<bool, StoreError> {
+        Ok(self.urgent().await? || self.routine().await?)
+    }
+
+    /// Rings for what nobody has seen.
+    async fn urgent(&mut self) -> Result<bool, StoreError> {
+        let ledger = self.node.ledger.clone();
+        let unseen = aside(move || arrivals::unseen(&ledger, OF_EACH)).await?;
+        let now = self.node.clock.now();
+        let waiting = |one: &Unseen| Waiting { index: one.index, from: one.from, age: now.since(one.since) };
+        let waiting: Vec<Waiting> = unseen.iter().map(waiting).collect();
+        let Some(ring) = self.waking.due(&waiting, self.begun.elapsed()) else { return Ok(false) };
+        let Some(Unseen { kind, id, from, .. }) = unseen.into_iter().find(|one| one.index == ring.index) else {
+            return Ok(false);
         };
-        let call = Call { kind, urgency: "urgent", id, from };
-        let worked = bell.ring(&call, also_second, now).await;
-        waking.rang(index, worked, begun.elapsed());
-        if !worked {
-            waking.put_off(&ages, begun.elapsed());
-            break;
-        }
+        let worked = self.bell.ring(&Call { kind, urgency: "urgent", id, from }, ring.also_second, now).await;
+        self.waking.rang(ring, from, worked, self.begun.elapsed());
+        Ok(true)
     }
-    Ok(())
-}
 
-/// Rings for the next of what else came, and returns whether there may be more: what is urgent is looked at in between.
-async fn routine(
-    node: &Arc<Node>,
-    bell: &Bell,
-    waking: &mut Waking,
-    (begun, read): (Instant, &mut u64),
-) -> Result<bool, StoreError> {
-    let (ledger, from) = (node.ledger.clone(), *read);
-    let (came, to) = aside(move || arrivals::since(&ledger, from)).await?;
-    for one in came.iter().filter(|one| matches!(one.what, What::Alert | What::Offer) && !one.is_urgent()) {
-        if let Some(kind) = one.kind.filter(|kind| waking.is_new(one.from, *kind, begun.elapsed())) {
-            let call = Call { kind, urgency: "routine", id: one.id, from: one.from };
-            bell.ring(&call, false, node.clock.now()).await;
-            *read = one.index + 1;
-            return Ok(true);
+    /// Rings for the next of what else came.
+    async fn routine(&mut self) -> Result<bool, StoreError> {
+        if self.begun.elapsed() < self.routine_from {
+            return Ok(false);
         }
+        let (ledger, from) = (self.node.ledger.clone(), self.read);
+        let (came, to) = aside(move || arrivals::since(&ledger, from)).await?;
+        for one in came.iter().filter(|one| matches!(one.what, What::Alert | What::Offer) && !one.is_urgent()) {
+            let now = self.begun.elapsed();
+            let Some(kind) = one.kind.filter(|kind| self.waking.is_new(one.from, *kind, now)) else { continue };
+            self.read = one.index;
+            let call = Call { kind, urgency: "routine", id: one.id, from: one.from };
+            if self.bell.ring(&call, false, self.node.clock.now()).await {
+                self.read = one.index + 1;
+                self.waking.rang_routine(one.from, kind, self.begun.elapsed());
+                return Ok(true);
+            }
+            self.routine_from = self.begun.elapsed() + RETRY;
+            return Ok(false);
+        }
+        self.read = to;
+        Ok(to > from)
     }
-    *read = to;
-    Ok(to > from)
 }
 
 /// Reads the store where it holds up nobody.

@@ -103,36 +103,49 @@ pub struct Unseen {
     pub kind: AlertKind,
 }
 
-/// Urgent alerts and offers that nobody has seen, the newest first, `most` at most.
-pub fn unseen(ledger: &Ledger, most: usize) -> Result<Vec<Unseen>, StoreError> {
+/// The row that says that nobody has seen what came from a country and is kept under an index.
+pub(super) fn unseen_row(from: NodeId, index: u64) -> Vec<u8> {
+    rows::row(rows::UNSEEN, &[from.as_str().as_bytes(), &index.to_be_bytes()])
+}
+
+/// Whether nobody has seen it.
+pub fn is_unseen(ledger: &Ledger, from: NodeId, index: u64) -> Result<bool, StoreError> {
+    Ok(ledger.get(&unseen_row(from, index))?.is_some())
+}
+
+/// Urgent alerts and offers that nobody has seen, the newest of each country, `of_each` at most.
+pub fn unseen(ledger: &Ledger, of_each: usize) -> Result<Vec<Unseen>, StoreError> {
     let mut found = Vec::new();
-    for row in ledger.scan(&[rows::UNSEEN], &[rows::UNSEEN + 1], true) {
-        if found.len() >= most {
-            break;
+    for from in kept::countries(ledger)? {
+        let rows = ledger.scan(&unseen_row(from, 0), &unseen_row(from, u64::MAX), true);
+        for row in rows.take(of_each) {
+            let index = row?.0.get(3..).and_then(|n| n.try_into().ok()).map(u64::from_be_bytes);
+            let index =
+                index.ok_or_else(|| StoreError::Damaged("the row of what nobody has seen has no number".into()))?;
+            // Taken out in the commit in which it came, or since the row was read.
+            let Some((id, kind)) = what(ledger, index)? else { continue };
+            found.push(Unseen { index, from, since: ledger.opening(index)?.event().time, id, kind });
         }
-        let damaged = || StoreError::Damaged("the row of an alert that nobody has seen cannot be read".into());
-        let (name, country) = row?;
-        let index = name.get(1..).and_then(|n| n.try_into().ok()).map(u64::from_be_bytes).ok_or_else(damaged)?;
-        let from = std::str::from_utf8(&country).ok().and_then(|code| NodeId::parse(code).ok()).ok_or_else(damaged)?;
-        let alert = kept::if_of_type::<Alert>(ledger, index)?.map(|alert| (alert.content().id, alert.content().kind()));
-        let offer =
-            || Ok::<_, StoreError>(kept::if_of_type::<Offer>(ledger, index)?.map(|o| (o.id, o.conditions.kind)));
-        // Taken out in the commit in which it came, or since the row was read.
-        let Some((id, kind)) = alert.map_or_else(offer, |alert| Ok(Some(alert)))? else { continue };
-        found.push(Unseen { index, from, since: ledger.opening(index)?.event().time, id, kind });
     }
     Ok(found)
 }
 
+/// Id and kind of an alert or an offer.
+fn what(ledger: &Ledger, index: u64) -> Result<Option<(AlertId, AlertKind)>, StoreError> {
+    if let Some(alert) = kept::if_of_type::<Alert>(ledger, index)? {
+        return Ok(Some((alert.content().id, alert.content().kind())));
+    }
+    Ok(kept::if_of_type::<Offer>(ledger, index)?.map(|offer| (offer.id, offer.conditions.kind)))
+}
+
 /// How many urgent alerts nobody has seen, `most` at most, and since when the oldest of them lies here.
 pub fn unseen_count(ledger: &Ledger, most: usize) -> Result<Option<(u32, Timestamp)>, StoreError> {
-    let mut since = None;
-    let mut count = 0;
+    let (mut count, mut oldest) = (0, None);
     for row in ledger.scan(&[rows::UNSEEN], &[rows::UNSEEN + 1], false).take(most) {
-        let index = row?.0.get(1..).and_then(|n| n.try_into().ok()).map(u64::from_be_bytes);
-        let opening = index.map(|index| ledger.opening_if_kept(index)).transpose()?.flatten();
-        since = since.or(opening.map(|opening| opening.event().time));
+        let index = row?.0.get(3..).and_then(|n| n.try_into().ok()).map(u64::from_be_bytes);
+        oldest = [oldest, index].into_iter().flatten().min();
         count += 1;
     }
-    Ok(since.map(|since| (count, since)))
+    let opening = oldest.map(|index| ledger.opening_if_kept(index)).transpose()?.flatten();
+    Ok(opening.map(|opening| (count, opening.event().time)))
 }

@@ -23,6 +23,11 @@ pub fn alert_row(issuer: NodeId, id: AlertId) -> Vec<u8> {
     rows::row(rows::ALERT, &[issuer.as_str().as_bytes(), &id.0])
 }
 
+/// The row of what was taken from a country and is no alert.
+pub fn heard_row(from: NodeId, digest: &Digest) -> Vec<u8> {
+    rows::row(rows::HEARD, &[from.as_str().as_bytes(), &digest.0])
+}
+
 /// The row of a trend summary: its issuer's country, cohort and edition.
 pub fn summary_row(issuer: NodeId, cohort: Period, edition: &str) -> Vec<u8> {
     rows::row(rows::SUMMARY, &[issuer.as_str().as_bytes(), cohort.to_string().as_bytes(), b"/", edition.as_bytes()])

@@ -6,7 +6,7 @@ use super::delivery::{self, State};
 use super::desk::Desk;
 use super::ledger::Ledger;
 use super::reopen::peer_of;
-use super::{Node, erase, filing, kept};
+use super::{Node, conversation, erase, filing, kept};
 use crate::port::{Peer, StoreError};
 use crate::rows;
 use std::sync::Arc;
@@ -127,7 +127,9 @@ pub(super) fn answered(desk: &mut Desk<'_>, peer: &Peer, message: &Erasure, inde
     if matches!(duty.answer, Answer::Done(_)) {
         Ok(())
     } else {
-        put(desk, &message.object, &peer.origin, Duty { answer, ..duty })
+        put(desk, &message.object, &peer.origin, Duty { answer, ..duty })?;
+        // What is gone there is not answered any more.
+        if matches!(answer, Answer::Done(_)) { conversation::close_with(desk, id, peer.origin.node()) } else { Ok(()) }
     }
 }
 

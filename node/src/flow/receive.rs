@@ -102,6 +102,18 @@ pub(super) fn admitted_before(
 }
 
 impl Admitted {
+    /// E of what is no alert.
+    fn digest(&self) -> Option<Digest> {
+        match self {
+            Self::Alert(_) => None,
+            Self::Offer(offer) => Some(offer.digest()),
+            Self::Reply(reply) => Some(reply.digest()),
+            Self::Summary(summary) => Some(summary.digest()),
+            Self::Budget(entry) => Some(entry.digest()),
+            Self::Erasure(message) => Some(message.digest()),
+        }
+    }
+
     /// What an agreement is asked about it.
     pub(super) fn traffic(&self) -> Traffic<'_> {
         match self {
@@ -338,6 +350,11 @@ fn repeat(desk: &Desk<'_>, row: &[u8], item: &CheckedItem) -> Result<Answer, Bro
 /// The inner result is a refusal for what only memory can tell.
 pub(super) fn keep(desk: &mut Desk<'_>, peer: &Peer, admitted: &Admitted, index: u64) -> filing::Filed {
     let issuer = peer.origin.node();
+    // An alert's own row tells; anything else is taken once by its E, whatever number it comes under.
+    let heard = admitted.digest().map(|digest| filing::heard_row(issuer, &digest));
+    if heard.as_ref().map(|row| desk.get(row)).transpose()?.flatten().is_some() {
+        return Ok(Err(Rejection::Content("duplicate")));
+    }
     let (filed, envelope) = match admitted {
         Admitted::Alert(verified) => (filing::file_alert(desk, issuer, verified, index)?, verified.envelope()),
         Admitted::Offer(verified) => (filing::file_offer(desk, issuer, verified, index)?, verified.envelope()),
@@ -354,13 +371,14 @@ pub(super) fn keep(desk: &mut Desk<'_>, peer: &Peer, admitted: &Admitted, index:
         return Ok(filed);
     }
     desk.seal(rows::numbered(rows::ENVELOPE, index), &envelope.encode_to_vec())?;
+    heard.map(|row| desk.put(row, index.to_be_bytes().to_vec())).transpose()?;
     Ok(Ok(()))
 }
 
 /// Takes in a word about an alert, if it may be said now.
 fn hear(desk: &mut Desk<'_>, speaker: NodeId, reply: &Reply, index: u64) -> filing::Filed {
     let own = desk.origin().node();
-    let judged = conversation::judge(desk, (speaker, own), reply)?;
+    let judged = conversation::judge(desk, (speaker, own), reply, &[])?;
     if judged.is_ok() {
         conversation::file(desk, (speaker, own), reply, index)?;
     }

@@ -3,8 +3,9 @@
 use crate::envelope;
 use crate::id::{Digest, NodeId, Origin};
 use crate::identity::{PublicKey, SecretKey};
+use crate::reply::Said;
 use crate::time::Timestamp;
-use crate::vocabulary::{ErasureReason, Vocabulary};
+use crate::vocabulary::{DeskRole, ErasureReason, Vocabulary};
 use crate::wire::{operator, peer};
 use prost::Message;
 use std::time::Duration;
@@ -30,7 +31,7 @@ pub enum Verb {
     Hold,
     /// It may be erased again; about E.
     Lift,
-    /// Something is said about an alert; about the request.
+    /// Something is said about an alert; about E, to whom, which desk, and what.
     Reply,
     /// A key statement is proposed; about the statement.
     ProposeKey,
@@ -155,10 +156,11 @@ pub fn about_draft(request: &operator::DraftRequest) -> Digest {
     prefixed(b"varde/act/draft/v1\n", &bare.encode_to_vec())
 }
 
-/// What a `reply` act is about: the request without the act.
-pub fn about_reply(request: &operator::SayRequest) -> Digest {
-    let bare = operator::SayRequest { act: None, ..request.clone() };
-    prefixed(b"varde/act/reply/v1\n", &bare.encode_to_vec())
+/// What a `reply` act is about: E of the alert or offer, to whom it is said, which desk speaks, and what it says. All of it stands in the
+/// reply that is kept, so that whoever is shown the act can check it.
+pub fn about_reply(object: Digest, to: NodeId, desk_role: DeskRole, said: &Said) -> Digest {
+    let said = peer::Reply { desk_role: desk_role.number(), ..said.to_wire() }.encode_to_vec();
+    prefixed(b"varde/act/reply/v1\n", &[&object.0[..], to.as_str().as_bytes(), &said].concat())
 }
 
 /// What a `release` act is about: the draft and its recipients, sorted.

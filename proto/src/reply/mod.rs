@@ -66,7 +66,7 @@ impl Payload for Reply {
             object: Digest::from_bytes(&wire.object).ok_or(refuse("reply-object"))?,
             id: AlertId::from_bytes(&wire.alert_id).ok_or(refuse("reply-id"))?,
             kind,
-            desk_role: DeskRole::from_number(wire.desk_role).ok_or(refuse("reply-desk"))?,
+            desk_role: said::desk(wire.desk_role).ok_or(refuse("reply-desk"))?,
             said,
         })
     }

@@ -182,14 +182,18 @@ fn outcome(wire: &peer::Reply) -> Result<Said, &'static str> {
     })
 }
 
+/// A desk that is named.
+pub(super) fn desk(number: i32) -> Option<DeskRole> {
+    DeskRole::from_number(number).filter(|code| code.number() < 97 && code.name().is_some())
+}
+
 /// A contact that helps: a country that is named, a channel and a desk that this version knows.
 fn forward(wire: &peer::Reply) -> Result<Forward, &'static str> {
     let wrong = "reply-forward";
     let country = Country::parse(&wire.forward_country).ok().filter(|country| country.is_named()).ok_or(wrong)?;
     let channel = ContactChannel::from_number(wire.forward_channel);
     let channel = channel.filter(|code| code.number() < 97 && code.name().is_some()).ok_or(wrong)?;
-    let role = DeskRole::from_number(wire.forward_role);
-    let role = role.filter(|code| code.number() < 97 && code.name().is_some()).ok_or(wrong)?;
+    let role = desk(wire.forward_role).ok_or(wrong)?;
     Ok(Forward { country, channel, role })
 }
 

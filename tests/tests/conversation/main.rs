@@ -12,7 +12,7 @@ use std::time::Duration;
 use varde_node::edge::store::memory::MemoryStore;
 use varde_node::flow::alert::drafts::Refused;
 use varde_node::flow::alert::held;
-use varde_node::flow::conversation::{self, State};
+use varde_node::flow::conversation::{self, Fate, State, Told};
 use varde_node::flow::delivery;
 use varde_node::flow::erase;
 use varde_node::flow::outbox::NotSent;
@@ -26,7 +26,7 @@ use varde_proto::time::Timestamp;
 use varde_proto::vocabulary::*;
 use varde_tests::doomed::{SOON, against, audited, end, id};
 use varde_tests::pair::{Country as Node, connect, release};
-use varde_tests::words::{code, content, say, standings, state};
+use varde_tests::words::{code, content, say, standings, state, tell};
 
 async fn in_memory(country: &str, dir: &tempfile::TempDir) -> Node {
     Node::open(country, Arc::new(MemoryStore::default()), &dir.path().join(country)).await
@@ -72,7 +72,7 @@ async fn what_a_recipient_says_reaches_the_issuer_and_shows_in_one_state() {
     let challenge = Said::Challenge([ChallengeGround::OUTDATED].into());
     taken(say(&lt, pointer, Some("NO"), challenge.clone()).await);
     let asked = standings(&no, pointer)[0].said[2].clone();
-    assert_eq!((asked.by, asked.said.clone(), asked.is_owed), (code("LT"), challenge.clone(), false));
+    assert_eq!((asked.by, asked.said.clone(), asked.fate), (code("LT"), challenge.clone(), Fate::Held));
     let ruling = Said::Ruling(asked.digest, Ruling::DISMISSED);
     taken(say(&no, pointer, Some("LT"), ruling.clone()).await);
     let all = vec![Said::Seen, elsewhere, challenge, ruling];
@@ -202,4 +202,38 @@ async fn a_word_that_crosses_a_withdrawal_is_taken_and_an_erased_alert_can_still
     let (reached, said) = state(&no, pointer);
     assert_eq!((reached, said), (State::Withdrawn, vec![Said::Outcome(Outcome::ACTED_CHILD_SAFE)]));
     end(sides).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_nobody_can_give_any_more_is_struck_off_at_both_ends() {
+    let dir = tempfile::tempdir().unwrap();
+    let (no, lt) = (in_memory("NO", &dir).await, in_memory("LT", &dir).await);
+    let sides = connect(&no, &lt).await;
+    sent(&no, AlertKind::MISSING_CHILD_POINTER, 1, &["LT"]).await;
+    let due = |country: &Node| country.node.ledger.scan(&[rows::DUE], &[rows::DUE + 1], false).count();
+    let days = |days: u64| no.node.clock.now().after(Duration::from_secs(days * 86_400));
+    for country in [&no, &lt] {
+        conversation::sweep(&country.node, days(8)).await.unwrap();
+        assert_eq!((late(country, days(8)).len(), due(country)), (1, 1), "it is late and lives");
+        assert_eq!(late(country, days(20)), [], "its time is over");
+        conversation::sweep(&country.node, days(20)).await.unwrap();
+        assert_eq!(due(country), 0);
+    }
+    end(sides).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alarm_can_be_ended_where_the_issuer_can_no_longer_be_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let (no, lt) = (in_memory("NO", &dir).await, in_memory("LT", &dir).await);
+    let sides = connect(&no, &lt).await;
+    let pointer = sent(&no, AlertKind::MISSING_CHILD_POINTER, 1, &["LT"]).await;
+    assert_eq!(unseen(&lt), 1);
+    end(sides).await;
+    lt.pin_all(Arc::default()).await.unwrap();
+    let outcome = tell(&lt, pointer, None, Said::Outcome(Outcome::NO_RECORD)).await;
+    assert!(matches!(outcome, Err(Refused::NotSent(NotSent::Unknown(_)))), "{outcome:?}");
+    let seen = tell(&lt, pointer, None, Said::Seen).await.unwrap();
+    assert!(matches!(seen, Told::Here(NotSent::Unknown(_))), "{seen:?}");
+    assert_eq!(unseen(&lt), 0);
 }

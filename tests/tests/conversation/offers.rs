@@ -6,7 +6,7 @@ use std::time::Duration;
 use varde_node::flow::alert::drafts::{self, Refused, Signed};
 use varde_node::flow::alert::{held, release};
 use varde_node::flow::conversation::offers;
-use varde_node::flow::conversation::{self, State};
+use varde_node::flow::conversation::{self, Fate, State, Told};
 use varde_node::flow::delivery;
 use varde_node::rows;
 use varde_proto::agreement::default_agreement;
@@ -188,6 +188,36 @@ async fn an_offer_needs_two_people_can_be_taken_back_and_is_released_early_only_
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_crosses_the_recall_is_shown_as_said_in_vain() {
+    let dir = tempfile::tempdir().unwrap();
+    let (no, lt) = (in_memory("NO", &dir).await, in_memory("LT", &dir).await);
+    let sides = connect(&no, &lt).await;
+    let id = draft(&no, AlertKind::MODUS_OPERANDI).await;
+    offer(&no, id, &["LT"]).await.unwrap();
+    end(sides).await;
+    varde_tests::words::tell(&no, id, Some("LT"), Said::Recall).await.unwrap();
+    let Told::Owed(kept) = varde_tests::words::tell(&lt, id, None, Said::Accept).await.unwrap() else { panic!() };
+    let sides = connect(&no, &lt).await;
+    let answer = delivery::wait(&lt.node.ledger, kept, SOON).await.unwrap().remove(0).state;
+    assert!(matches!(answer, delivery::State::Rejected { ref reason, .. } if reason == "content:reply-decided"));
+    let recalled = async {
+        loop {
+            let filed = offers::find(&lt.node.ledger, code("NO"), id).unwrap().unwrap();
+            let here = offers::standings(&lt.node, &filed, code("NO")).unwrap().remove(0);
+            if here.said.len() == 2 {
+                return here;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let here = tokio::time::timeout(SOON, recalled).await.unwrap();
+    assert_eq!(here.state, State::Withdrawn);
+    let accept = here.said.iter().find(|word| word.said == Said::Accept).unwrap();
+    assert_eq!(accept.fate, Fate::Refused("content:reply-decided".into()));
+    end(sides).await;
+}
+
 fn header(rogue: &Rogue, salt: u8) -> Header {
     Header {
         network: "varde.example".into(),
@@ -233,14 +263,8 @@ async fn an_alert_that_is_not_as_offered_or_was_declined_is_refused_by_name() {
     let wider = AlertContent { prohibitions: Prohibition::all().collect(), ..differs.clone() };
     let frame = rogue.item(an_alert(&rogue, &wider, now), 2);
     assert_eq!(wire.ask(frame).await, refused("offer-differs"));
-    let about = Digest::of(b"no");
-    let word = conversation::Word {
-        id: declined.id,
-        with: None,
-        desk_role: DeskRole::FOCAL_POINT,
-        said: Said::CannotComply([].into(), [Prohibition::X1].into()),
-    };
-    conversation::say(&lt.node, word, about, signed(&lt, "a", Verb::Reply, about)).await.unwrap();
+    let declines = Said::CannotComply([].into(), [Prohibition::X1].into());
+    varde_tests::words::tell(&lt, declined.id, None, declines).await.unwrap();
     let frame = rogue.item(an_alert(&rogue, &declined, now), 2);
     assert_eq!(wire.ask(frame).await, refused("offer-declined"));
     assert_eq!(inbox(&lt), 0);

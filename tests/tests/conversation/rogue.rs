@@ -1,7 +1,8 @@
 //! A member that says what it may not, at the wire.
 
 use super::in_memory;
-use varde_proto::envelope::{self, Header, Payload};
+use varde_proto::control::{Act, Erasure};
+use varde_proto::envelope::{self, Envelope, Header, Payload};
 use varde_proto::id::{AlertId, Digest};
 use varde_proto::limits;
 use varde_proto::reply::{Reply, Said};
@@ -40,22 +41,34 @@ impl Scene {
         varde_node::flow::conversation::ours(&self.no.node, id).unwrap().unwrap().1
     }
 
-    async fn says(&mut self, reply: impl FnOnce(&mut Reply)) -> Answer {
+    fn header(&mut self) -> Header {
         self.salt += 1;
-        let header = Header {
+        Header {
             network: "varde.example".into(),
             mode: Mode::Test as i32,
             issuer: self.rogue.origin.to_string(),
             recipients: vec![self.rogue.target.to_string()],
             agreement: self.rogue.agreement.0.to_vec().into(),
             salt: vec![self.salt; 32].into(),
-        };
+        }
+    }
+
+    fn word(&mut self, reply: impl FnOnce(&mut Reply)) -> (Envelope, u8) {
+        let header = self.header();
         let (object, kind) = (self.object(self.pointer), AlertKind::MISSING_CHILD_POINTER);
         let desk_role = DeskRole::FOCAL_POINT;
         let mut word = Reply { header, object, id: self.pointer, kind, desk_role, said: Said::Seen };
         reply(&mut word);
-        let envelope = envelope::sign(Reply::TYPE, &word.to_wire(), &self.rogue.message);
-        let frame = self.rogue.item(envelope, word.class());
+        (envelope::sign(Reply::TYPE, &word.to_wire(), &self.rogue.message), word.class())
+    }
+
+    async fn says(&mut self, reply: impl FnOnce(&mut Reply)) -> Answer {
+        let (envelope, class) = self.word(reply);
+        self.sends(envelope, class).await
+    }
+
+    async fn sends(&mut self, envelope: Envelope, class: u8) -> Answer {
+        let frame = self.rogue.item(envelope, class);
         self.wire.ask(frame).await
     }
 }
@@ -95,4 +108,21 @@ async fn words_without_end_come_to_an_end() {
     assert_eq!(one_more, Answer::Rejected("content:reply-too-many".into()));
     let said = &varde_tests::words::standings(&scene.no, scene.pointer)[0].said;
     assert_eq!(said.len(), limits::REPLIES);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_word_under_a_second_number_is_refused_and_what_is_no_alert_is_not_said_to_be_erased() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut scene = scene(&dir).await;
+    let (word, class) = scene.word(|word| word.said = Said::Outcome(Outcome::NO_RECORD));
+    let object = envelope::digest(&word);
+    assert_eq!(scene.sends(word.clone(), class).await, Answer::Received);
+    assert_eq!(scene.sends(word, class).await, Answer::Rejected("content:duplicate".into()));
+    let (basis, authority) = (ErasureBasis::AGREEMENT, DeskRole::FOCAL_POINT);
+    let act = Act::Request { basis, authority, due: varde_proto::time::Timestamp::default() };
+    let (header, reason) = (scene.header(), ErasureReason::WITHDRAWN);
+    let request = Erasure { header, object, id: AlertId(id(55)), reason, act };
+    let request = envelope::sign(Erasure::TYPE, &request.to_wire(), &scene.rogue.message);
+    let refused = scene.sends(request, limits::CONTROL).await;
+    assert_eq!(refused, Answer::Rejected("content:erasure-not-an-alert".into()));
 }

@@ -7,7 +7,7 @@ use crate::flow::alert::drafts::{self, Refused, Signed};
 use crate::flow::alert::held::{self, Received, What};
 use crate::flow::alert::release;
 use crate::flow::delivery::{self, State};
-use crate::flow::{Node, kept};
+use crate::flow::{Node, arrivals, kept};
 use crate::port::Peers;
 use crate::rows;
 use std::sync::Arc;
@@ -334,7 +334,7 @@ fn received_reply(node: &Node, received: &Received) -> Result<ReceivedAlert, Sta
         state: if received.is_expired(node.clock.now()) { "expired" } else { "in-force" }.to_owned(),
         log_index: received.index,
         on_hold: erasures::is_held(node, &received.object)?,
-        unseen: node.ledger.get(&rows::numbered(rows::UNSEEN, received.index)).map_err(ours)?.is_some(),
+        unseen: arrivals::is_unseen(&node.ledger, received.from, received.index).map_err(ours)?,
         ..ReceivedAlert::default()
     };
     match &received.what {

@@ -7,15 +7,14 @@ use crate::edge::status::{Class, Trouble};
 use crate::flow::Node;
 use crate::flow::alert::drafts::{self, Refused};
 use crate::flow::alert::held;
-use crate::flow::conversation::{self, Standing, Word, offers};
-use crate::flow::{erase, kept};
+use crate::flow::conversation::{self, Fate, Standing, Told, Word, offers};
+use crate::flow::{delivery, erase, kept};
 use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 use varde_proto::alert::Alert;
-use varde_proto::draft::act;
 use varde_proto::id::{AlertId, NodeId};
 use varde_proto::json::Out;
 use varde_proto::reply::{Said, show};
@@ -54,14 +53,17 @@ impl Conversation for Service {
 
     async fn say(&self, request: Request<SayRequest>) -> Result<Response<SayReply>, Status> {
         let begun = Instant::now();
-        let request = request.into_inner();
-        let about = act::about_reply(&request);
-        let SayRequest { id, country, said, wait_ms, act } = request;
+        let SayRequest { id, country, said, wait_ms, act } = request.into_inner();
         let word = word(&id, &country, said.unwrap_or_default())?;
         pins_taken_up(&self.node, word.with.as_slice()).await;
-        let kept = conversation::say(&self.node, word, about, act).await.map_err(told)?;
+        let kept = match conversation::say(&self.node, word, act).await.map_err(told)? {
+            Told::Owed(kept) => kept,
+            Told::Here(why) => {
+                return Ok(Response::new(SayReply { deliveries: Vec::new(), only_here: why.to_string() }));
+            }
+        };
         let deliveries = answers(&self.node, kept, begun, wait_ms).await.map_err(ours)?;
-        Ok(Response::new(SayReply { deliveries: deliveries.into_iter().map(delivery_reply).collect() }))
+        Ok(Response::new(sent(deliveries)))
     }
 
     async fn offer(&self, request: Request<OfferRequest>) -> Result<Response<SayReply>, Status> {
@@ -72,7 +74,7 @@ impl Conversation for Service {
         pins_taken_up(&self.node, &to).await;
         let kept = offers::offer(&self.node, read_id(&id)?, &to, answer_by, act).await.map_err(told)?;
         let deliveries = answers(&self.node, kept, begun, wait_ms).await.map_err(ours)?;
-        Ok(Response::new(SayReply { deliveries: deliveries.into_iter().map(delivery_reply).collect() }))
+        Ok(Response::new(sent(deliveries)))
     }
 
     async fn offers(&self, _: Request<OffersRequest>) -> Result<Response<OffersReply>, Status> {
@@ -115,6 +117,10 @@ impl Conversation for Service {
     }
 }
 
+fn sent(deliveries: Vec<delivery::Delivery>) -> SayReply {
+    SayReply { deliveries: deliveries.into_iter().map(delivery_reply).collect(), only_here: String::new() }
+}
+
 /// What staff wants to say, read as strictly as what a peer says.
 fn word(id: &str, country: &str, said: varde_proto::wire::peer::Reply) -> Result<Word, Status> {
     let refuse = |rule: &str| {
@@ -137,7 +143,10 @@ fn of_ours(node: &Node, id: AlertId) -> Result<Option<StandingReply>, Status> {
     let offered = offered.unwrap_or_default();
     let Some((kept, object)) = conversation::ours(node, id).map_err(ours)? else {
         if let Some(filed) = offer {
-            return Ok(Some(reply(node, own, filed.offer.conditions.kind.number(), offered)));
+            return Ok(Some(StandingReply {
+                offer: filed.object.0.to_vec().into(),
+                ..reply(node, own, filed.offer.conditions.kind.number(), offered)
+            }));
         }
         return match drafts::find(&node.ledger, id) {
             Ok(_) => Err(told(Refused::NeverReleased)),
@@ -153,14 +162,22 @@ fn of_ours(node: &Node, id: AlertId) -> Result<Option<StandingReply>, Status> {
     // Those to whom it was offered and who did not get it.
     let others = offered.into_iter().filter(|offer| !standings.iter().any(|one| one.country == offer.country));
     standings.extend(others.collect::<Vec<_>>());
-    Ok(Some(reply(node, own, kind.map_or(0, Vocabulary::number), standings)))
+    Ok(Some(StandingReply {
+        object: object.0.to_vec().into(),
+        offer: offer.map(|filed| filed.object.0.to_vec().into()).unwrap_or_default(),
+        ..reply(node, own, kind.map_or(0, Vocabulary::number), standings)
+    }))
 }
 
 /// How far we are with an alert of a peer.
 fn of_received(node: &Node, id: AlertId, issuer: Option<NodeId>) -> Result<StandingReply, Status> {
     let mut countries = kept::countries(&node.ledger).map_err(ours)?;
     countries.retain(|country| issuer.is_none_or(|issuer| issuer == *country));
-    let found = held::find(&node.ledger, &countries, id).map_err(ours)?;
+    let mut found = held::find(&node.ledger, &countries, id).map_err(ours)?;
+    // What is erased is in nobody's way.
+    if found.iter().any(|received| matches!(received.what, held::What::Alert(_))) {
+        found.retain(|received| matches!(received.what, held::What::Alert(_)));
+    }
     let received = match &found[..] {
         [] => return of_offer(node, id, &countries),
         [received] => received,
@@ -171,7 +188,12 @@ fn of_received(node: &Node, id: AlertId, issuer: Option<NodeId>) -> Result<Stand
         held::What::Remains(remains) => remains.kind,
     };
     let standing = conversation::of_received(node, id, received).map_err(ours)?;
-    Ok(reply(node, received.from, kind.map_or(0, Vocabulary::number), vec![standing]))
+    let offer = offers::find(&node.ledger, received.from, id).map_err(ours)?;
+    Ok(StandingReply {
+        object: received.object.0.to_vec().into(),
+        offer: offer.map(|filed| filed.object.0.to_vec().into()).unwrap_or_default(),
+        ..reply(node, received.from, kind.map_or(0, Vocabulary::number), vec![standing])
+    })
 }
 
 /// How far we are with what was offered and has not come.
@@ -179,7 +201,10 @@ fn of_offer(node: &Node, id: AlertId, countries: &[NodeId]) -> Result<StandingRe
     for issuer in countries {
         if let Some(filed) = offers::find(&node.ledger, *issuer, id).map_err(ours)? {
             let standings = offers::standings(node, &filed, *issuer).map_err(ours)?;
-            return Ok(reply(node, *issuer, filed.offer.conditions.kind.number(), standings));
+            return Ok(StandingReply {
+                offer: filed.object.0.to_vec().into(),
+                ..reply(node, *issuer, filed.offer.conditions.kind.number(), standings)
+            });
         }
     }
     Err(told(Refused::Absent(id)))
@@ -201,7 +226,7 @@ fn offered(node: &Node, issuer: NodeId, filed: &offers::Filed) -> Result<OfferSt
 fn reply(node: &Node, issuer: NodeId, kind: i32, standings: Vec<Standing>) -> StandingReply {
     let now = node.clock.now();
     let recipients = standings.into_iter().map(|one| recipient(one, now)).collect();
-    StandingReply { issuer: issuer.to_string(), kind, recipients }
+    StandingReply { issuer: issuer.to_string(), kind, recipients, ..StandingReply::default() }
 }
 
 fn recipient(standing: Standing, now: Timestamp) -> RecipientStanding {
@@ -213,7 +238,12 @@ fn recipient(standing: Standing, now: Timestamp) -> RecipientStanding {
         said_json: Out::Object(show::show(&one.said)).to_string(),
         text: show::line(&one.said),
         digest: one.digest.0.to_vec().into(),
-        owed: one.is_owed,
+        owed: one.fate == Fate::Owed,
+        lost: match one.fate {
+            Fate::Refused(reason) => reason,
+            Fate::GivenUp => "given-up".to_owned(),
+            Fate::Held | Fate::Owed => String::new(),
+        },
     };
     RecipientStanding {
         country: country.to_string(),

@@ -1,12 +1,15 @@
 //! Until when an answer to an alert is due, and who is late: the other countries with ours, and we with theirs.
 
 use super::{Between, Talk, offers};
+use crate::flow::delivery::{self, State};
 use crate::flow::desk::Desk;
-use crate::flow::{Node, erase, filing, kept};
+use crate::flow::ledger::CommitError;
+use crate::flow::{Node, filing, kept};
 use crate::port::StoreError;
 use crate::rows;
 use varde_proto::alert::{Alert, AlertContent};
 use varde_proto::id::{AlertId, NodeId, Origin};
+use varde_proto::limits;
 use varde_proto::time::Timestamp;
 use varde_proto::vocabulary::{AlertKind, RequestedAction};
 
@@ -47,13 +50,13 @@ pub struct Overdue {
     pub is_seen: bool,
 }
 
-/// What is late by now, the latest first to be due; `most` at most.
+/// What is late by now, what was due last first; `most` at most.
 pub fn overdue(node: &Node, now: Timestamp, most: usize) -> Result<Vec<Overdue>, StoreError> {
     let (from, to) = (vec![rows::DUE], rows::row(rows::DUE, &[&now.ms().to_be_bytes(), &[0xff; 21]]));
     let mut late = Vec::new();
-    for row in node.ledger.scan(&from, &to, false) {
+    for row in node.ledger.scan(&from, &to, true) {
         let (due, between, id) = read(&row?.0)?;
-        late.extend(look(node, (due, between, id))?);
+        late.extend(look(node, (due, between, id), now)?);
         if late.len() >= most {
             break;
         }
@@ -61,20 +64,60 @@ pub fn overdue(node: &Node, now: Timestamp, most: usize) -> Result<Vec<Overdue>,
     Ok(late)
 }
 
-fn look(node: &Node, (due, between, id): (Timestamp, Between, AlertId)) -> Result<Option<Overdue>, StoreError> {
+/// Forgets answers that nobody can give any more: to what has expired, was refused or given up, or is gone. Some at a time, the oldest
+/// first.
+pub async fn sweep(node: &Node, now: Timestamp) -> Result<(), StoreError> {
+    let (from, to) = (vec![rows::DUE], rows::row(rows::DUE, &[&now.ms().to_be_bytes(), &[0xff; 21]]));
+    let mut dead = Vec::new();
+    for row in node.ledger.scan(&from, &to, false).take(limits::COMMIT_ENTRIES) {
+        let (due, between, id) = read(&row?.0)?;
+        if look(node, (due, between, id), now)?.is_none() {
+            dead.push((between, id));
+        }
+    }
+    if dead.is_empty() {
+        return Ok(());
+    }
+    let landed = node
+        .ledger
+        .commit(move |desk| dead.into_iter().try_for_each(|(between, id)| super::answered(desk, between, id)));
+    landed.await.map(drop).map_err(|error| match error {
+        CommitError::Refused(failure) => failure,
+        CommitError::Stopped => StoreError::Damaged("the node has stopped writing".into()),
+    })
+}
+
+/// An answer that can still be given, and is late.
+fn look(
+    node: &Node,
+    (due, between, id): (Timestamp, Between, AlertId),
+    now: Timestamp,
+) -> Result<Option<Overdue>, StoreError> {
     let Between { issuer, recipient } = between;
     let talk = Talk::read(node.ledger.get(&between.row(id))?)?.unwrap_or_default();
     let late = |kind| Some(Overdue { id, kind, issuer, recipient, due, is_seen: !talk.words.is_empty() });
     if !talk.is_delivered {
-        return Ok(offers::find(&node.ledger, issuer, id)?.and_then(|filed| late(filed.offer.conditions.kind)));
+        let filed = offers::find(&node.ledger, issuer, id)?;
+        let Some(filed) = filed.filter(|filed| filed.offer.conditions.expires_at > now) else { return Ok(None) };
+        let kind = filed.offer.conditions.kind;
+        return Ok(if is_with(node, between, filed.kept)? { late(kind) } else { None });
     }
     let filed = node.ledger.get(&filing::alert_row(issuer, id))?;
-    let Some((kept, object)) = filed.map(|value| filing::read_filed(&value)).transpose()? else { return Ok(None) };
-    // Taken out in the commit in which it came, or since the row was read.
-    if erase::find(&node.ledger, issuer, &object)?.is_some() {
-        return Ok(None);
+    let Some((kept, _)) = filed.map(|value| filing::read_filed(&value)).transpose()? else { return Ok(None) };
+    let alert = kept::if_of_type::<Alert>(&node.ledger, kept)?.filter(|alert| alert.content().expires_at > now);
+    match alert {
+        Some(alert) if is_with(node, between, kept)? => Ok(late(alert.content().kind())),
+        _ => Ok(None),
     }
-    Ok(kept::if_kept::<Alert>(&node.ledger, kept)?.and_then(|(_, alert)| late(alert.content().kind())))
+}
+
+/// Whether the recipient has what we sent, or may still get it; what came here is here.
+fn is_with(node: &Node, between: Between, kept: u64) -> Result<bool, StoreError> {
+    if between.issuer != node.me.origin.node() {
+        return Ok(true);
+    }
+    let theirs = delivery::of(&node.ledger, kept)?.into_iter().find(|one| one.country == between.recipient);
+    Ok(theirs.is_some_and(|one| matches!(one.state, State::Owed | State::Received { .. })))
 }
 
 fn read(name: &[u8]) -> Result<(Timestamp, Between, AlertId), StoreError> {

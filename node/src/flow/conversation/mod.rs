@@ -9,13 +9,13 @@ pub mod offers;
 mod say;
 mod standing;
 
-pub use due::{Overdue, overdue};
-pub use say::{Word, say};
+pub use due::{Overdue, overdue, sweep};
+pub use say::{Said as Told, Word, say};
 use standing::said;
-pub use standing::{Spoken, Standing, State, of_ours, of_received, ours};
+pub use standing::{Fate, Spoken, Standing, State, of_ours, of_received, ours};
 
 use super::desk::Desk;
-use super::{erase, filing, kept};
+use super::{arrivals, erase, filing, kept};
 use crate::port::StoreError;
 use crate::rows;
 use varde_proto::alert::{Alert, AlertContent};
@@ -138,19 +138,19 @@ fn wait(
         desk.put(due::row(due, between, id), Vec::new())?;
     }
     if between.recipient == desk.origin().node() && kind.level() == PersonalDataLevel::L1 {
-        desk.put(rows::numbered(rows::UNSEEN, kept), between.issuer.as_str().as_bytes().to_vec())?;
+        desk.put(arrivals::unseen_row(between.issuer, kept), Vec::new())?;
     }
     desk.put(between.row(id), Talk { due, ..talk }.encode())
 }
 
 /// Ends the waiting about an alert that is taken out: it asks nobody for an answer any more, and wakes nobody.
 pub(super) fn close(desk: &mut Desk<'_>, id: AlertId, kept: u64) -> Result<(), StoreError> {
-    desk.delete(rows::numbered(rows::UNSEEN, kept));
     let own = desk.origin().node();
     for item in erase::items(desk, kept)? {
         let Some(other) = item.peer.as_ref().map(Origin::node) else { continue };
         let ours = item.direction == Direction::Out;
         let (issuer, recipient) = if ours { (own, other) } else { (other, own) };
+        desk.delete(arrivals::unseen_row(issuer, kept));
         answered(desk, Between { issuer, recipient }, id)?;
     }
     Ok(())
@@ -173,8 +173,8 @@ fn answered(desk: &mut Desk<'_>, between: Between, id: AlertId) -> Result<(), St
 }
 
 /// What memory has against a word that `speaker` says to `other`, whoever of the two we are: it must be about an alert, or its offer,
-/// that went from one to the other, and follow what was said about that before.
-pub(super) fn judge(desk: &Desk<'_>, (speaker, other): (NodeId, NodeId), reply: &Reply) -> filing::Filed {
+/// that went from one to the other, and follow what was said about that before; `lost` are words that never arrived.
+pub(super) fn judge(desk: &Desk<'_>, (speaker, other): (NodeId, NodeId), reply: &Reply, lost: &[u64]) -> filing::Filed {
     let between = Between::of_word(&reply.said, speaker, other);
     let broken = |rule| Ok(Err(Rejection::Content(rule)));
     let about = match about(desk, between.issuer, reply)? {
@@ -190,10 +190,11 @@ pub(super) fn judge(desk: &Desk<'_>, (speaker, other): (NodeId, NodeId), reply: 
     if !names_others(desk, between, reply)? {
         return broken("reply-names");
     }
-    let words = Talk::read(desk.get(&between.row(reply.id))?)?.unwrap_or_default().words;
+    let mut words = Talk::read(desk.get(&between.row(reply.id))?)?.unwrap_or_default().words;
     if words.len() >= limits::REPLIES {
         return broken("reply-too-many");
     }
+    words.retain(|index| !lost.contains(index));
     let before = turns(desk, words, &reply.object)?;
     Ok(may_follow(&before, &reply.said).map_err(Rejection::Content))
 }
@@ -229,7 +230,7 @@ fn is_exchanged(desk: &Desk<'_>, between: Between, kept: u64) -> Result<bool, St
 
 /// The kind of an alert, of which there may be only what remains.
 fn kind(desk: &Desk<'_>, issuer: NodeId, object: &Digest, kept: u64) -> Result<Option<AlertKind>, StoreError> {
-    match erase::remains_at(desk, issuer, object)? {
+    match erase::remains_of(desk, issuer, object, kept)? {
         Some(remains) => Ok(remains.kind),
         None => Ok(Some(kept::at_desk::<Alert>(desk, kept)?.1.content().kind())),
     }
@@ -283,7 +284,7 @@ pub(super) fn file(
         && speaker == between.recipient
         && let Ok(about) = about(desk, between.issuer, reply)?
     {
-        desk.delete(rows::numbered(rows::UNSEEN, about.kept));
+        desk.delete(arrivals::unseen_row(between.issuer, about.kept));
     }
     Ok(())
 }

@@ -13,6 +13,7 @@ use crate::port::StoreError;
 use crate::rows;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 use varde_proto::draft::act::{self, Verb};
 use varde_proto::envelope::{self, Envelope, Payload};
 use varde_proto::id::{AlertId, Digest, NodeId};
@@ -151,10 +152,17 @@ pub(in crate::flow) fn not_accepted(
     Ok(countries.iter().find(|country| !accepted(country)).copied())
 }
 
-/// Delivers what was accepted, for as long as the node runs.
+/// Delivers what was accepted, and strikes off answers that nobody can give any more, for as long as the node runs.
 pub async fn keep_delivering(node: Arc<Node>) {
     let mut heads = node.ledger.heads();
+    let mut swept = Instant::now();
     loop {
+        if swept.elapsed() >= LOOK && node.ledger.recovering().is_none() {
+            swept = Instant::now();
+            if let Err(failure) = super::sweep(&node, node.clock.now()).await {
+                tracing::error!(%failure, "answers that nobody can give any more could not be struck off; it is tried again");
+            }
+        }
         if node.ledger.recovering().is_none()
             && let Err(failure) = look(&node, node.clock.now()).await
         {
@@ -216,12 +224,15 @@ async fn close(node: &Node, id: AlertId) -> Result<(), Refused> {
 pub fn standings(node: &Node, filed: &Filed, issuer: NodeId) -> Result<Vec<super::Standing>, StoreError> {
     let own = node.me.origin.node();
     let state = |words: &[super::Spoken], before: State| {
-        words.iter().filter(|word| word.object == filed.object).fold(before, |state, word| match word.said {
-            Said::Accept => State::Accepted,
-            Said::CannotComply(..) => State::Refused,
-            Said::Recall => State::Withdrawn,
-            _ => state,
-        })
+        words.iter().filter(|word| word.object == filed.object && !word.is_lost()).fold(
+            before,
+            |state, word| match word.said {
+                Said::Accept => State::Accepted,
+                Said::CannotComply(..) => State::Refused,
+                Said::Recall => State::Withdrawn,
+                _ => state,
+            },
+        )
     };
     let standing = |country, (before, since, reason)| {
         let (due, said) = said(node, Between { issuer, recipient: country }, filed.offer.id)?;

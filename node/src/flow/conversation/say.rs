@@ -1,16 +1,17 @@
 //! Saying a word: signed as any payload, judged as the other side will judge it, and owed to it in the commit that files it here.
 
-use super::{file, judge, offers};
+use super::{Between, file, judge, offers, standing};
 use crate::flow::Node;
 use crate::flow::alert::drafts::{self, Refused, Signed as SignedAct};
 use crate::flow::alert::held;
+use crate::flow::desk::Desk;
 use crate::flow::outbox::{self, NotSent};
-use crate::flow::{filing, kept};
+use crate::flow::{arrivals, erase, filing, kept};
 use varde_proto::alert::Alert;
-use varde_proto::draft::act::Verb;
+use varde_proto::draft::act::{self, Verb};
 use varde_proto::envelope::{Envelope, Payload};
 use varde_proto::id::{AlertId, Digest, NodeId};
-use varde_proto::reply::{Reply, Said};
+use varde_proto::reply::{self, Reply};
 use varde_proto::vocabulary::{AlertKind, DeskRole};
 
 /// What a member of staff wants to say.
@@ -23,25 +24,60 @@ pub struct Word {
     /// Which desk speaks.
     pub desk_role: DeskRole,
     /// What is said.
-    pub said: Said,
+    pub said: reply::Said,
 }
 
-/// Says it in the name of a member of staff, who signed `about`. Returns the index under which it is kept.
-pub async fn say(node: &Node, word: Word, about: Digest, act: Option<Envelope>) -> Result<u64, Refused> {
-    let signed = drafts::check(node, Verb::Reply, &SignedAct { about, act })?;
+/// What became of a word.
+#[derive(Debug)]
+pub enum Said {
+    /// Owed to the other side; the index under which it is kept.
+    Owed(u64),
+    /// The alarm here is over, and nobody can be told: why.
+    Here(NotSent),
+}
+
+/// Says it in the name of a member of staff, who signed what [`act::about_reply`] gives. That somebody has an alert in hand counts here even
+/// where it cannot be told: nobody is woken for ever because a channel has ended.
+pub async fn say(node: &Node, word: Word, act: Option<Envelope>) -> Result<Said, Refused> {
     let (other, object, kind) = about_what(node, &word)?;
-    let recipients = outbox::recipients(node, &[other])?;
+    let about = act::about_reply(object, other, word.desk_role, &word.said);
+    let signed = drafts::check(node, Verb::Reply, &SignedAct { about, act })?;
     let Word { id, desk_role, said, .. } = word;
-    let reply = Reply { header: outbox::header(node, &recipients)?, object, id, kind, desk_role, said };
-    let envelope = outbox::sign::<Reply>(node, &reply.to_wire(), &recipients, reply.class())?;
     let own = node.me.origin.node();
+    let reply = |header| Reply { header, object, id, kind, desk_role, said: said.clone() };
+    let prepared = outbox::recipients(node, &[other]).and_then(|recipients| {
+        let reply = reply(outbox::header(node, &recipients)?);
+        Ok((outbox::sign::<Reply>(node, &reply.to_wire(), &recipients, reply.class())?, reply))
+    });
+    let (envelope, reply) = match prepared {
+        Ok(prepared) => prepared,
+        Err(why @ (NotSent::Unknown(_) | NotSent::Agreement(..))) if said == reply::Said::Seen => {
+            let landed = node.ledger.commit(move |desk| quiet(desk, (other, id), &object));
+            return landed.await.map(|_| Said::Here(why)).map_err(Refused::from);
+        }
+        Err(why) => return Err(why.into()),
+    };
+    let lost = standing::lost(node, Between::of_word(&reply.said, own, other), id)?;
     let landed = node.ledger.commit(move |desk| {
-        judge(desk, (own, other), &reply)?.map_err(NotSent::Refused)?;
+        judge(desk, (own, other), &reply, &lost)?.map_err(NotSent::Refused)?;
         let kept = outbox::owe_by(desk, &envelope, &signed.act)?;
         file(desk, (own, other), &reply, kept)?;
         Ok::<u64, Refused>(kept)
     });
-    Ok(landed.await?.into_value())
+    Ok(Said::Owed(landed.await?.into_value()))
+}
+
+/// Nobody is woken for an alert or an offer any more.
+fn quiet(desk: &mut Desk<'_>, (issuer, id): (NodeId, AlertId), object: &Digest) -> Result<(), Refused> {
+    for row in [filing::alert_row(issuer, id), offers::row(issuer, id)] {
+        if let Some(value) = desk.get(&row)? {
+            let (kept, filed) = filing::read_filed(&value)?;
+            if filed == *object {
+                desk.delete(arrivals::unseen_row(issuer, kept));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// To whom it is said, and about what: E and kind.
@@ -54,8 +90,12 @@ fn about_what(node: &Node, word: &Word) -> Result<(NodeId, Digest, AlertKind), R
         let filed = node.ledger.get(&filing::alert_row(own, word.id))?.ok_or(Refused::Absent(word.id))?;
         let (kept, object) = filing::read_filed(&filed)?;
         let other = word.with.ok_or(Refused::NotSent(NotSent::Nobody))?;
-        let (_, alert) = kept::if_kept::<Alert>(&node.ledger, kept)?.ok_or(Refused::Withdrawn)?;
-        return Ok((other, object, alert.content().kind()));
+        // A ruling often is that it was taken back.
+        let kind = match kept::if_kept::<Alert>(&node.ledger, kept)? {
+            Some((_, alert)) => Some(alert.content().kind()),
+            None => erase::find(&node.ledger, own, &object)?.and_then(|remains| remains.kind),
+        };
+        return Ok((other, object, kind.ok_or(Refused::Withdrawn)?));
     }
     let mut countries = kept::countries(&node.ledger)?;
     countries.retain(|country| word.with.is_none_or(|with| with == *country));
@@ -63,7 +103,7 @@ fn about_what(node: &Node, word: &Word) -> Result<(NodeId, Digest, AlertKind), R
     found.retain(|one| word.with.is_some() || matches!(one.what, held::What::Alert(_)));
     match &found[..] {
         // What was offered and has not come can be seen, too.
-        [] if word.said == Said::Seen => about_offer(node, word),
+        [] if word.said == reply::Said::Seen => about_offer(node, word),
         [] => Err(Refused::Absent(word.id)),
         [one] => match &one.what {
             held::What::Alert(alert) => Ok((one.from, one.object, alert.content().kind())),

@@ -71,12 +71,40 @@ pub struct Spoken {
     pub desk_role: DeskRole,
     /// What it said.
     pub said: Said,
+    /// Index under which it is kept.
+    pub index: u64,
     /// E of its envelope.
     pub digest: Digest,
     /// E of the alert or the offer that it is about.
     pub object: Digest,
-    /// Whether it is ours and the other side has not shown yet that it has it.
-    pub is_owed: bool,
+    /// Whether it has arrived.
+    pub fate: Fate,
+}
+
+/// Whether a word has arrived.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// It is the other side's, or the other side has it.
+    Held,
+    /// It is ours, and the other side has not shown yet that it has it.
+    Owed,
+    /// The other side refused it, with this code.
+    Refused(String),
+    /// It was given up: a log or an agreement ended first.
+    GivenUp,
+}
+
+impl Spoken {
+    /// Whether it was said in vain.
+    pub(super) fn is_lost(&self) -> bool {
+        matches!(self.fate, Fate::Refused(_) | Fate::GivenUp)
+    }
+}
+
+/// Words of ours that the other side refused or never got: nothing follows from them.
+pub(super) fn lost(node: &Node, between: Between, id: AlertId) -> Result<Vec<u64>, StoreError> {
+    let (_, said) = said(node, between, id)?;
+    Ok(said.into_iter().filter(Spoken::is_lost).map(|one| one.index).collect())
 }
 
 /// How far one recipient is.
@@ -143,7 +171,7 @@ pub(super) fn of_delivery(node: &Node, delivery: &Delivery) -> (State, Timestamp
 
 /// How far a recipient is that has the alert since a time.
 fn of_words(said: &[Spoken], object: &Digest, stored: Timestamp) -> (State, Timestamp) {
-    let said: Vec<&Spoken> = said.iter().filter(|one| one.object == *object).collect();
+    let said: Vec<&Spoken> = said.iter().filter(|one| one.object == *object && !one.is_lost()).collect();
     let turns: Vec<Turn> = said.iter().map(|one| Turn { digest: one.digest, said: one.said.clone() }).collect();
     match progress(&turns) {
         Progress::Silent => (State::Stored, stored),
@@ -179,10 +207,16 @@ pub(super) fn said(node: &Node, between: Between, id: AlertId) -> Result<(Option
         let (envelope, reply) = kept::payload::<Reply>(&node.ledger, index)?;
         let opening = node.ledger.opening(index)?;
         let by = erase::issuer(&node.me.origin, opening.event());
-        let is_owed = by == node.me.origin.node()
-            && delivery::of(&node.ledger, index)?.iter().any(|one| one.state == delivery::State::Owed);
+        let ours = by == node.me.origin.node();
+        let delivery = if ours { delivery::of(&node.ledger, index)?.into_iter().next() } else { None };
+        let fate = match delivery.map(|one| one.state) {
+            None | Some(delivery::State::Received { .. }) => Fate::Held,
+            Some(delivery::State::Owed) => Fate::Owed,
+            Some(delivery::State::Rejected { reason, .. }) => Fate::Refused(reason),
+            Some(delivery::State::Ended | delivery::State::Abandoned { .. }) => Fate::GivenUp,
+        };
         let (time, Reply { desk_role, said, object, .. }) = (opening.event().time, reply);
-        Ok(Spoken { by, time, desk_role, said, digest: envelope::digest(&envelope), object, is_owed })
+        Ok(Spoken { by, time, desk_role, said, index, digest: envelope::digest(&envelope), object, fate })
     };
     let said = talk.words.into_iter().map(spoken).collect::<Result<_, StoreError>>()?;
     Ok((talk.due, said))

@@ -16,8 +16,8 @@ mod remains;
 mod replay;
 
 pub(super) use answer::signed;
-pub(super) use remains::at_desk as remains_at;
 pub use remains::{Remains, Stage, all, find};
+pub(super) use remains::{at_desk as remains_at, of_kept as remains_of};
 pub use replay::{Replayed, purge, replay};
 
 use super::alert::drafts::Refused;
@@ -144,6 +144,10 @@ fn expire(desk: &mut Desk<'_>, row: Vec<u8>, index: u64) -> Result<(), StoreErro
 
 /// What memory has against a peer's request to erase something.
 pub(super) fn check(desk: &Desk<'_>, peer: &Peer, message: &Erasure) -> filing::Filed {
+    // Only alerts are erased: of anything else we would say that it is gone while it lies here.
+    if desk.get(&filing::heard_row(peer.origin.node(), &message.object))?.is_some() {
+        return Ok(Err(Rejection::Content("erasure-not-an-alert")));
+    }
     let filed = desk.get(&filing::alert_row(peer.origin.node(), message.id))?;
     let held = filed.map(|value| filing::read_filed(&value)).transpose()?;
     let other = held.is_some_and(|(_, object)| object != message.object);

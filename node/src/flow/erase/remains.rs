@@ -146,7 +146,7 @@ pub(in crate::flow) fn at_desk(
 
 /// The same, if it speaks of what is kept under an index: whoever asks to erase an item under an id that it did not give it
 /// leaves a note that says nothing of what lies here.
-pub(super) fn of_kept(
+pub(in crate::flow) fn of_kept(
     desk: &Desk<'_>,
     issuer: NodeId,
     object: &Digest,

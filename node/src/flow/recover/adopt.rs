@@ -258,6 +258,8 @@ impl Taker<'_, '_> {
         // erasure would find it.
         if !kept && envelope.payload_type != Alert::TYPE {
             self.desk.seal(rows::numbered(rows::ENVELOPE, index), &envelope.encode_to_vec())?;
+            let heard = filing::heard_row(self.peer.origin.node(), &event.object);
+            self.desk.put(heard, index.to_be_bytes().to_vec())?;
         }
         Ok(())
     }
