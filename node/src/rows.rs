@@ -79,6 +79,8 @@ pub const OFFER: u8 = b'Q';
 pub const OFFERED: u8 = b'W';
 /// What was taken from a peer and is no alert, by its country and E: the index of our `received` leaf. Plain.
 pub const HEARD: u8 = b'V';
+/// Queries about found children, by who asked, who was asked, and the day: their ids. Plain.
+pub const QUERIES: u8 = b'J';
 /// Answer that is due: when, the alert's issuer's country and id, the recipient's country. Plain.
 pub const DUE: u8 = b'D';
 /// Urgent alert or offer from a peer that nobody here has seen, by the peer's country and the index of its `received` leaf. Plain.

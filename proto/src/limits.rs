@@ -109,6 +109,8 @@ pub const ALERT_STOPS: usize = 8;
 pub const ALERT_DESTINATIONS: usize = 3;
 /// Bytes of an alert's contact token: 80 random bits.
 pub const CONTACT_TOKEN_BYTES: usize = 10;
+/// Queries about found children that one country may ask another in one day: more is no longer asking about a child but fishing.
+pub const QUERIES_A_DAY: usize = 20;
 /// Words about one alert between its issuer and one recipient: more than any case that was ever talked about in codes.
 pub const REPLIES: usize = 64;
 /// Countries to which one word asks to pass an alert on.

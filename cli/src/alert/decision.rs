@@ -13,7 +13,7 @@ type Answer = (&'static str, String);
 
 /// Every field of the decision, in words; then what the alert itself says of its legal basis.
 fn answers(decision: &Decision, alert: &Value) -> Vec<Answer> {
-    let Decision { necessity, best_interests_by, child_heard, guardian_informed, harms, .. } = decision;
+    let Decision { necessity, best_interests_by, child_heard, guardian_informed, harms, never_to, .. } = decision;
     let harms: Vec<String> = harms.iter().map(|harm| said(*harm)).collect();
     let legal = &alert["legal_basis"];
     let article = format!("{}; {}", code::<LegalBasis>(&legal["article"]), code::<LegalRegime>(&legal["regime"]));
@@ -26,6 +26,14 @@ fn answers(decision: &Decision, alert: &Value) -> Vec<Answer> {
         (
             "risks of harm that were found",
             if harms.is_empty() { "none was named".to_owned() } else { harms.join("; ") },
+        ),
+        (
+            "who must never get it",
+            if never_to.is_empty() {
+                "nobody was named".to_owned()
+            } else {
+                never_to.iter().map(|country| country.label()).collect::<Vec<_>>().join("; ")
+            },
         ),
         ("legal basis (the alert says it too)", article),
         ("ground for a transfer (the alert says it too)", code::<TransferGround>(&legal["transfer_ground"])),

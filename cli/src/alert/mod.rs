@@ -7,6 +7,7 @@ mod draft;
 mod lists;
 mod offer;
 mod preview;
+mod queries;
 mod release;
 mod reply;
 mod show;
@@ -68,6 +69,8 @@ enum Verb {
     Status(standing::Args),
     /// List answers that are late, other countries' and ours
     Overdue(standing::OverdueArgs),
+    /// List queries about found children, theirs and ours, by day
+    Queries(queries::Args),
     /// Print what comes from peers as it comes, and alarms
     Watch(watch::Args),
 }
@@ -89,6 +92,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
         Verb::Reply(args) => reply::run(args, context).await,
         Verb::Status(args) => standing::run(args, context).await,
         Verb::Overdue(args) => standing::overdue(args, context).await,
+        Verb::Queries(args) => queries::run(args, context).await,
         Verb::Watch(args) => watch::run(args, context).await,
     }
 }

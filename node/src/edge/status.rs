@@ -58,6 +58,11 @@ pub struct Trouble {
 }
 
 impl Trouble {
+    /// Its code, what happened, and what to do: for a verdict that is no failure.
+    pub fn parts(&self) -> (&'static str, &str, &str) {
+        (self.code, &self.what, &self.next)
+    }
+
     /// A failure of a class, with the code by which a script tells it from others and what happened.
     pub fn new(class: Class, code: &'static str, what: impl Into<String>) -> Self {
         Self { class, code, what: what.into(), means: String::new(), next: String::new() }

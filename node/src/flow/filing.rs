@@ -3,7 +3,7 @@
 
 use super::conversation::{self, offers};
 use super::desk::Desk;
-use super::erase;
+use super::{erase, queries};
 use crate::port::StoreError;
 use crate::rows;
 use varde_proto::alert::Alert;
@@ -79,6 +79,12 @@ pub fn file_alert(desk: &mut Desk<'_>, issuer: NodeId, alert: &Verified<Alert>, 
     }
     if let Err(rule) = offers::admits(desk, issuer, content)? {
         return Ok(Err(Rejection::Content(rule)));
+    }
+    if desk.get(&alert_row(issuer, content.id))?.is_none() {
+        let between = conversation::Between { issuer, recipient: desk.origin().node() };
+        if !queries::count(desk, between, content, alert.payload().issued_at())? {
+            return Ok(Err(Rejection::Content("query-rate")));
+        }
     }
     let filed = file(desk, alert_row(issuer, content.id), index, object, "alert-id-reused")?;
     if filed.is_ok() {

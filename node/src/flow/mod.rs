@@ -34,6 +34,7 @@ pub mod ledger;
 pub mod logbook;
 pub mod outbox;
 pub mod outstanding;
+pub mod queries;
 pub mod query;
 pub mod receive;
 pub mod records;

@@ -38,6 +38,8 @@ pub struct Minimised {
     pub independent_sources: IndependentSources,
     /// Whether a child among them seeks or has protection: then X4 must hold.
     pub asylum: bool,
+    /// The countries that such a child may fear, as far as the record names them.
+    pub feared: std::collections::BTreeSet<varde_proto::vocabulary::Country>,
     /// Field by field.
     pub fields: Vec<Explained>,
 }

@@ -1,7 +1,7 @@
 //! What a person should look at before a draft leaves. In: seeing it, and the words for it. Out: rules, which forbid
 //! ([`super::check`]); a caution forbids nothing, because only people know whether it matters.
 
-use super::{Draft, template};
+use super::{Decision, Draft, GuardianInformed, Harm, template};
 use crate::vocabulary::PersonalDataLevel;
 
 /// Something about a draft that is allowed and seldom meant.
@@ -13,6 +13,8 @@ pub enum Caution {
     DecidedAsTemplate,
     /// It is about one child, and its sharing decision says nothing.
     NothingDecided,
+    /// The exploiter is in the family, and the guardian was informed.
+    GuardianInformed,
 }
 
 impl Caution {
@@ -22,6 +24,7 @@ impl Caution {
             Self::AsTemplate => "as-template",
             Self::DecidedAsTemplate => "decided-as-template",
             Self::NothingDecided => "nothing-decided",
+            Self::GuardianInformed => "guardian-informed",
         }
     }
 
@@ -35,6 +38,10 @@ impl Caution {
             Self::DecidedAsTemplate => {
                 "the sharing decision of this draft is the template's: invented, and nobody's. If it happens to be right, \
                  leave it; otherwise write into `decision` what was really decided and draft it again"
+            }
+            Self::GuardianInformed => {
+                "the exploiter is in the family, and the decision says that the guardian was informed. If the guardian is of the \
+                 family, whoever is to be stopped knows; if not, leave it"
             }
             Self::NothingDecided => {
                 "the sharing decision of this draft is empty. It does not say why less would not do, who considered the \
@@ -55,7 +62,12 @@ impl Draft {
             (template, Caution::AsTemplate),
             (one_child && by_hand && !template, Caution::DecidedAsTemplate),
             (one_child && self.decision.says_nothing(), Caution::NothingDecided),
+            (told_family(&self.decision), Caution::GuardianInformed),
         ];
         seen.into_iter().filter_map(|(holds, caution)| holds.then_some(caution)).collect()
     }
+}
+
+fn told_family(decision: &Decision) -> bool {
+    decision.harms.contains(&Harm::EXPLOITER_IN_FAMILY) && decision.guardian_informed == GuardianInformed::INFORMED
 }

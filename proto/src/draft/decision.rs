@@ -5,7 +5,7 @@ use super::{ChildHeard, GuardianInformed, Harm, Necessity};
 use crate::id::Digest;
 use crate::json::{Fields, Out};
 use crate::log::leaf::DECISION;
-use crate::vocabulary::{DeskRole, Vocabulary};
+use crate::vocabulary::{Country, DeskRole, Vocabulary};
 use crate::wire::{operator, peer};
 use prost::Message;
 use std::collections::BTreeSet;
@@ -23,6 +23,8 @@ pub struct Decision {
     pub guardian_informed: GuardianInformed,
     /// Risks that were found.
     pub harms: BTreeSet<Harm>,
+    /// Countries that must never get it, whatever is agreed with them. The list stays here: nobody learns who is on it.
+    pub never_to: BTreeSet<Country>,
     /// The signed act of who drafted it.
     pub drafted: Option<peer::Envelope>,
     /// The signed acts of who approved it.
@@ -44,6 +46,7 @@ impl Decision {
                 false => GuardianInformed::NOT_COLLECTED,
             },
             harms: BTreeSet::new(),
+            never_to: BTreeSet::new(),
             drafted: None,
             approvals: Vec::new(),
             released: None,
@@ -73,6 +76,7 @@ impl Decision {
             child_heard: self.child_heard.number(),
             guardian_informed: self.guardian_informed.number(),
             harms: self.harms.iter().map(|h| h.number()).collect(),
+            never_to: self.never_to.iter().map(|country| country.code().to_owned()).collect(),
             drafted: self.drafted.clone(),
             approvals: self.approvals.clone(),
             released: self.released.clone(),
@@ -83,7 +87,7 @@ impl Decision {
     pub fn from_wire(wire: operator::SharingDecision) -> Option<Self> {
         #[rustfmt::skip]
         let operator::SharingDecision {
-            necessity, best_interests_by, child_heard, guardian_informed, harms, drafted, approvals, released,
+            necessity, best_interests_by, child_heard, guardian_informed, harms, drafted, approvals, released, never_to,
         } = wire;
         Some(Self {
             necessity: Necessity::from_number(necessity)?,
@@ -91,6 +95,7 @@ impl Decision {
             child_heard: ChildHeard::from_number(child_heard)?,
             guardian_informed: GuardianInformed::from_number(guardian_informed)?,
             harms: harms.into_iter().map(Harm::from_number).collect::<Option<_>>()?,
+            never_to: never_to.iter().map(|code| Country::parse(code).ok()).collect::<Option<_>>()?,
             drafted,
             approvals,
             released,
@@ -115,6 +120,7 @@ impl Decision {
             ("child_heard", Out::text(self.child_heard)),
             ("guardian_informed", Out::text(self.guardian_informed)),
             ("harms", Out::texts(&self.harms)),
+            ("never_to", Out::texts(&self.never_to)),
         ])
     }
 
@@ -125,6 +131,7 @@ impl Decision {
         self.child_heard = fields.code("child_heard").unwrap_or(self.child_heard);
         self.guardian_informed = fields.code("guardian_informed").unwrap_or(self.guardian_informed);
         self.harms = fields.codes("harms").unwrap_or(self.harms);
+        self.never_to = fields.countries("never_to").unwrap_or(self.never_to);
         fields.finish();
         self
     }

@@ -1,6 +1,6 @@
 //! `FILE.json` of a draft.
 
-use super::{Decision, Fresh, Terms, subject};
+use super::{Decision, Fresh, Terms, shield, subject};
 use crate::alert::{AlertContent, defaults, rules};
 use crate::envelope::Rejection;
 use crate::json::{self, At, Fields, Node, Problem, Problems, Value};
@@ -153,11 +153,8 @@ fn broken_rules(content: &AlertContent, decision: &Decision, places: &Places) ->
             format!("what an alert can carry: at most {} values in a list ({code})", crate::limits::ALERT_CODES);
         problems.push(problem("content", &wanted, "leave some out"));
     }
-    let asylum = decision.harms.contains(&super::Harm::ASYLUM_APPLICANT);
-    if asylum && !content.prohibitions.contains(&Prohibition::X4) {
-        let wanted = "X4 (not to the country of origin) for a child who applies for asylum";
-        problems.push(problem("prohibitions", wanted, "add X4"));
-    }
+    let shields = shield::SHIELDS.iter().filter(|shield| !(shield.holds)(content, decision));
+    problems.extend(shields.map(|shield| problem(shield.field, shield.wanted, shield.next)));
     problems.sort_by_key(|p| (p.at.is_none(), p.at));
     problems
 }

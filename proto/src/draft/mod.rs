@@ -9,6 +9,7 @@ pub mod act;
 mod caution;
 mod decision;
 mod file;
+pub mod shield;
 mod stored;
 mod subject;
 mod template;

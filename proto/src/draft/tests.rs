@@ -123,13 +123,52 @@ fn broken_rules_are_named_at_their_field() {
     }
 }
 
+/// The template of a kind with another risk and other countries that must never get it.
+fn at_risk(kind: AlertKind, harm: &str, never_to: &str) -> String {
+    let base = template(kind, sample::now()).unwrap();
+    let never = format!("\"harms\": [\"{harm}\"], \"never_to\": [{never_to}]");
+    let changed = base.replace("\"harms\": [],\n    \"never_to\": []", &never);
+    assert_ne!(changed, base);
+    changed
+}
+
 #[test]
-fn an_asylum_applicants_alert_forbids_the_country_of_origin() {
-    let base = template(AlertKind::MISSING_CHILD_POINTER, sample::now()).unwrap();
-    let asylum = base.replace("\"harms\": []", "\"harms\": [\"ASYLUM_APPLICANT\"]");
-    assert!(read(&asylum, None, fresh()).is_ok());
-    let found = problems(&asylum.replace("\"X4\", ", ""));
-    assert!(found.len() == 1 && found[0].contains("X4"), "{found:?}");
+fn each_shield_asks_for_what_its_risk_needs_and_for_nothing_without_it() {
+    let (pointer, pattern) = (AlertKind::MISSING_CHILD_POINTER, AlertKind::MODUS_OPERANDI);
+    let referral = AlertKind::CROSS_BORDER_REFERRAL_REQUEST;
+    let good = |text: &str| assert_eq!(read(text, None, fresh()).map(drop), Ok(()));
+    let broken = |text: &str, says: &str| {
+        let found = problems(text);
+        assert!(found.len() == 1 && found[0].contains(says), "{says}: {found:?}");
+    };
+    let asylum = at_risk(pointer, "ASYLUM_APPLICANT", "\"SY\"");
+    good(&asylum);
+    broken(&asylum.replace("\"X4\", ", ""), "X4");
+    broken(&at_risk(pointer, "ASYLUM_APPLICANT", ""), "may fear");
+    broken(&at_risk(pointer, "EXPLOITER_LINKED_TO_AUTHORITY", ""), "authority");
+    good(&at_risk(pointer, "EXPLOITER_LINKED_TO_AUTHORITY", "\"RO\", \"MD\""));
+    broken(&at_risk(pattern, "EXPLOITER_LINKED_TO_AUTHORITY", ""), "authority");
+    let family = at_risk(pointer, "EXPLOITER_IN_FAMILY", "");
+    broken(&family, "H3");
+    let family = |kind| at_risk(kind, "EXPLOITER_IN_FAMILY", "").replace("\"H2\"", "\"H2\", \"H3\"");
+    good(&family(pointer));
+    good(&family(referral));
+    let reasons = family(referral);
+    let at = reasons.find("\"reasons\": [").unwrap() + "\"reasons\": [".len();
+    broken(&format!("{}\"FAMILY_TRACING\", {}", &reasons[..at], &reasons[at..]), "FAMILY_TRACING");
+    let objects = template(pointer, sample::now()).unwrap().replace("\"NOT_MISSING\"", "\"OBJECTS\"");
+    broken(&objects, "objection is heard");
+    good(&objects.replace("\"POINTER_NEEDED_TO_ACT\"", "\"IMMEDIATE_DANGER\""));
+    let bad = at_risk(pointer, "WITNESS", "\"XX\"");
+    assert!(problems(&bad)[0].contains("never_to"), "{:?}", problems(&bad));
+}
+
+#[test]
+fn who_must_never_get_it_is_kept_and_committed_to() {
+    let read = |never| read(&at_risk(AlertKind::MODUS_OPERANDI, "WITNESS", never), None, fresh()).unwrap().decision;
+    let (one, none) = (read("\"RO\""), read(""));
+    assert_eq!(Decision::from_wire(one.to_wire()), Some(one.clone()));
+    assert_ne!(one.commitment(&[1; 32]), none.commitment(&[1; 32]));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! `varde.operator.v1.Alerts`: drafts, approval, release, and what lies here.
 
+use super::prospects;
 use super::stories::story;
 use super::{drawing, erasures};
 use crate::edge::status::{Class, Trouble};
@@ -85,6 +86,10 @@ impl Alerts for Service {
         let kept = release::release(&self.node, read_id(&id)?, &to, act).await.map_err(told)?;
         let deliveries = answers(&self.node, kept, begun, wait_ms).await.map_err(ours)?;
         Ok(Response::new(ReleaseReply { deliveries: deliveries.into_iter().map(delivery_reply).collect() }))
+    }
+
+    async fn dry_run(&self, request: Request<ReleaseRequest>) -> Result<Response<DryRunReply>, Status> {
+        prospects::dry_run(&self.node, request.into_inner()).await.map(Response::new)
     }
 
     async fn list(&self, _: Request<ListRequest>) -> Result<Response<ListReply>, Status> {

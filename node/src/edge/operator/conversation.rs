@@ -8,7 +8,7 @@ use crate::flow::Node;
 use crate::flow::alert::drafts::{self, Refused};
 use crate::flow::alert::held;
 use crate::flow::conversation::{self, Fate, Standing, Told, Word, offers};
-use crate::flow::{delivery, erase, kept};
+use crate::flow::{delivery, erase, kept, queries};
 use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -19,7 +19,7 @@ use varde_proto::id::{AlertId, NodeId};
 use varde_proto::json::Out;
 use varde_proto::reply::{Said, show};
 use varde_proto::time::Timestamp;
-use varde_proto::vocabulary::{DeskRole, Vocabulary};
+use varde_proto::vocabulary::{DeskRole, FoundAnswer, Vocabulary};
 use varde_proto::wire::operator::conversation_server::{Conversation, ConversationServer};
 use varde_proto::wire::operator::*;
 
@@ -92,6 +92,17 @@ impl Conversation for Service {
         Ok(Response::new(OffersReply { offers }))
     }
 
+    async fn queries(&self, _: Request<QueriesRequest>) -> Result<Response<QueriesReply>, Status> {
+        let day = |day: queries::Day| QueryDay {
+            issuer: day.issuer.to_string(),
+            recipient: day.recipient.to_string(),
+            day_ms: day.day.ms(),
+            queries: day.queries.into_iter().map(query).collect(),
+        };
+        let days = queries::ledger(&self.node, LISTED).map_err(ours)?;
+        Ok(Response::new(QueriesReply { days: days.into_iter().map(day).collect() }))
+    }
+
     async fn standing(&self, request: Request<StandingRequest>) -> Result<Response<StandingReply>, Status> {
         let StandingRequest { id, issuer } = request.into_inner();
         let (id, issuer) = (read_id(&id)?, read_issuer(&issuer)?);
@@ -115,6 +126,10 @@ impl Conversation for Service {
         };
         Ok(Response::new(OverdueReply { answers: late.into_iter().map(answer).collect() }))
     }
+}
+
+fn query((id, answer): (AlertId, Option<FoundAnswer>)) -> Query {
+    Query { id: id.to_string(), answer: answer.map_or(0, Vocabulary::number) }
 }
 
 fn sent(deliveries: Vec<delivery::Delivery>) -> SayReply {

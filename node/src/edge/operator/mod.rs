@@ -12,6 +12,7 @@ mod drawing;
 mod erasures;
 mod log;
 mod node;
+mod prospects;
 mod records;
 mod stories;
 mod trends;

@@ -44,6 +44,12 @@ pub(super) fn story(refused: Refused) -> Trouble {
         Refused::Released => Trouble::new(Class::Ask, "already-released", refused.to_string())
             .means("it was sent once; nothing was sent now")
             .next("`varde alert show ID` says to whom; for other recipients draft it anew"),
+        Refused::Never(country) => Trouble::new(Class::Ask, "never-to", refused.to_string())
+            .means("whoever drafted it named that country under `never_to`: a child may fear it; nothing was sent to anybody")
+            .next(format!("leave {country} out of --to")),
+        Refused::TooManyQueries(_) => Trouble::new(Class::Again, "query-rate", refused.to_string())
+            .means("both ends count, and whoever is asked sees every query; nothing was sent")
+            .next("ask tomorrow, or over the legal channel; `varde alert queries` shows what was asked"),
         Refused::NotAccepted(country) => Trouble::new(Class::Ask, "not-accepted", refused.to_string())
             .means("it goes by itself to those who accept, when all have answered or the time for answers is over; nothing was sent")
             .next(format!("`varde alert status ID` shows who has answered what; leave {country} out of --to to go ahead without it")),

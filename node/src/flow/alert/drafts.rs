@@ -61,6 +61,12 @@ pub enum Refused {
     /// It was released before.
     #[error("this draft was released before")]
     Released,
+    /// The sharing decision says that this country must never get it.
+    #[error("the sharing decision says that {0} must never get it")]
+    Never(NodeId),
+    /// As many queries about found children as a country may ask another in a day.
+    #[error("{0} was asked about as many found children today as one country may ask another")]
+    TooManyQueries(NodeId),
     /// It was offered, and this country has not accepted it.
     #[error("it was offered, and {0} has not accepted it")]
     NotAccepted(NodeId),

@@ -42,7 +42,7 @@ fn find(node: &Node, name: &str) -> Result<Record, Refused> {
 }
 
 fn put_together(node: &Node, found: Minimised, terms: Terms, decision: Decision) -> Result<Drafted, Refused> {
-    let Minimised { subject, observed, support, sources, independent_sources, asylum, fields } = found;
+    let Minimised { subject, observed, support, sources, independent_sources, asylum, feared, fields } = found;
     let kind = subject.kind();
     let (mut terms, mut decision) = (terms, decision);
     let sources = if sources.is_empty() { vec![SourceType::UNKNOWN] } else { sources };
@@ -55,6 +55,7 @@ fn put_together(node: &Node, found: Minimised, terms: Terms, decision: Decision)
         prohibitions.insert(Prohibition::X4);
         terms.prohibitions = Some(prohibitions);
         decision.harms.insert(Harm::ASYLUM_APPLICANT);
+        decision.never_to.extend(feared);
     }
     let content = terms.put_over(subject, observed, support, fresh(node));
     let problems = draft::check(&content, &decision);

@@ -1,16 +1,20 @@
 //! Release: a draft becomes an alert addressed to named countries, is judged as they will judge it, and is owed to each.
 
 use super::drafts::{self, Refused, Signed as SignedAct};
+use crate::flow::conversation::Between;
 use crate::flow::conversation::offers;
 use crate::flow::desk::Desk;
 use crate::flow::outbox::{self, NotSent, Signed};
-use crate::flow::{Node, conversation, filing};
+use crate::flow::{Node, conversation, filing, queries};
 use crate::port::StoreError;
+use prost::Message;
 use varde_proto::alert::{Alert, AlertContent};
 use varde_proto::draft::Draft;
 use varde_proto::draft::act::{self, Verb};
 use varde_proto::envelope::{self, Envelope, Payload};
 use varde_proto::id::{AlertId, Digest, NodeId};
+use varde_proto::time::Timestamp;
+use varde_proto::wire::peer::Alert as WireAlert;
 
 /// Releases a draft to these countries in the name of a member of staff; a draft about one child only after another one
 /// approved it, and one that was offered only to those who accepted. Returns the index under which the alert is kept.
@@ -31,11 +35,18 @@ pub async fn deliver(node: &Node, id: AlertId, accepted: &[NodeId]) -> Result<u6
     give(node, draft, accepted, act).await
 }
 
-/// A draft that may be released to these countries now, as far as people and offers go.
+/// A draft that may be released to these countries now, as far as people, offers and the sharing decision go.
 pub(in crate::flow) fn releasable(node: &Node, id: AlertId, countries: &[NodeId]) -> Result<Draft, Refused> {
     let draft = drafts::find(&node.ledger, id)?;
     if !draft.sent.is_empty() {
         return Err(Refused::Released);
+    }
+    spared(&draft, countries)?;
+    let (own, now) = (node.me.origin.node(), node.clock.now());
+    for country in countries {
+        if queries::is_spent(&node.ledger, Between { issuer: own, recipient: *country }, &draft.content, now)? {
+            return Err(Refused::TooManyQueries(*country));
+        }
     }
     if draft.needs_approval() && !drafts::is_approved(&draft, &drafts::credentials(node)) {
         return Err(Refused::Unapproved);
@@ -46,11 +57,29 @@ pub(in crate::flow) fn releasable(node: &Node, id: AlertId, countries: &[NodeId]
     }
 }
 
+/// Whether none of these countries is one that must never get it.
+fn spared(draft: &Draft, countries: &[NodeId]) -> Result<(), Refused> {
+    let never = |country: &&NodeId| draft.decision.never_to.iter().any(|one| one.code() == country.as_str());
+    countries.iter().find(never).map_or(Ok(()), |country| Err(Refused::Never(*country)))
+}
+
+/// What would become of a release to one country alone, or to all of them at once: the same steps, and nothing is logged.
+pub fn judge(node: &Node, id: AlertId, countries: &[NodeId]) -> Result<(), Refused> {
+    let draft = releasable(node, id, countries)?;
+    let decision = draft.decision.commitment(&draft.salt);
+    issue(node, draft.content, decision, countries)?;
+    Ok(())
+}
+
 async fn give(node: &Node, mut draft: Draft, countries: &[NodeId], act: Envelope) -> Result<u64, Refused> {
+    spared(&draft, countries)?;
     let (id, decided) = (draft.content.id, draft.decision.clone());
     draft.decision.released = Some(act);
     let decision = draft.decision.commitment(&draft.salt);
     let signed = issue(node, draft.content.clone(), decision, countries)?;
+    // By the day that the query itself names, as whoever is asked will count.
+    let issued = WireAlert::decode(signed.envelope().payload.clone()).map_or(0, |alert| alert.issued_at_ms);
+    let issued = Timestamp::from_ms(issued).unwrap_or_default();
     let landed = node.ledger.commit(move |desk| {
         let now = drafts::at_desk(desk, id)?;
         if !now.sent.is_empty() {
@@ -58,6 +87,12 @@ async fn give(node: &Node, mut draft: Draft, countries: &[NodeId], act: Envelope
         }
         if now.decision != decided {
             return Err(Refused::Changed);
+        }
+        for peer in signed.recipients() {
+            let between = Between { issuer: desk.origin().node(), recipient: peer.origin.node() };
+            if !queries::count(desk, between, &draft.content, issued)? {
+                return Err(Refused::TooManyQueries(peer.origin.node()));
+            }
         }
         let kept = owe(desk, &signed, &draft.content, decision)?;
         draft.sent = (kept..desk.next_leaf()).collect();

@@ -11,7 +11,7 @@ mod standing;
 
 pub use due::{Overdue, overdue, sweep};
 pub use say::{Said as Told, Word, say};
-use standing::said;
+pub(super) use standing::said;
 pub use standing::{Fate, Spoken, Standing, State, of_ours, of_received, ours};
 
 use super::desk::Desk;

@@ -201,7 +201,11 @@ pub fn of_received(node: &Node, id: AlertId, received: &Received) -> Result<Stan
 }
 
 /// Until when an answer is due, and what was said.
-pub(super) fn said(node: &Node, between: Between, id: AlertId) -> Result<(Option<Timestamp>, Vec<Spoken>), StoreError> {
+pub(in crate::flow) fn said(
+    node: &Node,
+    between: Between,
+    id: AlertId,
+) -> Result<(Option<Timestamp>, Vec<Spoken>), StoreError> {
     let talk = Talk::read(node.ledger.get(&between.row(id))?)?.unwrap_or_default();
     let spoken = |index: u64| {
         let (envelope, reply) = kept::payload::<Reply>(&node.ledger, index)?;

@@ -47,6 +47,7 @@ pub(super) fn minimise(cases: &[Record], before: u64, query: &Query, tlp: Tlp) -
         sources: sources.into_iter().collect(),
         independent_sources,
         asylum: cases.iter().any(seeks_protection),
+        feared: BTreeSet::new(),
         fields,
     })
 }

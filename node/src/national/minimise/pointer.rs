@@ -52,6 +52,7 @@ pub fn pointer(record: &Record, missing: Missing) -> Result<Minimised, TooLittle
         sources: record.stated().sources.iter().filter(|s| says_something(*s)).take(limits::ALERT_CODES).collect(),
         independent_sources: IndependentSources::ONE,
         asylum: seeks_protection(record),
+        feared: feared(record),
         fields,
     })
 }
@@ -118,4 +119,13 @@ fn forms(record: &Record, fields: &mut Vec<Explained>) -> BTreeSet<Form> {
     }
     fields.push(field("forms", list(own.iter()), list(&kept), "the group, not the exact form", 1));
     kept
+}
+
+/// The countries that a child who seeks protection may fear, as far as the record names them.
+fn feared(record: &Record) -> BTreeSet<Country> {
+    if !seeks_protection(record) {
+        return BTreeSet::new();
+    }
+    let origin = record.countries(CountryRole::ORIGIN);
+    record.stated().citizenships.iter().copied().chain(origin).filter(|country| country.is_named()).collect()
 }

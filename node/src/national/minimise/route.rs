@@ -42,6 +42,7 @@ pub(super) fn minimise(cases: &[Record], period: Period, tlp: Tlp) -> Result<Min
         sources: sources.into_iter().collect(),
         independent_sources,
         asylum: travellers.iter().any(seeks_protection),
+        feared: BTreeSet::new(),
         fields,
     })
 }
