@@ -3,7 +3,7 @@
 //! In: the message, and whether an alert is what was offered. Out: who accepted and what follows (`varde-node`, `flow::conversation`);
 //! the answers, which are words like any other ([`crate::reply`]).
 
-use crate::alert::AlertContent;
+use crate::alert::{AlertContent, longest_life};
 use crate::envelope::{Payload, Rejection, Sealed};
 use crate::id::AlertId;
 use crate::json::Out;
@@ -12,6 +12,7 @@ use crate::time::Timestamp;
 use crate::vocabulary::*;
 use crate::wire::peer;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// Under what an alert is given.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,6 +95,16 @@ pub struct Offer {
 }
 
 impl Offer {
+    /// What needs the clock: its time for answers is not over, and the alert lives no longer than one of its kind may.
+    pub fn admit(&self, now: Timestamp) -> Result<(), Rejection> {
+        if self.answer_by <= now {
+            return refuse("offer-over");
+        }
+        // A day for the time of issue, which is cut to the day, and one for clocks and what is under way.
+        let latest = now.after(longest_life(self.conditions.kind)).after(Duration::from_secs(2 * 86_400));
+        if self.conditions.expires_at > latest { refuse("offer-time") } else { Ok(()) }
+    }
+
     /// As it is signed.
     pub fn to_wire(&self) -> peer::Offer {
         let c = &self.conditions;
@@ -205,6 +216,17 @@ mod tests {
         for field in ["content", "age_band", "last_seen", "contact_token", "support_count", "note"] {
             assert!(!shown.contains(field), "{field}");
         }
+    }
+
+    #[test]
+    fn an_offer_lives_no_longer_than_an_alert_of_its_kind_and_has_time_for_answers() {
+        let offer = offer();
+        let now = sample::now();
+        assert_eq!(offer.admit(now), Ok(()));
+        assert_eq!(offer.admit(offer.answer_by), refuse("offer-over"));
+        let mut long = offer.clone();
+        long.conditions.expires_at = now.after(Duration::from_secs(17 * 86_400));
+        assert_eq!(long.admit(now), refuse("offer-time"));
     }
 
     #[test]

@@ -40,7 +40,8 @@ pub(crate) struct Args {
         value_parser = read_country
     )]
     to: Vec<NodeId>,
-    /// How long answers are awaited, for example 8h or 3d; without it the alert's own time for an answer, or 72 hours
+    /// How long answers are awaited, for example 8h or 3d; without it 72 hours. At the latest an hour before what the alert itself
+    /// asks for: an answer, a review, its end
     #[arg(long, value_name = "TIME", value_parser = read_span, conflicts_with = "recall")]
     answer_by: Option<Duration>,
     /// Take the offer back
@@ -113,13 +114,21 @@ async fn offered(args: &Args, context: &Context) -> Result<(Vec<Caution>, Vec<De
 async fn recalled(args: &Args, context: &Context) -> Result<(Vec<Caution>, Vec<Delivery>), Failure> {
     let staff = args.staff.open(context)?;
     let standing = standing(args.id, None, context).await?;
-    let open = |state: &str| ["queued", "sent", "offered", "accepted"].contains(&state);
-    let mut deliveries = Vec::new();
-    for one in standing.recipients.iter().filter(|one| open(&one.state)) {
+    // Of an alert that was delivered these are the states of the alert.
+    let open: &[&str] =
+        if standing.object.is_empty() { &["queued", "sent", "offered", "accepted"] } else { &["offered", "accepted"] };
+    let (mut deliveries, mut failed) = (Vec::new(), None);
+    for one in standing.recipients.iter().filter(|one| open.contains(&one.state.as_str())) {
         let to = NodeId::parse(&one.country).map_err(|e| Failure::ours(format!("the node's answer: {e}")))?;
         let word = (Said::Recall, DeskRole::FOCAL_POINT);
-        let said = reply::say(args.id, word, (&standing, Some(to)), (&staff, &args.wait), context).await?;
-        deliveries.extend(said.deliveries);
+        // One that cannot be told keeps it from no other.
+        match reply::say(args.id, word, (&standing, Some(to)), (&staff, &args.wait), context).await {
+            Ok(said) => deliveries.extend(said.deliveries),
+            Err(failure) => failed = Some(failure),
+        }
+    }
+    if let Some(failure) = failed {
+        return Err(failure);
     }
     if deliveries.is_empty() {
         return Err(Failure::refused("there is no offer of this alert that can be taken back")

@@ -176,9 +176,8 @@ impl Duty<'_> {
 
     /// Rings for what nobody has seen.
     async fn urgent(&mut self) -> Result<bool, StoreError> {
-        let ledger = self.node.ledger.clone();
-        let unseen = aside(move || arrivals::unseen(&ledger, OF_EACH)).await?;
-        let now = self.node.clock.now();
+        let (ledger, now) = (self.node.ledger.clone(), self.node.clock.now());
+        let unseen = aside(move || arrivals::unseen(&ledger, OF_EACH, now)).await?;
         let waiting = |one: &Unseen| Waiting { index: one.index, from: one.from, age: now.since(one.since) };
         let waiting: Vec<Waiting> = unseen.iter().map(waiting).collect();
         let Some(ring) = self.waking.due(&waiting, self.begun.elapsed()) else { return Ok(false) };

@@ -114,7 +114,7 @@ pub fn is_unseen(ledger: &Ledger, from: NodeId, index: u64) -> Result<bool, Stor
 }
 
 /// Urgent alerts and offers that nobody has seen, the newest of each country, `of_each` at most.
-pub fn unseen(ledger: &Ledger, of_each: usize) -> Result<Vec<Unseen>, StoreError> {
+pub fn unseen(ledger: &Ledger, of_each: usize, now: Timestamp) -> Result<Vec<Unseen>, StoreError> {
     let mut found = Vec::new();
     for from in kept::countries(ledger)? {
         let rows = ledger.scan(&unseen_row(from, 0), &unseen_row(from, u64::MAX), true);
@@ -123,19 +123,21 @@ pub fn unseen(ledger: &Ledger, of_each: usize) -> Result<Vec<Unseen>, StoreError
             let index =
                 index.ok_or_else(|| StoreError::Damaged("the row of what nobody has seen has no number".into()))?;
             // Taken out in the commit in which it came, or since the row was read.
-            let Some((id, kind)) = what(ledger, index)? else { continue };
+            let Some((id, kind)) = what(ledger, index, now)? else { continue };
             found.push(Unseen { index, from, since: ledger.opening(index)?.event().time, id, kind });
         }
     }
     Ok(found)
 }
 
-/// Id and kind of an alert or an offer.
-fn what(ledger: &Ledger, index: u64) -> Result<Option<(AlertId, AlertKind)>, StoreError> {
+/// Id and kind of an alert or an offer whose time is not over.
+fn what(ledger: &Ledger, index: u64, now: Timestamp) -> Result<Option<(AlertId, AlertKind)>, StoreError> {
     if let Some(alert) = kept::if_of_type::<Alert>(ledger, index)? {
-        return Ok(Some((alert.content().id, alert.content().kind())));
+        let content = alert.content();
+        return Ok(Some((content.id, content.kind())).filter(|_| content.expires_at > now));
     }
-    Ok(kept::if_of_type::<Offer>(ledger, index)?.map(|offer| (offer.id, offer.conditions.kind)))
+    let offer = kept::if_of_type::<Offer>(ledger, index)?.filter(|offer| offer.answer_by > now);
+    Ok(offer.map(|offer| (offer.id, offer.conditions.kind)))
 }
 
 /// How many urgent alerts nobody has seen, `most` at most, and since when the oldest of them lies here.

@@ -77,7 +77,7 @@ pub fn file_alert(desk: &mut Desk<'_>, issuer: NodeId, alert: &Verified<Alert>, 
     {
         return Ok(Err(Rejection::Content("withdrawn")));
     }
-    if let Err(rule) = offers::admits(desk, issuer, content)? {
+    if let Err(rule) = offers::admits(desk, issuer, content, index)? {
         return Ok(Err(Rejection::Content(rule)));
     }
     if desk.get(&alert_row(issuer, content.id))?.is_none() {
@@ -90,7 +90,7 @@ pub fn file_alert(desk: &mut Desk<'_>, issuer: NodeId, alert: &Verified<Alert>, 
     if filed.is_ok() {
         desk.put(rows::numbered(rows::INBOX, index), issuer.as_str().as_bytes().to_vec())?;
         desk.put(erase::expiry_row(content.expires_at, &object), index.to_be_bytes().to_vec())?;
-        conversation::begin(desk, (issuer, alert.from()), content, index)?;
+        conversation::begin(desk, (issuer, alert.from()), content, (index, object))?;
     }
     Ok(filed)
 }
@@ -103,7 +103,8 @@ pub fn file_offer(desk: &mut Desk<'_>, issuer: NodeId, offer: &Verified<Offer>, 
     }
     let filed = file(desk, offers::row(issuer, id), index, offer.digest(), "alert-id-reused")?;
     if filed.is_ok() {
-        conversation::begin_offer(desk, conversation::Between { issuer, recipient }, offer.payload(), index)?;
+        let filed = (index, offer.digest());
+        conversation::begin_offer(desk, conversation::Between { issuer, recipient }, offer.payload(), filed)?;
     }
     Ok(filed)
 }

@@ -84,9 +84,7 @@ pub(super) fn admitted_before(
         Admitted::Alert(Box::new(verified))
     } else if envelope.payload_type == Offer::TYPE {
         let verified = envelope::verify::<Offer>(envelope, expected)?;
-        if verified.payload().answer_by <= now {
-            return Err(Rejection::Content("offer-over"));
-        }
+        verified.payload().admit(now)?;
         Admitted::Offer(Box::new(verified))
     } else if envelope.payload_type == Reply::TYPE {
         Admitted::Reply(Box::new(envelope::verify(envelope, expected)?))
@@ -354,6 +352,12 @@ pub(super) fn keep(desk: &mut Desk<'_>, peer: &Peer, admitted: &Admitted, index:
     let heard = admitted.digest().map(|digest| filing::heard_row(issuer, &digest));
     if heard.as_ref().map(|row| desk.get(row)).transpose()?.flatten().is_some() {
         return Ok(Err(Rejection::Content("duplicate")));
+    }
+    // Whoever had us say that it is erased does not send it afterwards.
+    if let Some(digest) = admitted.digest()
+        && erase::remains_at(desk, issuer, &digest)?.is_some()
+    {
+        return Ok(Err(Rejection::Content("withdrawn")));
     }
     let (filed, envelope) = match admitted {
         Admitted::Alert(verified) => (filing::file_alert(desk, issuer, verified, index)?, verified.envelope()),

@@ -61,8 +61,8 @@ impl Waking {
         Self { repeat, second_after, known: BTreeMap::new(), rings: BTreeMap::new(), routine: BTreeMap::new() }
     }
 
-    /// What to ring for next, of what nobody has seen: what was never rung for first, of the sender for whom it rang least in the last
-    /// minute, the newest.
+    /// What to ring for next, of what nobody has seen: of the sender for whom it rang least in the last minute, what was never rung for
+    /// first, the newest of that.
     pub fn due(&mut self, unseen: &[Waiting], now: Duration) -> Option<Ring> {
         self.known.retain(|index, _| unseen.iter().any(|one| one.index == *index));
         self.rings.retain(|_, rings| {
@@ -78,7 +78,7 @@ impl Waking {
             if !again || rung(one.from) >= RINGS {
                 continue;
             }
-            let order = (known.next, rung(one.from), std::cmp::Reverse(one.index));
+            let order = (rung(one.from), known.next, std::cmp::Reverse(one.index));
             if best.is_none_or(|(known, _)| order < known) {
                 best = Some((order, Ring { index: one.index, also_second }));
             }
@@ -197,6 +197,13 @@ mod tests {
         let both: Vec<_> = flood.into_iter().chain([honest]).collect();
         let rung = rings(&mut waking, &both, Duration::from_secs(1));
         assert_eq!(rung.iter().map(|ring| ring.index).collect::<Vec<_>>(), [5]);
+        // A call that takes long leaves no sender behind: whoever rang least is next, new or not.
+        let mut slow = Waking::new(minutes(15), minutes(30));
+        let ring = slow.due(&[honest], minutes(0)).unwrap();
+        slow.rang(ring, honest.from, true, minutes(0));
+        let fresh = slow.due(&both, minutes(15)).unwrap();
+        slow.rang(fresh, country("NO"), true, minutes(15));
+        assert_eq!((fresh.index, slow.due(&both, minutes(15)).unwrap().index), (199, 5));
         let later = rings(&mut waking, &both, minutes(15) + Duration::from_secs(2));
         assert!(later.iter().any(|ring| ring.index == 5), "and again in its time: {later:?}");
     }

@@ -103,6 +103,10 @@ impl Payload for Erasure {
         let asked = if request.is_empty() { Some(Digest::NONE) } else { Digest::from_bytes(&request) };
         let asked = asked.filter(|digest| request.is_empty() || *digest != Digest::NONE);
         let act = match (peer::ErasureAct::try_from(act).unwrap_or_default(), asked) {
+            // The end of its time is nobody's request.
+            (peer::ErasureAct::Request, _) if reason == ErasureReason::EXPIRED => {
+                return Err(Rejection::Content("erasure-reason"));
+            }
             (peer::ErasureAct::Request, _) if asks => Act::Request {
                 basis: ErasureBasis::from_number(basis).ok_or(Rejection::Content("erasure-basis"))?,
                 authority: DeskRole::from_number(authority).ok_or(Rejection::Content("erasure-authority"))?,

@@ -96,17 +96,17 @@ async fn an_offered_alert_goes_to_those_who_accept_once_all_have_answered_and_to
     let early = releases(&no, id, &["LT"]).await;
     assert!(matches!(early, Err(Refused::NotAccepted(country)) if country == code("LT")), "{early:?}");
     let again = offer(&no, id, &["LT"]).await;
-    assert!(matches!(again, Err(Refused::NotAccepted(_))), "{again:?}");
+    assert!(matches!(again, Err(Refused::NotAccepted(_) | Refused::Offered)), "{again:?}");
 
     let taken = received();
     taken(say(&lt, id, None, Said::Seen).await);
     taken(say(&lt, id, None, Said::Accept).await);
     assert_eq!(rule(say(&lt, id, None, cannot()).await), "reply-decided");
     let now = no.node.clock.now();
-    offers::look(&no.node, now).await.unwrap();
+    offers::look(&no.node, now, &mut offers::Failed::default()).await.unwrap();
     assert_eq!((inbox(&lt), offered(&no, id)[1].1), (0, State::Accepted), "EE has not answered");
     taken(say(&ee, id, None, cannot()).await);
-    offers::look(&no.node, now).await.unwrap();
+    offers::look(&no.node, now, &mut offers::Failed::default()).await.unwrap();
     let (kept, object) = conversation::ours(&no.node, id).unwrap().expect("delivered");
     delivery::wait(&no.node.ledger, kept, SOON).await.unwrap();
     assert_eq!((inbox(&lt), inbox(&ee)), (1, 0));
@@ -120,7 +120,7 @@ async fn an_offered_alert_goes_to_those_who_accept_once_all_have_answered_and_to
     taken(say(&lt, id, None, Said::Seen).await);
     taken(say(&lt, id, None, Said::Referral(ReferralState::ACCEPTED)).await);
     assert_eq!((standing(&no).state, unseen(&lt)), (State::Acted, 0));
-    offers::look(&no.node, now).await.unwrap();
+    offers::look(&no.node, now, &mut offers::Failed::default()).await.unwrap();
     for side in sides {
         end(side).await;
     }
@@ -142,15 +142,93 @@ async fn whoever_is_silent_when_the_time_is_over_holds_up_nobody_and_what_nobody
     let later = now.after(Duration::from_secs(73 * 3600));
     let late = || conversation::overdue(&no.node, later, 10).unwrap().len();
     assert_eq!(late(), 2, "EE owes two answers");
-    offers::look(&no.node, now.after(Duration::from_secs(71 * 3600))).await.unwrap();
+    offers::look(&no.node, now.after(Duration::from_secs(71 * 3600)), &mut offers::Failed::default()).await.unwrap();
     assert!(conversation::ours(&no.node, first).unwrap().is_none());
-    offers::look(&no.node, later).await.unwrap();
+    offers::look(&no.node, later, &mut offers::Failed::default()).await.unwrap();
     let kept = conversation::ours(&no.node, first).unwrap().expect("delivered").0;
     delivery::wait(&no.node.ledger, kept, SOON).await.unwrap();
     assert_eq!((inbox(&lt), inbox(&ee)), (1, 0));
     assert!(conversation::ours(&no.node, second).unwrap().is_none());
     let open = no.node.ledger.scan(&[rows::OFFERED], &[rows::OFFERED + 1], false).count();
     assert_eq!(open, 0, "nothing is left to decide");
+    for side in sides {
+        end(side).await;
+    }
+}
+
+/// How far a recipient is with an offer, by its own store.
+fn here(country: &Node, id: AlertId) -> State {
+    let filed = offers::find(&country.node.ledger, code("NO"), id).unwrap().unwrap();
+    offers::standings(&country.node, &filed, code("NO")).unwrap().remove(0).state
+}
+
+async fn until_here(country: &Node, id: AlertId, wanted: State) {
+    let reached = async {
+        while here(country, id) != wanted {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(SOON, reached).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn neither_silence_nor_a_channel_that_ended_keeps_an_alert_about_a_child_from_the_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let (no, lt, ee) = (in_memory("NO", &dir).await, in_memory("LT", &dir).await, in_memory("EE", &dir).await);
+    let dk = in_memory("DK", &dir).await;
+    let sides = [connect(&no, &lt).await, connect(&no, &ee).await, connect(&no, &dk).await];
+    let id = draft(&no, AlertKind::MISSING_CHILD_POINTER).await;
+    offer(&no, id, &["LT", "EE", "DK"]).await.unwrap();
+    let taken = received();
+    taken(say(&lt, id, None, Said::Accept).await);
+    taken(say(&dk, id, None, Said::Accept).await);
+    // DK accepted, and is no peer any more when it counts; EE says nothing.
+    let mut pins = (**no.node.peers.borrow()).clone();
+    pins.remove(&code("DK"));
+    no.pin_all(std::sync::Arc::new(pins)).await.unwrap();
+    let over = offers::find(&no.node.ledger, code("NO"), id).unwrap().unwrap().offer.answer_by;
+    let asked = no.node.clock.now().after(Duration::from_secs(72 * 3600));
+    assert!(over < asked, "an hour is left for the answer that the alert itself asks for");
+    offers::look(&no.node, over, &mut offers::Failed::default()).await.unwrap();
+    let kept = conversation::ours(&no.node, id).unwrap().expect("delivered").0;
+    delivery::wait(&no.node.ledger, kept, SOON).await.unwrap();
+    assert_eq!([inbox(&lt), inbox(&ee), inbox(&dk)], [1, 0, 0]);
+    // Whoever was silent is told that it is off, and rings no more.
+    until_here(&ee, id, State::Withdrawn).await;
+    let unseen = ee.node.ledger.scan(&[rows::UNSEEN], &[rows::UNSEEN + 1], false).count();
+    let late = conversation::overdue(&ee.node, over.after(Duration::from_secs(3600)), 10).unwrap();
+    assert_eq!((unseen, late), (0, vec![]));
+    assert_eq!(rule(say(&ee, id, None, Said::Accept).await), "reply-decided");
+    for side in sides {
+        end(side).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_declined_never_gets_it_and_whoever_has_seen_the_alert_hears_no_bell_for_its_offer() {
+    let dir = tempfile::tempdir().unwrap();
+    let (no, lt, ee) = (in_memory("NO", &dir).await, in_memory("LT", &dir).await, in_memory("EE", &dir).await);
+    let sides = [connect(&no, &lt).await, connect(&no, &ee).await];
+    let id = draft(&no, AlertKind::MISSING_CHILD_POINTER).await;
+    offer(&no, id, &["LT", "EE"]).await.unwrap();
+    received()(say(&lt, id, None, cannot()).await);
+    let over = offers::find(&no.node.ledger, code("NO"), id).unwrap().unwrap().offer.answer_by;
+    offers::look(&no.node, over, &mut offers::Failed::default()).await.unwrap();
+    until_here(&ee, id, State::Withdrawn).await;
+    let declined = releases(&no, id, &["LT"]).await;
+    assert!(matches!(declined, Err(Refused::NotAccepted(country)) if country == code("LT")), "{declined:?}");
+    let twice = offer(&no, id, &["EE"]).await;
+    assert!(matches!(twice, Err(Refused::Offered)), "{twice:?}");
+    // The offer is over, so EE may get it all the same.
+    let kept = releases(&no, id, &["EE"]).await.unwrap();
+    delivery::wait(&no.node.ledger, kept, SOON).await.unwrap();
+    let unseen = || ee.node.ledger.scan(&[rows::UNSEEN], &[rows::UNSEEN + 1], false).count();
+    assert_eq!((inbox(&ee), unseen()), (1, 1), "one bell, for the alert");
+    let late =
+        |country: &Node| conversation::overdue(&country.node, over.after(Duration::from_secs(7200)), 10).unwrap().len();
+    assert_eq!((late(&no), late(&ee)), (1, 1), "the alert's own answer is awaited");
+    received()(say(&ee, id, None, Said::Seen).await);
+    assert_eq!(unseen(), 0);
     for side in sides {
         end(side).await;
     }
@@ -171,7 +249,7 @@ async fn an_offer_needs_two_people_can_be_taken_back_and_is_released_early_only_
     taken(say(&no, recalled, Some("LT"), Said::Recall).await);
     assert_eq!(rule(say(&lt, recalled, None, Said::Accept).await), "reply-decided");
     let now = no.node.clock.now();
-    offers::look(&no.node, now).await.unwrap();
+    offers::look(&no.node, now, &mut offers::Failed::default()).await.unwrap();
     assert_eq!((inbox(&lt), offered(&no, recalled)), (0, states(&[("LT", State::Withdrawn)])));
 
     let early = draft(&no, AlertKind::MODUS_OPERANDI).await;
@@ -181,7 +259,7 @@ async fn an_offer_needs_two_people_can_be_taken_back_and_is_released_early_only_
     assert!(matches!(both, Err(Refused::NotAccepted(country)) if country == code("LT")), "{both:?}");
     let kept = releases(&no, early, &["EE"]).await.unwrap();
     delivery::wait(&no.node.ledger, kept, SOON).await.unwrap();
-    offers::look(&no.node, now.after(Duration::from_secs(80 * 3600))).await.unwrap();
+    offers::look(&no.node, now.after(Duration::from_secs(80 * 3600)), &mut offers::Failed::default()).await.unwrap();
     assert_eq!((inbox(&lt), inbox(&ee)), (0, 1));
     for side in sides {
         end(side).await;

@@ -59,7 +59,7 @@ impl Conversation for Service {
         let kept = match conversation::say(&self.node, word, act).await.map_err(told)? {
             Told::Owed(kept) => kept,
             Told::Here(why) => {
-                return Ok(Response::new(SayReply { deliveries: Vec::new(), only_here: why.to_string() }));
+                return Ok(Response::new(SayReply { deliveries: Vec::new(), only_here: why }));
             }
         };
         let deliveries = answers(&self.node, kept, begun, wait_ms).await.map_err(ours)?;

@@ -44,15 +44,9 @@ pub(super) fn story(refused: Refused) -> Trouble {
         Refused::Released => Trouble::new(Class::Ask, "already-released", refused.to_string())
             .means("it was sent once; nothing was sent now")
             .next("`varde alert show ID` says to whom; for other recipients draft it anew"),
-        Refused::Never(country) => Trouble::new(Class::Ask, "never-to", refused.to_string())
-            .means("whoever drafted it named that country under `never_to`: a child may fear it; nothing was sent to anybody")
-            .next(format!("leave {country} out of --to")),
-        Refused::TooManyQueries(_) => Trouble::new(Class::Again, "query-rate", refused.to_string())
-            .means("both ends count, and whoever is asked sees every query; nothing was sent")
-            .next("ask tomorrow, or over the legal channel; `varde alert queries` shows what was asked"),
-        Refused::NotAccepted(country) => Trouble::new(Class::Ask, "not-accepted", refused.to_string())
-            .means("it goes by itself to those who accept, when all have answered or the time for answers is over; nothing was sent")
-            .next(format!("`varde alert status ID` shows who has answered what; leave {country} out of --to to go ahead without it")),
+        Refused::Never(_) | Refused::TooManyQueries(_) | Refused::Offered | Refused::NotAccepted(_) => {
+            kept_from(&refused)
+        }
         Refused::NeverReleased
         | Refused::Withdrawn
         | Refused::Erased(_)
@@ -82,6 +76,28 @@ fn drawn(too_little: &TooLittle) -> Trouble {
         TooLittle::Nowhere => trouble.next("draft from a file and name the country: --from FILE.json"),
         TooLittle::NotAQuarter(_) => trouble.next("ask for a quarter: --period 2026-Q3"),
         TooLittle::Kind(_) => trouble.next("ask for MODUS_OPERANDI or ROUTE_CORRIDOR, or draft from a file"),
+    }
+}
+
+/// What keeps a draft from a country that everything else would allow.
+fn kept_from(refused: &Refused) -> Trouble {
+    let told = |class, code| Trouble::new(class, code, refused.to_string());
+    match refused {
+        Refused::Never(country) => told(Class::Ask, "never-to")
+            .means("whoever drafted it named that country under `never_to`: a child may fear it; nothing was sent to anybody")
+            .next(format!("leave {country} out of --to")),
+        Refused::TooManyQueries(_) => told(Class::Again, "query-rate")
+            .means("both ends count, and whoever is asked sees every query; nothing was sent")
+            .next("ask tomorrow, or over the legal channel; `varde alert queries` shows what was asked"),
+        Refused::Offered => told(Class::Ask, "already-offered")
+            .means("an alert is offered once: whoever got the offer refuses another under the same id; nothing was sent")
+            .next("`varde alert status ID` shows who answered what; to offer it to others draft it anew"),
+        _ => told(Class::Ask, "not-accepted")
+            .means(
+                "an offer that is open goes by itself to those who accept, when all have answered or the time is over; to whoever declined \
+                 it never goes; nothing was sent",
+            )
+            .next("`varde alert status ID` shows who has answered what; leave that country out of --to to go ahead without it"),
     }
 }
 

@@ -67,6 +67,9 @@ pub enum Refused {
     /// As many queries about found children as a country may ask another in a day.
     #[error("{0} was asked about as many found children today as one country may ask another")]
     TooManyQueries(NodeId),
+    /// It was offered before.
+    #[error("this draft was offered before")]
+    Offered,
     /// It was offered, and this country has not accepted it.
     #[error("it was offered, and {0} has not accepted it")]
     NotAccepted(NodeId),

@@ -32,7 +32,25 @@ pub async fn deliver(node: &Node, id: AlertId, accepted: &[NodeId]) -> Result<u6
         return Err(Refused::Released);
     }
     let act = draft.decision.released.clone().ok_or(Refused::Changed)?;
+    // The people are asked for again: a credential that was taken away since vouches for nothing.
+    let staff = drafts::credentials(node);
+    if act::signer(&act, &staff).is_none() {
+        return Err(Refused::DrafterGone);
+    }
+    if draft.needs_approval() && !drafts::is_approved(&draft, &staff) {
+        return Err(Refused::Unapproved);
+    }
     give(node, draft, accepted, act).await
+}
+
+/// Whether it could go to this country now.
+pub(in crate::flow) fn may_deliver(node: &Node, id: AlertId, country: NodeId) -> bool {
+    let issued = drafts::find(&node.ledger, id).and_then(|draft| {
+        spared(&draft, &[country])?;
+        let decision = draft.decision.commitment(&draft.salt);
+        Ok(issue(node, draft.content, decision, &[country])?)
+    });
+    !matches!(issued, Err(Refused::NotSent(_) | Refused::Never(_)))
 }
 
 /// A draft that may be released to these countries now, as far as people, offers and the sharing decision go.
@@ -90,6 +108,9 @@ async fn give(node: &Node, mut draft: Draft, countries: &[NodeId], act: Envelope
         }
         for peer in signed.recipients() {
             let between = Between { issuer: desk.origin().node(), recipient: peer.origin.node() };
+            if offers::stands_against(desk, id, peer.origin.node())? {
+                return Err(Refused::NotAccepted(peer.origin.node()));
+            }
             if !queries::count(desk, between, &draft.content, issued)? {
                 return Err(Refused::TooManyQueries(peer.origin.node()));
             }
@@ -97,7 +118,6 @@ async fn give(node: &Node, mut draft: Draft, countries: &[NodeId], act: Envelope
         let kept = owe(desk, &signed, &draft.content, decision)?;
         draft.sent = (kept..desk.next_leaf()).collect();
         drafts::store(desk, &draft)?;
-        desk.delete(offers::open_row(id));
         Ok(kept)
     });
     Ok(landed.await?.into_value())
@@ -119,6 +139,7 @@ pub fn owe(desk: &mut Desk<'_>, signed: &Signed, content: &AlertContent, decisio
     let object = envelope::digest(signed.envelope());
     desk.put(row, filing::filed(kept, object))?;
     let own = desk.origin().node();
-    signed.recipients().try_for_each(|peer| conversation::begin(desk, (own, &peer.origin), content, kept))?;
+    let filed = (kept, object);
+    signed.recipients().try_for_each(|peer| conversation::begin(desk, (own, &peer.origin), content, filed))?;
     Ok(kept)
 }

@@ -64,13 +64,19 @@ pub fn overdue(node: &Node, now: Timestamp, most: usize) -> Result<Vec<Overdue>,
     Ok(late)
 }
 
-/// Forgets answers that nobody can give any more: to what has expired, was refused or given up, or is gone. Some at a time, the oldest
-/// first.
-pub async fn sweep(node: &Node, now: Timestamp) -> Result<(), StoreError> {
-    let (from, to) = (vec![rows::DUE], rows::row(rows::DUE, &[&now.ms().to_be_bytes(), &[0xff; 21]]));
+/// Forgets answers that nobody can give any more: to what has expired, was refused or given up, or is gone. Some at a time, from where
+/// it ended before; what is late and can still be given keeps nothing else from being looked at.
+pub async fn sweep(node: &Node, now: Timestamp, from: &mut Vec<u8>) -> Result<(), StoreError> {
+    let to = rows::row(rows::DUE, &[&now.ms().to_be_bytes(), &[0xff; 21]]);
+    let begin = if from.is_empty() { vec![rows::DUE] } else { std::mem::take(from) };
     let mut dead = Vec::new();
-    for row in node.ledger.scan(&from, &to, false).take(limits::COMMIT_ENTRIES) {
-        let (due, between, id) = read(&row?.0)?;
+    for (count, row) in node.ledger.scan(&begin, &to, false).enumerate() {
+        let name = row?.0;
+        if count == limits::COMMIT_ENTRIES {
+            *from = name;
+            break;
+        }
+        let (due, between, id) = read(&name)?;
         if look(node, (due, between, id), now)?.is_none() {
             dead.push((between, id));
         }

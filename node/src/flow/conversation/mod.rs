@@ -87,60 +87,77 @@ impl Talk {
     }
 }
 
+/// What comes before any word: an alert, or its offer.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Item {
+    /// The alert's id, and E of the alert or the offer.
+    pub(super) id: AlertId,
+    pub(super) object: Digest,
+    /// Index under which it is kept.
+    pub(super) kept: u64,
+    pub(super) kind: AlertKind,
+}
+
 /// Begins the conversation about an alert with the peer that gets it or from which it came: until when an answer is due, and that nobody
 /// has seen an urgent one that came.
 pub(super) fn begin(
     desk: &mut Desk<'_>,
     (issuer, with): (NodeId, &Origin),
     content: &AlertContent,
-    kept: u64,
+    (kept, object): (u64, Digest),
 ) -> Result<(), StoreError> {
     let own = desk.origin().node();
     let recipient = if issuer == own { with.node() } else { own };
     let between = Between { issuer, recipient };
-    let talk = Talk::read(desk.get(&between.row(content.id))?)?.unwrap_or_default();
-    if talk.is_delivered {
+    if Talk::read(desk.get(&between.row(content.id))?)?.is_some_and(|talk| talk.is_delivered) {
         return Ok(());
     }
-    let due = if is_answered(desk, &talk)? { None } else { due::when(desk, with, content) };
-    wait(desk, between, (content.id, kept), due, content.kind())?;
+    let due = due::when(desk, with, content);
+    let item = Item { id: content.id, object, kept, kind: content.kind() };
+    // Whoever has the alert need not look at its offer.
+    quiet(desk, issuer, content.id)?;
+    wait(desk, between, item, due)?;
     let talk = Talk::read(desk.get(&between.row(content.id))?)?.unwrap_or_default();
     desk.put(between.row(content.id), Talk { is_delivered: true, ..talk }.encode())
 }
 
-/// Whether an answer came before the alert: what a restored backup lost comes back in no order.
-fn is_answered(desk: &Desk<'_>, talk: &Talk) -> Result<bool, StoreError> {
-    for index in &talk.words {
-        let said = kept::at_desk::<Reply>(desk, *index)?.1.said;
-        if said.is_answer() && said.is_about_offer() == Some(false) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
 /// Begins the conversation about an offer.
-pub(super) fn begin_offer(desk: &mut Desk<'_>, between: Between, offer: &Offer, kept: u64) -> Result<(), StoreError> {
-    wait(desk, between, (offer.id, kept), Some(offer.answer_by), offer.conditions.kind)
-}
-
-/// Awaits an answer, in the place of any that was awaited before; and that somebody here sees what is urgent.
-fn wait(
+pub(super) fn begin_offer(
     desk: &mut Desk<'_>,
     between: Between,
-    (id, kept): (AlertId, u64),
-    due: Option<Timestamp>,
-    kind: AlertKind,
+    offer: &Offer,
+    (kept, object): (u64, Digest),
 ) -> Result<(), StoreError> {
+    wait(desk, between, Item { id: offer.id, object, kept, kind: offer.conditions.kind }, Some(offer.answer_by))
+}
+
+/// Awaits an answer, in the place of any that was awaited before; and that somebody here sees what is urgent. What was said about it
+/// already counts: what a restored backup lost comes back in no order.
+fn wait(desk: &mut Desk<'_>, between: Between, item: Item, due: Option<Timestamp>) -> Result<(), StoreError> {
+    let Item { id, object, kept, kind } = item;
     answered(desk, between, id)?;
     let talk = Talk::read(desk.get(&between.row(id))?)?.unwrap_or_default();
+    let said: Vec<Said> = turns(desk, talk.words.clone(), &object)?.into_iter().map(|turn| turn.said).collect();
+    let is_over = said.iter().any(|said| said.is_answer() || matches!(said, Said::Recall));
+    let due = due.filter(|_| !is_over);
     if let Some(due) = due {
         desk.put(due::row(due, between, id), Vec::new())?;
     }
-    if between.recipient == desk.origin().node() && kind.level() == PersonalDataLevel::L1 {
+    let is_seen = said.iter().any(|said| !said.is_by_issuer() || matches!(said, Said::Recall));
+    if between.recipient == desk.origin().node() && kind.level() == PersonalDataLevel::L1 && !is_seen {
         desk.put(arrivals::unseen_row(between.issuer, kept), Vec::new())?;
     }
     desk.put(between.row(id), Talk { due, ..talk }.encode())
+}
+
+/// Nobody is woken for an alert, or for its offer, any more.
+pub(super) fn quiet(desk: &mut Desk<'_>, issuer: NodeId, id: AlertId) -> Result<(), StoreError> {
+    for row in [filing::alert_row(issuer, id), offers::row(issuer, id)] {
+        if let Some(value) = desk.get(&row)? {
+            desk.delete(arrivals::unseen_row(issuer, filing::read_filed(&value)?.0));
+        }
+    }
+    Ok(())
 }
 
 /// Ends the waiting about an alert that is taken out: it asks nobody for an answer any more, and wakes nobody.
@@ -277,14 +294,14 @@ pub(super) fn file(
         talk.words.insert(place, index);
     }
     desk.put(between.row(reply.id), talk.encode())?;
-    if reply.said.is_answer() {
+    // An answer to the offer is none to the alert; what was taken back is awaited by nobody.
+    let of_offer = reply.said.is_about_offer() == Some(true);
+    if (reply.said.is_answer() || matches!(reply.said, Said::Recall)) && of_offer != talk.is_delivered {
         answered(desk, between, reply.id)?;
     }
-    if between.recipient == desk.origin().node()
-        && speaker == between.recipient
-        && let Ok(about) = about(desk, between.issuer, reply)?
-    {
-        desk.delete(arrivals::unseen_row(between.issuer, about.kept));
+    let own = desk.origin().node();
+    if between.recipient == own && (speaker == own || matches!(reply.said, Said::Recall) && !talk.is_delivered) {
+        quiet(desk, between.issuer, reply.id)?;
     }
     Ok(())
 }

@@ -3,22 +3,25 @@
 //!
 //! In: offering, what came of it, delivering, taking back. Out: the answers, which are words ([`super::say`], [`super::judge`]).
 
-use super::{Between, State, Talk, said};
+use super::{Between, State, Talk, said, say};
 use crate::flow::alert::drafts::{self, Refused, Signed as SignedAct};
 use crate::flow::alert::release;
+use crate::flow::desk::Desk;
 use crate::flow::ledger::Ledger;
 use crate::flow::outbox;
 use crate::flow::{Node, delivery, filing, kept};
-use crate::port::StoreError;
+use crate::port::{Peer, StoreError};
 use crate::rows;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
+use varde_proto::alert::AlertContent;
 use varde_proto::draft::act::{self, Verb};
-use varde_proto::envelope::{self, Envelope, Payload};
+use varde_proto::envelope::{self, Envelope, Payload, Verified};
 use varde_proto::id::{AlertId, Digest, NodeId};
 use varde_proto::offer::{Conditions, Offer};
-use varde_proto::reply::Said;
+use varde_proto::reply::{Said, Turn};
 use varde_proto::time::Timestamp;
 
 /// How often offers are looked at, if nothing else asks for it.
@@ -87,10 +90,9 @@ pub async fn offer(
     // What its recipients would refuse is not offered either.
     release::issue(node, draft.content.clone(), decision, countries)?;
     let recipients = outbox::recipients(node, countries)?;
-    let answer_by = answer_by.or(draft.content.reply_by).unwrap_or_else(|| node.clock.now().after(AWAITED));
-    let latest = Timestamp::from_ms(draft.content.expires_at.ms() - 1).unwrap_or_default();
+    let answer_by = answer_by.unwrap_or_else(|| node.clock.now().after(AWAITED)).min(latest(&draft.content));
     let (header, conditions) = (outbox::header(node, &recipients)?, Conditions::of(&draft.content));
-    let offer = Offer { header, id, conditions, answer_by: answer_by.min(latest) };
+    let offer = Offer { header, id, conditions, answer_by };
     let signed = outbox::sign::<Offer>(node, &offer.to_wire(), &recipients, offer.class())?;
     let own = node.me.origin.node();
     let landed = node.ledger.commit(move |desk| {
@@ -98,12 +100,15 @@ pub async fn offer(
         if !now.sent.is_empty() || now.decision != decided {
             return Err(Refused::Changed);
         }
+        if desk.get(&row(own, id))?.is_some() {
+            return Err(Refused::Offered);
+        }
         let kept = outbox::owe_by(desk, &signed, &act)?;
         let object = envelope::digest(signed.envelope());
         desk.put(row(own, id), filing::filed(kept, object))?;
         desk.put(open_row(id), Vec::new())?;
         for peer in signed.recipients() {
-            super::begin_offer(desk, Between { issuer: own, recipient: peer.origin.node() }, &offer, kept)?;
+            super::begin_offer(desk, Between { issuer: own, recipient: peer.origin.node() }, &offer, (kept, object))?;
         }
         drafts::store(desk, &draft)?;
         Ok(kept)
@@ -111,12 +116,21 @@ pub async fn offer(
     Ok(landed.await?.into_value())
 }
 
+/// The latest time for answers that leaves an hour for what the alert itself asks for: an answer, a review, an end.
+fn latest(content: &AlertContent) -> Timestamp {
+    let first = content.reply_by.into_iter().chain([content.review_at, content.expires_at]).min();
+    let first = first.unwrap_or(content.expires_at).ms();
+    Timestamp::from_ms((first - 3_600_000).max(0)).unwrap_or_default()
+}
+
 /// What a recipient of an offer of ours has answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Answer {
     Awaited,
     Accepted,
-    No,
+    Declined,
+    /// Taken back from it, or it never got the offer.
+    Off,
 }
 
 /// Who of the recipients of an offer of ours has answered what.
@@ -128,45 +142,64 @@ fn answers(node: &Node, filed: &Filed) -> Result<Vec<(NodeId, Answer)>, StoreErr
         let of_offer = words.iter().filter(|word| word.object == filed.object);
         let answer = of_offer.fold(Answer::Awaited, |answer, word| match word.said {
             Said::Accept => Answer::Accepted,
-            Said::CannotComply(..) | Said::Recall => Answer::No,
+            Said::CannotComply(..) => Answer::Declined,
+            Said::Recall => Answer::Off,
             _ => answer,
         });
         let lost = !matches!(delivery.state, delivery::State::Owed | delivery::State::Received { .. });
-        Ok((delivery.country, if lost { Answer::No } else { answer }))
+        Ok((delivery.country, if lost { Answer::Off } else { answer }))
     };
     delivery::of(&node.ledger, filed.kept)?.into_iter().map(one).collect()
 }
 
-/// Of these countries, one that was offered an alert of ours and has not accepted it.
+/// Of these countries, one to which an alert of ours that was offered must not go: it declined; or, while the offer is open, it has not
+/// accepted.
 pub(in crate::flow) fn not_accepted(
     node: &Node,
     id: AlertId,
     countries: &[NodeId],
 ) -> Result<Option<NodeId>, StoreError> {
-    if node.ledger.get(&open_row(id))?.is_none() {
-        return Ok(None);
-    }
     let Some(filed) = find(&node.ledger, node.me.origin.node(), id)? else { return Ok(None) };
-    let answers = answers(node, &filed)?;
-    let accepted = |country: &&NodeId| answers.iter().any(|one| one == &(**country, Answer::Accepted));
-    Ok(countries.iter().find(|country| !accepted(country)).copied())
+    let (open, answers) = (node.ledger.get(&open_row(id))?.is_some(), answers(node, &filed)?);
+    let may = |country: &&NodeId| match answers.iter().find(|(one, _)| one == *country) {
+        Some((_, Answer::Accepted)) => true,
+        Some((_, Answer::Declined)) => false,
+        _ => !open,
+    };
+    Ok(countries.iter().find(|country| !may(country)).copied())
 }
+
+/// Whether a word of this country stands against delivering what it was offered, as the commit under way will leave it: read again
+/// where it counts, because a word may have come meanwhile.
+pub(in crate::flow) fn stands_against(desk: &Desk<'_>, id: AlertId, recipient: NodeId) -> Result<bool, StoreError> {
+    let own = desk.origin().node();
+    let Some(value) = desk.get(&row(own, id))? else { return Ok(false) };
+    let (_, object) = filing::read_filed(&value)?;
+    let words = Talk::read(desk.get(&Between { issuer: own, recipient }.row(id))?)?.unwrap_or_default().words;
+    let open = desk.get(&open_row(id))?.is_some();
+    let against = |said: &Said| matches!(said, Said::CannotComply(..)) || open && matches!(said, Said::Recall);
+    Ok(super::turns(desk, words, &object)?.iter().any(|turn| against(&turn.said)))
+}
+
+/// Offers that could not be decided, and when each is tried again.
+#[derive(Debug, Default)]
+pub struct Failed(BTreeMap<AlertId, Instant>);
 
 /// Delivers what was accepted, and strikes off answers that nobody can give any more, for as long as the node runs.
 pub async fn keep_delivering(node: Arc<Node>) {
     let mut heads = node.ledger.heads();
-    let mut swept = Instant::now();
+    let (mut swept, mut from, mut failed) = (Instant::now(), Vec::new(), Failed::default());
     loop {
-        if swept.elapsed() >= LOOK && node.ledger.recovering().is_none() {
-            swept = Instant::now();
-            if let Err(failure) = super::sweep(&node, node.clock.now()).await {
-                tracing::error!(%failure, "answers that nobody can give any more could not be struck off; it is tried again");
+        if node.ledger.recovering().is_none() {
+            if swept.elapsed() >= LOOK {
+                swept = Instant::now();
+                if let Err(failure) = super::sweep(&node, node.clock.now(), &mut from).await {
+                    tracing::error!(%failure, "answers that nobody can give any more could not be struck off; it is tried again");
+                }
             }
-        }
-        if node.ledger.recovering().is_none()
-            && let Err(failure) = look(&node, node.clock.now()).await
-        {
-            tracing::error!(%failure, "an alert that was accepted could not be delivered; it is tried again within a minute");
+            if let Err(failure) = look(&node, node.clock.now(), &mut failed).await {
+                tracing::error!(%failure, "an alert that was accepted could not be delivered; it is tried again within a minute");
+            }
         }
         tokio::time::sleep(REST).await;
         tokio::select! {
@@ -178,14 +211,21 @@ pub async fn keep_delivering(node: Arc<Node>) {
 }
 
 /// Delivers each offered alert of which everybody has answered, or whose time for answers is over, to those who accepted.
-pub async fn look(node: &Node, now: Timestamp) -> Result<(), Refused> {
+pub async fn look(node: &Node, now: Timestamp, failed: &mut Failed) -> Result<(), Refused> {
     let damaged = || StoreError::Damaged("the row of an offer cannot be read".into());
     let mut done = Ok(());
     let open: Vec<_> = node.ledger.scan(&[rows::OFFERED], &[rows::OFFERED + 1], false).collect::<Result<_, _>>()?;
+    failed.0.retain(|_, again| *again > Instant::now());
     for (name, _) in open {
         let id = name.get(1..).and_then(AlertId::from_bytes).ok_or_else(damaged)?;
+        if failed.0.contains_key(&id) {
+            continue;
+        }
         // One that cannot go holds up no other.
-        done = done.and(decide(node, id, now).await);
+        if let Err(failure) = decide(node, id, now).await {
+            failed.0.insert(id, Instant::now() + LOOK);
+            done = Err(failure);
+        }
     }
     done
 }
@@ -193,31 +233,43 @@ pub async fn look(node: &Node, now: Timestamp) -> Result<(), Refused> {
 async fn decide(node: &Node, id: AlertId, now: Timestamp) -> Result<(), Refused> {
     let Some(filed) = find(&node.ledger, node.me.origin.node(), id)? else { return Ok(()) };
     let answers = answers(node, &filed)?;
-    if now < filed.offer.answer_by && answers.iter().any(|(_, answer)| *answer == Answer::Awaited) {
-        return Ok(());
+    let delivered = super::ours(node, id)?.is_some();
+    if !delivered {
+        if now < filed.offer.answer_by && answers.iter().any(|(_, answer)| *answer == Answer::Awaited) {
+            return Ok(());
+        }
+        let accepted = answers.iter().filter(|(_, answer)| *answer == Answer::Accepted).map(|(country, _)| *country);
+        // A country to which it can no longer go (the agreement ended, it is not pinned any more) keeps it from no other.
+        let able: Vec<NodeId> = accepted.filter(|country| release::may_deliver(node, id, *country)).collect();
+        if !able.is_empty() {
+            match release::deliver(node, id, &able).await {
+                // Released or erased by staff meanwhile.
+                Err(Refused::Released | Refused::Absent(_)) => {}
+                other => drop(other?),
+            }
+        }
     }
-    let accepted: Vec<NodeId> =
-        answers.into_iter().filter(|(_, answer)| *answer == Answer::Accepted).map(|(country, _)| country).collect();
-    if accepted.is_empty() {
-        return close(node, id).await;
-    }
-    match release::deliver(node, id, &accepted).await {
-        // Released or withdrawn by staff meanwhile.
-        Err(Refused::Released | Refused::Absent(_)) => close(node, id).await,
-        other => other.map(drop),
-    }
+    close(node, &filed, &answers).await
 }
 
-/// Nothing is awaited about an offer any more.
-async fn close(node: &Node, id: AlertId) -> Result<(), Refused> {
+/// Nothing is awaited about an offer any more: whoever has not declined and did not get the alert is told so.
+async fn close(node: &Node, filed: &Filed, answers: &[(NodeId, Answer)]) -> Result<(), Refused> {
+    let id = filed.offer.id;
+    let got = match super::ours(node, id)? {
+        Some((kept, _)) => delivery::of(&node.ledger, kept)?.into_iter().map(|one| one.country).collect(),
+        None => Vec::new(),
+    };
+    let left = answers
+        .iter()
+        .filter(|(country, answer)| matches!(answer, Answer::Awaited | Answer::Accepted) && !got.contains(country));
+    for (country, _) in left {
+        say::recall(node, *country, filed).await?;
+    }
     let landed = node.ledger.commit(move |desk| {
         desk.delete(open_row(id));
-        Ok::<(), StoreError>(())
+        Ok::<(), Refused>(())
     });
-    landed.await.map(drop).map_err(|error| match error {
-        crate::flow::ledger::CommitError::Refused(failure) => Refused::Store(failure),
-        crate::flow::ledger::CommitError::Stopped => Refused::Stopped,
-    })
+    Ok(landed.await.map(drop)?)
 }
 
 /// How far each recipient of an offer of ours is, or we are with a peer's.
@@ -252,11 +304,13 @@ pub fn standings(node: &Node, filed: &Filed, issuer: NodeId) -> Result<Vec<super
     delivery::of(&node.ledger, filed.kept)?.into_iter().map(one).collect()
 }
 
-/// Whether an alert that came is what its issuer had offered us, and we had not said that we cannot comply.
+/// Whether an alert that came, and is logged under an index, is what its issuer had offered us, and we had not said before that we cannot
+/// comply.
 pub(in crate::flow) fn admits(
-    desk: &crate::flow::desk::Desk<'_>,
+    desk: &Desk<'_>,
     issuer: NodeId,
-    content: &varde_proto::alert::AlertContent,
+    content: &AlertContent,
+    index: u64,
 ) -> Result<Result<(), &'static str>, StoreError> {
     let Some(value) = desk.get(&row(issuer, content.id))? else { return Ok(Ok(())) };
     let (kept, object) = filing::read_filed(&value)?;
@@ -265,26 +319,25 @@ pub(in crate::flow) fn admits(
         return Ok(Err("offer-differs"));
     }
     let between = Between { issuer, recipient: desk.origin().node() };
-    let words = Talk::read(desk.get(&between.row(content.id))?)?.unwrap_or_default().words;
-    for index in words {
-        let (_, reply) = kept::at_desk::<varde_proto::reply::Reply>(desk, index)?;
-        if reply.object == object && matches!(reply.said, Said::CannotComply(..)) {
-            return Ok(Err("offer-declined"));
-        }
-    }
-    Ok(Ok(()))
+    let mut words = Talk::read(desk.get(&between.row(content.id))?)?.unwrap_or_default().words;
+    words.retain(|word| *word < index);
+    let declined = |turn: &Turn| matches!(turn.said, Said::CannotComply(..));
+    Ok(if super::turns(desk, words, &object)?.iter().any(declined) { Err("offer-declined") } else { Ok(()) })
 }
 
-/// Files again an offer of ours that a peer gave back after a restored backup.
+/// Files again an offer of ours that a peer gave back after a restored backup. Where its draft did not come back with it, or its alert has
+/// not, it is taken back from whoever still waits.
 pub(in crate::flow) fn sent_again(
-    desk: &mut crate::flow::desk::Desk<'_>,
-    peer: &crate::port::Peer,
-    offer: &varde_proto::envelope::Verified<Offer>,
+    desk: &mut Desk<'_>,
+    peer: &Peer,
+    offer: &Verified<Offer>,
     index: u64,
 ) -> Result<(), StoreError> {
     let (own, id) = (desk.origin().node(), offer.payload().id);
     if desk.get(&row(own, id))?.is_none() {
         desk.put(row(own, id), filing::filed(index, offer.digest()))?;
+        desk.put(open_row(id), Vec::new())?;
     }
-    super::begin_offer(desk, Between { issuer: own, recipient: peer.origin.node() }, offer.payload(), index)
+    let between = Between { issuer: own, recipient: peer.origin.node() };
+    super::begin_offer(desk, between, offer.payload(), (index, offer.digest()))
 }

@@ -183,7 +183,7 @@ impl Taker<'_, '_> {
                     && object == event.object
                 {
                     let content = alert.payload().content();
-                    conversation::begin(self.desk, (own, &self.peer.origin), content, kept)?;
+                    conversation::begin(self.desk, (own, &self.peer.origin), content, (kept, event.object))?;
                     return Ok(kept);
                 }
                 if erase::remains_at(self.desk, own, &event.object)?.is_some() {
@@ -191,7 +191,7 @@ impl Taker<'_, '_> {
                 }
                 self.desk.put(row, filing::filed(index, event.object))?;
                 let content = alert.payload().content();
-                conversation::begin(self.desk, (own, &self.peer.origin), content, index)?;
+                conversation::begin(self.desk, (own, &self.peer.origin), content, (index, event.object))?;
                 drafts::sent_again(self.desk, id, index)?;
             }
             Ok(Admitted::Offer(offer)) => conversation::offers::sent_again(self.desk, self.peer, offer, index)?,
