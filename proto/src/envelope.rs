@@ -253,6 +253,11 @@ pub(crate) fn check<P: Payload>(envelope: &Envelope, expected: &Expected<'_>) ->
     if payload.class() == expected.class { Ok(payload) } else { Err(Rejection::WrongClass) }
 }
 
+/// Whether bytes that should be random are a text that somebody wrote.
+pub(crate) fn is_printable(bytes: &[u8]) -> bool {
+    bytes.iter().all(|b| (0x20..0x7f).contains(b))
+}
+
 fn check_header(header: &peer::Header, expected: &Expected<'_>) -> Result<(), Rejection> {
     let peer::Header { network, mode, issuer, recipients, agreement, salt } = header;
     if network != expected.network {
@@ -276,7 +281,8 @@ fn check_header(header: &peer::Header, expected: &Expected<'_>) -> Result<(), Re
     if agreement.as_ref() != expected.agreement.0 && !several {
         return Err(Rejection::WrongAgreement);
     }
-    if salt.len() != 32 {
+    // Random bytes never read as a text: 95 of 256 values, 32 times.
+    if salt.len() != 32 || is_printable(salt) {
         return Err(Rejection::Content("salt"));
     }
     Ok(())

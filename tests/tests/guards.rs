@@ -35,7 +35,9 @@ fn draft(country: &Country, kind: &str, never_to: &str) -> Result<String, Troubl
 }
 
 /// Who would get it, and the code of why not.
-fn prospects(country: &Country, id: &str, to: &str) -> Result<(Option<i32>, Vec<(String, String)>), Trouble> {
+type Prospects = (Option<i32>, Vec<(String, String)>);
+
+fn prospects(country: &Country, id: &str, to: &str) -> Result<Prospects, Trouble> {
     let outcome = country.varde(&["alert", "release", id, "--to", to, "--dry-run", "--json"])?;
     let document: Value = serde_json::from_str(&outcome.stdout).unwrap_or_default();
     let text = |one: &Value, field: &str| one[field].as_str().unwrap_or_default().to_owned();
