@@ -28,7 +28,7 @@ struct Node {
     /// Urgent alerts that nobody has seen, and since when the oldest of them lies here.
     unseen: u32,
     unseen_since: Option<String>,
-    /// `off` without [notify] in varde.toml, `on`, or `failing`.
+    /// `off` without `[notify]` in varde.toml, `on`, or `failing`.
     notify: &'static str,
     notify_failure: Option<String>,
     notify_failing_since: Option<String>,

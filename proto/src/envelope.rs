@@ -134,6 +134,7 @@ pub fn open<M: Message + Default>(envelope: &Envelope, payload_type: &str, keys:
         || envelope.payload_type.len() > limits::KEY_NAME_BYTES
         || envelope.signatures.len() > limits::ENVELOPE_SIGNATURES
         || signed_bytes > limits::ENVELOPE_SIGNATURE_BYTES
+        || !envelope.signatures.iter().all(|s| is_hint(&s.key_id))
     {
         return Err(Rejection::Oversized);
     }
@@ -251,6 +252,11 @@ pub(crate) fn check<P: Payload>(envelope: &Envelope, expected: &Expected<'_>) ->
     let payload = P::from_wire(wire)?;
     check_header(payload.header(), expected)?;
     if payload.class() == expected.class { Ok(payload) } else { Err(Rejection::WrongClass) }
+}
+
+/// A key's hint is eight hex digits, or not there: nothing else has a place beside a signature.
+fn is_hint(key_id: &str) -> bool {
+    key_id.is_empty() || key_id.len() == 8 && key_id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// Whether bytes that should be random are a text that somebody wrote.

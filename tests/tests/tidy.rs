@@ -182,3 +182,18 @@ fn the_map_is_asked_for_files_and_folders_of_all_four_crates() {
         assert_eq!(mapped_modules(path), asks, "{path}");
     }
 }
+
+#[test]
+fn a_second_way_out_or_in_is_found() {
+    let doors = [
+        ("fn f() { envelope::sign(T, &m, &k); }", "node/src/flow/outbox.rs", "signed by `outbox::sign` alone"),
+        ("fn f() { varde_proto::envelope::verify::<A>(&e, &x); }", "node/src/flow/receive.rs", "verified by"),
+        ("fn f() { receive::admit(&e, &x, &a, now); }", "node/src/flow/outbox.rs", "admitted in `flow::receive` alone"),
+        ("fn f() { receive::admitted_before(&e, &x, now); }", "node/src/flow/recover/adopt.rs", "our own log"),
+    ];
+    for (text, door, says) in doors {
+        let text = format!("//! Docs.\n{text}\n");
+        passes(door, &text);
+        bites("node/src/flow/conversation/say.rs", &text, 2, says);
+    }
+}

@@ -118,7 +118,11 @@ pub fn unseen(ledger: &Ledger, of_each: usize, now: Timestamp) -> Result<Vec<Uns
     let mut found = Vec::new();
     for from in kept::countries(ledger)? {
         let rows = ledger.scan(&unseen_row(from, 0), &unseen_row(from, u64::MAX), true);
-        for row in rows.take(of_each) {
+        let before = found.len();
+        for row in rows.take(LEAVES as usize) {
+            if found.len() - before == of_each {
+                break;
+            }
             let index = row?.0.get(3..).and_then(|n| n.try_into().ok()).map(u64::from_be_bytes);
             let index =
                 index.ok_or_else(|| StoreError::Damaged("the row of what nobody has seen has no number".into()))?;

@@ -32,14 +32,14 @@ pub const SHIELDS: &[Shield] = &[
         field: "decision",
         wanted: "in `never_to` the countries that a child who applies for asylum may fear: nationality, origin, former residence",
         next: "name them: they stay in your country, and the node sends them nothing of this",
-        holds: |c, d| !is_about_one(c) || !d.harms.contains(&Harm::ASYLUM_APPLICANT) || !d.never_to.is_empty(),
+        holds: |c, d| !is_about_one(c) || !d.harms.contains(&Harm::ASYLUM_APPLICANT) || spares(d),
     },
     Shield {
         code: "authority-never-to",
         field: "decision",
         wanted: "in `never_to` the country whose authority the exploiter is linked to",
         next: "name it: it stays in your country, and the node sends it nothing of this",
-        holds: |_, d| !d.harms.contains(&Harm::EXPLOITER_LINKED_TO_AUTHORITY) || !d.never_to.is_empty(),
+        holds: |_, d| !d.harms.contains(&Harm::EXPLOITER_LINKED_TO_AUTHORITY) || spares(d),
     },
     Shield {
         code: "family-handling",
@@ -78,4 +78,9 @@ use super::{ChildHeard, Necessity};
 
 fn is_about_one(content: &AlertContent) -> bool {
     content.personal_data_level == PersonalDataLevel::L1
+}
+
+/// Whether a country is named that can be spared.
+fn spares(decision: &Decision) -> bool {
+    decision.never_to.iter().any(|country| country.is_named())
 }

@@ -145,6 +145,7 @@ fn each_shield_asks_for_what_its_risk_needs_and_for_nothing_without_it() {
     good(&asylum);
     broken(&asylum.replace("\"X4\", ", ""), "X4");
     broken(&at_risk(pointer, "ASYLUM_APPLICANT", ""), "may fear");
+    broken(&at_risk(pointer, "ASYLUM_APPLICANT", "\"UNKNOWN\""), "may fear");
     broken(&at_risk(pointer, "EXPLOITER_LINKED_TO_AUTHORITY", ""), "authority");
     good(&at_risk(pointer, "EXPLOITER_LINKED_TO_AUTHORITY", "\"RO\", \"MD\""));
     broken(&at_risk(pattern, "EXPLOITER_LINKED_TO_AUTHORITY", ""), "authority");

@@ -36,11 +36,11 @@ pub fn may_follow(before: &[Turn], next: &Said) -> Result<(), &'static str> {
             let open = matches!(asked, Some(ReplyType::CHALLENGE | ReplyType::RELAY_REQUEST)) && !ruled;
             if open { Ok(()) } else { Err("reply-about") }
         }
-        Said::Accept | Said::CannotComply(..)
-            if has(ReplyType::ACCEPT) || has(ReplyType::CANNOT_COMPLY) || has(ReplyType::RECALL) =>
-        {
+        Said::Accept | Said::CannotComply(..) if has(ReplyType::ACCEPT) || has(ReplyType::CANNOT_COMPLY) => {
             Err("reply-decided")
         }
+        // A no counts for good, also where it crosses the recall.
+        Said::Accept if has(ReplyType::RECALL) => Err("reply-decided"),
         Said::Recall if has(ReplyType::RECALL) => Err("reply-repeated"),
         _ => Ok(()),
     }

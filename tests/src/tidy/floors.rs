@@ -163,6 +163,24 @@ const NOT_PEERS: [&str; 5] = [
     "node/src/edge/mod.rs",
 ];
 
+/// The doors of a country, each in one place: what leaves is signed, and what comes is verified and admitted, nowhere else.
+const DOORS: [(&str, &str, &[&str], &str); 4] = [
+    (
+        "envelope",
+        "sign",
+        &["node/src/flow/outbox.rs"],
+        "what leaves is signed by `outbox::sign` alone, which judges it as its recipients will",
+    ),
+    ("envelope", "verify", &["node/src/flow/receive.rs"], "what comes is verified by `receive::admit` alone"),
+    ("receive", "admit", &["node/src/flow/outbox.rs"], "what comes is admitted in `flow::receive` alone"),
+    (
+        "receive",
+        "admitted_before",
+        &["node/src/flow/recover/adopt.rs"],
+        "only what our own log says that we took is read so",
+    ),
+];
+
 /// Names that belong to one place.
 pub(super) fn guarded_names(source: &Source) -> Vec<Breach> {
     let mut breaches = Vec::new();
@@ -174,6 +192,12 @@ pub(super) fn guarded_names(source: &Source) -> Vec<Breach> {
     for named in source.scanned.paths().into_iter().filter(|n| !source.scanned.is_test(n.line)) {
         if peers && (named.path.iter().any(|p| p == "Record") || leads_to(&named.path, "crate::national")) {
             breaches.push(source.breach(named.line, "the code that can send has never heard of a record"));
+        }
+        for (module, name, places, why) in DOORS.iter().filter(|_| source.under("node/src/")) {
+            let through = named.path.windows(2).any(|pair| pair[0] == *module && pair[1] == *name);
+            if through && !places.contains(&source.path.as_str()) {
+                breaches.push(source.breach(named.line, *why));
+            }
         }
         let builds = named.path.windows(2).any(|w| w[0] == "Status" && w[1].starts_with(char::is_lowercase));
         if builds && source.under("node/src/") && source.path != "node/src/edge/status.rs" {

@@ -40,7 +40,21 @@ pub async fn deliver(node: &Node, id: AlertId, accepted: &[NodeId]) -> Result<u6
     if draft.needs_approval() && !drafts::is_approved(&draft, &staff) {
         return Err(Refused::Unapproved);
     }
+    shielded(&draft)?;
     give(node, draft, accepted, act).await
+}
+
+/// Whether a draft keeps the rules of now: one that was kept by an earlier version may not.
+fn shielded(draft: &Draft) -> Result<(), Refused> {
+    let problems = varde_proto::draft::check(&draft.content, &draft.decision);
+    if problems.is_empty() { Ok(()) } else { Err(Refused::Problems(problems)) }
+}
+
+/// Whether a country was asked about as many found children today as one may be.
+pub(in crate::flow) fn is_spent(node: &Node, id: AlertId, recipient: NodeId) -> Result<bool, Refused> {
+    let draft = drafts::find(&node.ledger, id)?;
+    let between = Between { issuer: node.me.origin.node(), recipient };
+    Ok(queries::is_spent(&node.ledger, between, &draft.content, node.clock.now())?)
 }
 
 /// Whether it could go to this country now.
@@ -60,6 +74,7 @@ pub(in crate::flow) fn releasable(node: &Node, id: AlertId, countries: &[NodeId]
         return Err(Refused::Released);
     }
     spared(&draft, countries)?;
+    shielded(&draft)?;
     let (own, now) = (node.me.origin.node(), node.clock.now());
     for country in countries {
         if queries::is_spent(&node.ledger, Between { issuer: own, recipient: *country }, &draft.content, now)? {

@@ -1,8 +1,8 @@
 //! What is said about an alert after it was delivered, between its issuer and each recipient: filed with the alert, judged by the same
 //! lines before it is sent and when it comes, and who still has to answer.
 //!
-//! In: the rows ([`begin`], [`file`], [`close`]), what memory has against a word ([`judge`]), saying one ([`say`]), how far each recipient
-//! is ([`standing`]), offering an alert first ([`offers`]). Out: what a word may say and what may follow what (`varde_proto::reply`), who is woken (`flow::waking`).
+//! In: the rows (`begin`, `file`, `close`), what memory has against a word (`judge`), saying one (`say`), how far each recipient
+//! is (`standing`), offering an alert first (`offers`). Out: what a word may say and what may follow what (`varde_proto::reply`), who is woken (`flow::waking`).
 
 mod due;
 pub mod offers;

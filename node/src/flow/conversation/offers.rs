@@ -1,7 +1,7 @@
 //! An alert is offered first: its conditions go out, each recipient accepts or cannot comply, and those who accepted get it. It goes by
 //! itself when all have answered, or when the time for answers is over; whoever released it signed for all of them.
 //!
-//! In: offering, what came of it, delivering, taking back. Out: the answers, which are words ([`super::say`], [`super::judge`]).
+//! In: offering, what came of it, delivering, taking back. Out: the answers, which are words (`super::say`, `super::judge`).
 
 use super::{Between, State, Talk, said, say};
 use crate::flow::alert::drafts::{self, Refused, Signed as SignedAct};
@@ -141,6 +141,7 @@ fn answers(node: &Node, filed: &Filed) -> Result<Vec<(NodeId, Answer)>, StoreErr
         let (_, words) = said(node, between, filed.offer.id)?;
         let of_offer = words.iter().filter(|word| word.object == filed.object);
         let answer = of_offer.fold(Answer::Awaited, |answer, word| match word.said {
+            _ if answer == Answer::Declined => answer,
             Said::Accept => Answer::Accepted,
             Said::CannotComply(..) => Answer::Declined,
             Said::Recall => Answer::Off,
@@ -238,13 +239,26 @@ async fn decide(node: &Node, id: AlertId, now: Timestamp) -> Result<(), Refused>
         if now < filed.offer.answer_by && answers.iter().any(|(_, answer)| *answer == Answer::Awaited) {
             return Ok(());
         }
-        let accepted = answers.iter().filter(|(_, answer)| *answer == Answer::Accepted).map(|(country, _)| *country);
+        let accepted: Vec<NodeId> =
+            answers.iter().filter(|(_, answer)| *answer == Answer::Accepted).map(|(country, _)| *country).collect();
+        let is_over = now >= filed.offer.answer_by;
+        let spent = |country: &NodeId| release::is_spent(node, id, *country).unwrap_or(false);
+        // One that was asked too often today may be asked tomorrow, while there is time.
+        if !is_over && accepted.iter().any(spent) {
+            return Ok(());
+        }
         // A country to which it can no longer go (the agreement ended, it is not pinned any more) keeps it from no other.
-        let able: Vec<NodeId> = accepted.filter(|country| release::may_deliver(node, id, *country)).collect();
+        let able: Vec<NodeId> = accepted
+            .into_iter()
+            .filter(|country| !spent(country) && release::may_deliver(node, id, *country))
+            .collect();
         if !able.is_empty() {
             match release::deliver(node, id, &able).await {
                 // Released or erased by staff meanwhile.
                 Err(Refused::Released | Refused::Absent(_)) => {}
+                // Nobody stands for it any more, or it breaks a rule of now.
+                Err(Refused::Changed | Refused::DrafterGone | Refused::Unapproved | Refused::Problems(_))
+                    if is_over => {}
                 other => drop(other?),
             }
         }

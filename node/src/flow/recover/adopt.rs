@@ -2,13 +2,14 @@
 //! gives, and at the end what the node says of it.
 
 use crate::flow::alert::drafts;
+use crate::flow::conversation::Between;
 use crate::flow::deliver::Broken;
 use crate::flow::desk::Desk;
 use crate::flow::erase::{self, hold};
 use crate::flow::ledger::Ledger;
 use crate::flow::outbox::{Owed, item_row};
 use crate::flow::receive::{self, Admitted, Me};
-use crate::flow::{Node, conversation, filing, outstanding};
+use crate::flow::{Node, conversation, filing, outstanding, queries};
 use crate::port::{Peer, StoreError};
 use crate::rows;
 use crate::state::{ChannelKey, Direction};
@@ -177,6 +178,7 @@ impl Taker<'_, '_> {
         match &admitted {
             Ok(Admitted::Alert(alert)) => {
                 let id = alert.payload().content().id;
+                let between = Between { issuer: own, recipient: self.peer.origin.node() };
                 let row = filing::alert_row(own, id);
                 let filed = self.desk.get(&row)?.map(|value| filing::read_filed(&value)).transpose()?;
                 if let Some((kept, object)) = filed
@@ -184,6 +186,7 @@ impl Taker<'_, '_> {
                 {
                     let content = alert.payload().content();
                     conversation::begin(self.desk, (own, &self.peer.origin), content, (kept, event.object))?;
+                    queries::count(self.desk, between, content, alert.payload().issued_at())?;
                     return Ok(kept);
                 }
                 if erase::remains_at(self.desk, own, &event.object)?.is_some() {
@@ -192,6 +195,7 @@ impl Taker<'_, '_> {
                 self.desk.put(row, filing::filed(index, event.object))?;
                 let content = alert.payload().content();
                 conversation::begin(self.desk, (own, &self.peer.origin), content, (index, event.object))?;
+                queries::count(self.desk, between, content, alert.payload().issued_at())?;
                 drafts::sent_again(self.desk, id, index)?;
             }
             Ok(Admitted::Offer(offer)) => conversation::offers::sent_again(self.desk, self.peer, offer, index)?,

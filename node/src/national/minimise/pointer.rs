@@ -126,6 +126,7 @@ fn feared(record: &Record) -> BTreeSet<Country> {
     if !seeks_protection(record) {
         return BTreeSet::new();
     }
-    let origin = record.countries(CountryRole::ORIGIN);
-    record.stated().citizenships.iter().copied().chain(origin).filter(|country| country.is_named()).collect()
+    let left =
+        [CountryRole::ORIGIN, CountryRole::HABITUAL_RESIDENCE].into_iter().flat_map(|role| record.countries(role));
+    record.stated().citizenships.iter().copied().chain(left).filter(|country| country.is_named()).collect()
 }

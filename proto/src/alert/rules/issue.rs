@@ -2,7 +2,6 @@
 
 use super::{IssueRule, counts_cases, precision, reaches};
 use crate::alert::{Alert, CountryInRole, Observed, Subject, longest_life};
-use crate::envelope::is_printable;
 use crate::id::{Digest, NodeId, Origin};
 use crate::time::{Period, Timestamp, year_and_month};
 use crate::vocabulary::*;
@@ -85,7 +84,7 @@ pub(super) const RULES: &[IssueRule] = &[
         code: "decision-missing",
         wanted: "a commitment to the sharing decision",
         next: "release it through a node, which keeps the decision",
-        holds: |a| a.decision != Digest::NONE && !is_printable(&a.decision.0),
+        holds: |a| a.decision != Digest::NONE,
     },
     IssueRule {
         code: "recipients-missing",
