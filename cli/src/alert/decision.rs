@@ -130,8 +130,9 @@ mod tests {
             ["nobody has said", "nobody has said", "not heard: asking would put the child at risk", "nobody has said"]
         );
         assert_eq!(said[4], "the exploiter is in the family; the child is a witness");
-        assert_eq!(said[5], "vital interests; General Data Protection Regulation");
-        assert_eq!(said[7], "protect a child now; locate a missing child");
+        assert_eq!(said[5], "nobody was named");
+        assert_eq!(said[6], "vital interests; General Data Protection Regulation");
+        assert_eq!(said[8], "protect a child now; locate a missing child");
         let document = document(Some(decision.to_wire()), &alert);
         assert_eq!(
             (&document["child_heard"], &document["necessity"]),
