@@ -49,7 +49,7 @@ impl Scene {
             issuer: self.rogue.origin.to_string(),
             recipients: vec![self.rogue.target.to_string()],
             agreement: self.rogue.agreement.0.to_vec().into(),
-            salt: vec![self.salt; 32].into(),
+            salt: vec![self.salt | 0x80; 32].into(),
         }
     }
 
