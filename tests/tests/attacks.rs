@@ -28,7 +28,7 @@ fn alert(rogue: &Rogue, n: u8) -> peer::Alert {
         issuer: rogue.origin.as_str().into(),
         recipients: vec![rogue.target.as_str().into()],
         agreement: default_agreement().0.to_vec().into(),
-        salt: vec![n; 32].into(),
+        salt: vec![n | 0x80; 32].into(),
     };
     let now = varde_node::edge::clock::SystemClock.now();
     Alert::issue(route(id.0), header, now, Digest::of(b"decision")).unwrap().to_wire()

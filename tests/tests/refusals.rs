@@ -82,7 +82,7 @@ fn honest(n: u8) -> peer::Alert {
         issuer: "varde.example/no/1".into(),
         recipients: vec!["varde.example/lt/1".into()],
         agreement: default_agreement().0.to_vec().into(),
-        salt: vec![n; 32].into(),
+        salt: vec![n | 0x80; 32].into(),
     };
     let now = varde_node::port::Clock::now(&varde_node::edge::clock::SystemClock);
     Alert::issue(route(id.0), header, now, Digest::of(b"decision")).unwrap().to_wire()

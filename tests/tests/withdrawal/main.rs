@@ -224,7 +224,7 @@ fn header_of(country: &str, salt: u8) -> peer::Header {
         issuer: origin(country).as_str().into(),
         recipients: vec!["varde.example/lt/1".into()],
         agreement: default_agreement().0.to_vec().into(),
-        salt: vec![salt; 32].into(),
+        salt: vec![salt | 0x80; 32].into(),
     }
 }
 
