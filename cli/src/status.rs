@@ -28,6 +28,11 @@ struct Node {
     /// Urgent alerts that nobody has seen, and since when the oldest of them lies here.
     unseen: u32,
     unseen_since: Option<String>,
+    /// Alerts that were released without a second person and that none has looked at since.
+    unreviewed: u32,
+    /// Room under the node's directory: `enough`, `low` or `full`; and how much is free, in MiB.
+    disk: String,
+    disk_free_mib: u64,
     /// `off` without `[notify]` in varde.toml, `on`, or `failing`.
     notify: &'static str,
     notify_failure: Option<String>,
@@ -94,6 +99,9 @@ impl From<StatusReply> for Node {
             bump: None,
             unseen: reply.unseen,
             unseen_since: time(reply.unseen_since_ms),
+            unreviewed: reply.unreviewed,
+            disk: reply.disk,
+            disk_free_mib: reply.disk_free_bytes / (1024 * 1024),
             notify,
             notify_failure: text(reply.notify_failure),
             notify_failing_since: time(reply.notify_failing_since_ms),
@@ -132,6 +140,24 @@ fn alarms(node: &Node) -> Vec<String> {
             "URGENT: {} that nobody has seen, the oldest since {since}{woken}. `varde alert inbox` lists them, `varde alert reply ID \
              --seen` takes one in hand",
             if node.unseen == 1 { "1 alert".to_owned() } else { format!("{} alerts", node.unseen) }
+        ));
+    }
+    match node.disk.as_str() {
+        "low" => lines.push(format!(
+            "DISK: {} MiB free, which is little: make room before nothing more is taken",
+            node.disk_free_mib
+        )),
+        "full" => lines.push(format!(
+            "DISK FULL: {} MiB free; nothing more is taken from peers or staff, and nothing is lost: make room",
+            node.disk_free_mib
+        )),
+        _ => {}
+    }
+    if node.unreviewed > 0 {
+        let count = if node.unreviewed == 1 { "1 alert".to_owned() } else { format!("{} alerts", node.unreviewed) };
+        lines.push(format!(
+            "{count} released without a second person, and none has looked since: `varde alert list` names them, another member of staff \
+             runs `varde alert approve ID --as THEIR-KEY-FILE`"
         ));
     }
     if let Some(failure) = &node.notify_failure {

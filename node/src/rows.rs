@@ -85,6 +85,8 @@ pub const QUERIES: u8 = b'J';
 pub const DUE: u8 = b'D';
 /// Urgent alert or offer from a peer that nobody here has seen, by the peer's country and the index of its `received` leaf. Plain.
 pub const UNSEEN: u8 = b'N';
+/// Alert of ours that was released without a second person and that none has looked at since, by id. Plain.
+pub const UNREVIEWED: u8 = b'B';
 /// Counters and one-row facts, by name. Plain.
 pub const FACT: u8 = b'f';
 /// Case record, by number. Sealed.
@@ -95,8 +97,13 @@ pub const RECORD_IDENTITY: u8 = b'i';
 pub const DRAFT: u8 = b'd';
 /// Alert held or released, by issuer's country and id: the index under which its envelope is kept. Plain.
 pub const ALERT: u8 = b'a';
+/// Version of an alert, by its issuer's country and E: its id, kind and number, when the first version was issued, and E of the version that
+/// takes its place (`flow::versions`). Plain.
+pub const VERSION: u8 = b'T';
 /// Alert taken from a peer, by the index of its `received` leaf: the peer's country. Plain.
 pub const INBOX: u8 = b'm';
+/// Item from a peer that was refused here, by the index of our `rejected` leaf: the peer's country. Plain.
+pub const REFUSED: u8 = b'I';
 /// Entry of a privacy budget, by issuer's country and number: index and digest. Plain.
 pub const BUDGET: u8 = b'b';
 /// Release that a budget committed, by issuer's country, cohort and edition: index of the line and the release's digest.

@@ -17,10 +17,12 @@
 //! ```
 
 mod config;
+mod disk;
 mod notify;
 mod witness;
 
 pub use config::{BadConfig, Config, ConnectionLimits, Operator, OtherNode};
+pub use disk::DiskLimits;
 pub use notify::Notify;
 pub use witness::{ForeignLog, WitnessDoor};
 

@@ -99,6 +99,8 @@ pub const SUMMARY_SIGMA2_Q10: u64 = 1 << 32;
 pub const SUMMARY_CELL: u64 = 1_000_000_000;
 /// Bytes of a program's version.
 pub const SOFTWARE_BYTES: usize = 32;
+/// Versions of one alert: a pointer that is renewed every two weeks for a year has 27.
+pub const VERSIONS: u32 = 255;
 /// Codes in one list of an alert: more than any list has that makes sense at once, far below what fills a payload.
 pub const ALERT_CODES: usize = 32;
 /// Countries with a role in one alert.

@@ -61,25 +61,43 @@ pub fn steal(code: &str, dir: &Path) -> Loot {
     Loot::take(&store(code, dir), &keyring(code, dir)).expect("files")
 }
 
-/// What opens [`SECRET`] in a copy that was made before the erasure: item keys, and the bucket keys that wrap them.
-pub fn keys(loot: &Loot) -> (Vec<Key>, BTreeSet<Key>) {
-    let items: Vec<Key> = loot.showing(&loot.named_keys(), &SECRET).into_iter().collect();
+/// What opens something in a copy: item keys, and the bucket keys that wrap them.
+pub type Opens = (Vec<Key>, BTreeSet<Key>);
+
+/// What opens [`SECRET`] in a copy that was made before the erasure.
+pub fn keys(loot: &Loot) -> Opens {
+    let keys = opens(loot, &SECRET);
+    assert!(!keys.0.is_empty() && !keys.1.is_empty(), "what is not erased can be stolen, or the test shows nothing");
+    keys
+}
+
+/// What opens a secret in a copy.
+pub fn opens(loot: &Loot, secret: &[u8]) -> Opens {
+    let items: Vec<Key> = loot.showing(&loot.named_keys(), secret).into_iter().collect();
     let buckets = loot.wrapping(&items);
-    assert!(!items.is_empty() && !buckets.is_empty(), "what is not erased can be stolen, or the test shows nothing");
     (items, buckets)
 }
 
 /// In a copy that was made after the erasure nothing shows [`SECRET`], and neither its keys nor theirs stand in any file: not
 /// one window of 32 bytes is one of them.
-pub fn assert_gone(after: &Loot, (items, buckets): &(Vec<Key>, BTreeSet<Key>)) {
-    let good = after.named_keys();
-    assert!(good.len() > 8, "only {} keys were found", good.len());
-    assert!(!after.contains(&SECRET) && after.showing(&good, &SECRET).is_empty(), "the payload comes out");
-    let still: BTreeSet<Key> = items.iter().copied().collect();
-    assert!(after.showing(items, &SECRET) == still, "its ciphertext lies on an old page, or the search is blind");
+pub fn assert_gone(after: &Loot, keys: &Opens) {
+    assert_eq!(gone(after, keys, &SECRET), Ok(()));
     let tried = after.item_keys();
-    assert!(items.iter().all(|key| !after.contains(key) && !tried.contains(key)), "its key comes out");
-    assert!(buckets.iter().all(|key| !after.contains(key)), "the key that wrapped its key comes out");
+    assert!(keys.0.iter().all(|key| !tried.contains(key)), "its key comes out");
+}
+
+/// The same of any secret, in words; an item key that comes out when all are tried on everything is for [`assert_gone`] to find.
+pub fn gone(after: &Loot, (items, buckets): &Opens, secret: &[u8]) -> Result<(), &'static str> {
+    let good = after.named_keys();
+    let still: BTreeSet<Key> = items.iter().copied().collect();
+    match () {
+        () if good.len() <= 8 => Err("too few keys were found for this to show anything"),
+        () if after.contains(secret) || !after.showing(&good, secret).is_empty() => Err("the payload comes out"),
+        () if after.showing(items, secret) != still => Err("no ciphertext lies on an old page, or the search is blind"),
+        () if items.iter().any(|key| after.contains(key)) => Err("its key comes out"),
+        () if buckets.iter().any(|key| after.contains(key)) => Err("the key that wrapped its key comes out"),
+        () => Ok(()),
+    }
 }
 
 /// The alert that will be erased: no other holds [`SECRET`], and its time is over a day before any other's.

@@ -7,6 +7,7 @@ pub mod doomed;
 pub mod harness;
 pub mod pair;
 pub mod party;
+pub mod people;
 pub mod powercut;
 pub mod rogue;
 pub mod sample;

@@ -53,7 +53,7 @@ impl Staff {
         let DraftReply { id, digest, state: _ } = alerts.draft(draft).await?.into_inner();
         let digest = Digest::from_bytes(&digest).unwrap_or_default();
         let act = Some(self.act(Verb::Release, act::about_release(digest, &[to])));
-        let release = ReleaseRequest { id: id.clone(), to: vec![to.to_string()], wait_ms: 0, act };
+        let release = ReleaseRequest { id: id.clone(), to: vec![to.to_string()], wait_ms: 0, act, without_approval: 0 };
         alerts.release(release).await?;
         Ok(id)
     }

@@ -79,6 +79,42 @@ fn a_dry_run_says_who_would_get_it_and_why_others_would_not_and_the_release_agre
     Ok(())
 }
 
+#[test]
+fn what_cannot_wait_leaves_in_the_name_of_one_and_stands_on_a_list_until_another_has_looked() -> Result<(), Trouble> {
+    let home = tempfile::tempdir()?;
+    let [no, _ee, lt] = world(home.path())?;
+    let id = draft(&no, "MISSING_CHILD_POINTER", "")?;
+    let why = "--without-approval";
+    let refused = no.varde(&["alert", "release", &id, "--to", "EE"])?;
+    assert_eq!((refused.code, refused.stderr.contains("second person")), (Some(3), true), "{}", refused.stderr);
+    let nameless = no.varde(&["alert", "release", &id, "--to", "EE", why, "HURRY"])?;
+    assert_eq!(nameless.code, Some(2), "{}", nameless.stderr);
+    let foreseen = no.varde(&["alert", "release", &id, "--to", "EE", why, "IMMEDIATE_DANGER", "--dry-run"])?;
+    assert_eq!(foreseen.code, Some(0), "{}", foreseen.stderr);
+    no.varde(&["alert", "release", &id, "--to", "EE", why, "IMMEDIATE_DANGER"])?.ok()?;
+    let listed = || -> Result<Value, Trouble> { Ok(no.varde(&["alert", "list", "--json"])?.json(0)?[0].clone()) };
+    let released = listed()?;
+    assert_eq!((&released["without_approval"], &released["needs_review"]), (&"IMMEDIATE_DANGER".into(), &true.into()));
+    assert_eq!(released["acts"][1]["act"], "released-without-approval");
+    assert!(no.varde(&["status"])?.stdout.contains("1 alert released without a second person"));
+
+    let own = no.varde(&["alert", "approve", &id])?;
+    assert_eq!((own.code, own.stderr.contains("four eyes")), (Some(3), true), "{}", own.stderr);
+    let other = no.dir().join("operators/b.key");
+    no.varde(&["alert", "approve", &id, "--as", &other.to_string_lossy()])?.ok()?;
+    let looked = listed()?;
+    assert_eq!((&looked["needs_review"], &looked["acts"][2]["act"]), (&false.into(), &"reviewed".into()), "{looked}");
+    assert!(!no.varde(&["status"])?.stdout.contains("without a second person"));
+
+    // Where two people stand for it already, nobody goes without one.
+    let approved = draft(&no, "MISSING_CHILD_POINTER", "")?;
+    no.varde(&["alert", "approve", &approved, "--as", &other.to_string_lossy()])?.ok()?;
+    let needless = no.varde(&["alert", "release", &approved, "--to", "EE", why, "IMMEDIATE_DANGER"])?;
+    assert_eq!((needless.code, needless.stderr.contains("leave --without-approval out")), (Some(2), true));
+    drop(lt);
+    Ok(())
+}
+
 async fn in_memory(country: &str, dir: &tempfile::TempDir) -> Node {
     Node::open(country, Arc::new(MemoryStore::default()), &dir.path().join(country)).await
 }

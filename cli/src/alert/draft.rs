@@ -158,6 +158,11 @@ fn check(path: &std::path::Path, outcome: Result<(), Vec<Problem>>) -> Result<()
         .reason("draft-file"))
 }
 
+/// The same of a whole file whose kind the node knows.
+pub(super) fn check_file(path: &std::path::Path, text: &str, now: Timestamp) -> Result<(), Failure> {
+    check(path, draft::read(text, None, rehearsal(now)).map(drop))
+}
+
 fn not_drafted(kind: AlertKind) -> Failure {
     Failure::usage(format!("{kind} cannot be drafted"))
         .next("only MODUS_OPERANDI, ROUTE_CORRIDOR and MISSING_CHILD_POINTER are drawn from records; for another use --template and --from")

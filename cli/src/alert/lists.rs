@@ -4,8 +4,9 @@ use super::{connect_to_read, kind_name, time};
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use serde::Serialize;
+use varde_proto::draft::ApprovalOverride;
 use varde_proto::vocabulary::{Tlp, Vocabulary};
-use varde_proto::wire::operator::{InboxRequest, ListRequest, OwnAlert, ReceivedAlert};
+use varde_proto::wire::operator::{InboxRequest, ListRequest, OwnAlert, ReceivedAlert, Versions};
 
 /// No arguments of its own.
 #[derive(Debug, clap::Args)]
@@ -15,7 +16,7 @@ pub(crate) struct ListArgs {}
 /// No arguments of its own.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  varde alert inbox\n  varde alert inbox --json\n\n\
-    An alert is in-force, expired or withdrawn; one that is expired is for nobody's use. `on hold` beside it: it is not erased\n\
+    An alert is in-force, expired, superseded or withdrawn; one that is not in force is for nobody's use. `on hold` beside it: it is not erased\n\
     until the hold ends (`varde alert hold`). NOT SEEN: it is urgent, and nobody here has said that they have it in hand\n\
     (`varde alert reply ID --seen`).")]
 pub(crate) struct InboxArgs {}
@@ -35,7 +36,11 @@ pub(crate) async fn list(args: ListArgs, context: &Context) -> Result<Exit, Fail
             let state = alert.state.unwrap_or_default();
             let to: Vec<_> = alert.deliveries.iter().map(|d| format!("{} {}", d.country, d.state)).collect();
             let needs = state.needs_approval && state.approved_by.is_empty() && state.state == "draft";
-            let word = if needs { "draft, needs approval".to_owned() } else { state.state };
+            let word = match (needs, state.needs_review) {
+                (true, _) => "draft, needs approval".to_owned(),
+                (_, true) => format!("{}, NO SECOND PERSON YET", state.state),
+                _ => state.state,
+            };
             [alert.id, kind_name(alert.kind), held(word, alert.on_hold), to.join(", "), time(alert.expires_ms)]
         };
         render.table(["id", "kind", "state", "to", "expires"], alerts.into_iter().map(row));
@@ -71,7 +76,18 @@ pub(super) fn own(alert: &OwnAlert) -> serde_json::Value {
         "deliveries": alert.deliveries.iter().map(super::release::delivery).collect::<Vec<_>>(),
         "erasures": alert.erasures.iter().map(crate::erasures::document).collect::<Vec<_>>(),
         "on_hold": alert.on_hold,
+        "versions": versions(alert.versions.as_ref()),
+        "without_approval": ApprovalOverride::from_number(state.without_approval).map(|why| why.to_string()),
+        "needs_review": state.needs_review,
     })
+}
+
+/// Where an alert stands among its versions; null for the only one.
+pub(super) fn versions(versions: Option<&Versions>) -> Option<serde_json::Value> {
+    let Versions { number, before, next } = versions?;
+    let id = |id: &String| (!id.is_empty()).then(|| id.clone());
+    let only = *number < 2 && next.is_empty();
+    (!only).then(|| serde_json::json!({ "number": number, "before": id(before), "next": id(next) }))
 }
 
 /// An item of the inbox: the fields that scripts rely on.
@@ -87,6 +103,7 @@ struct Item {
     on_hold: bool,
     /// Urgent, and nobody here has seen it.
     unseen: bool,
+    versions: Option<serde_json::Value>,
 }
 
 fn tlp(alert: &ReceivedAlert) -> String {
@@ -115,6 +132,7 @@ pub(crate) async fn inbox(args: InboxArgs, context: &Context) -> Result<Exit, Fa
     if render.is_json() {
         let item = |a: ReceivedAlert| Item {
             tlp: tlp(&a),
+            versions: versions(a.versions.as_ref()),
             alert_id: a.id,
             kind: kind_name(a.kind),
             from: a.from,

@@ -8,13 +8,14 @@ mod lists;
 mod offer;
 mod preview;
 mod queries;
+mod refused;
 mod release;
 mod reply;
 mod show;
 mod staff;
 mod standing;
+mod version;
 mod watch;
-
 mod withdraw;
 
 use crate::client;
@@ -59,6 +60,12 @@ enum Verb {
     Show(show::Args),
     /// List the alerts that came from peers
     Inbox(lists::InboxArgs),
+    /// Draft the version that corrects a released alert
+    Correct(version::CorrectArgs),
+    /// Draft the version with which a released alert goes on
+    Renew(version::RenewArgs),
+    /// List what peers sent and this node refused, with the reason
+    Refused(refused::Args),
     /// Take a released alert back: every recipient, or some, must erase it
     Withdraw(withdraw::WithdrawArgs),
     /// Keep an alert from being erased for now, or end that
@@ -87,7 +94,10 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
         Verb::List(args) => lists::list(args, context).await,
         Verb::Show(args) => show::run(args, context).await,
         Verb::Inbox(args) => lists::inbox(args, context).await,
+        Verb::Correct(args) => version::correct(args, context).await,
+        Verb::Renew(args) => version::renew(args, context).await,
         Verb::Withdraw(args) => withdraw::withdraw(args, context).await,
+        Verb::Refused(args) => refused::run(args, context).await,
         Verb::Hold(args) => withdraw::hold(args, context).await,
         Verb::Reply(args) => reply::run(args, context).await,
         Verb::Status(args) => standing::run(args, context).await,

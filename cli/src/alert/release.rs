@@ -1,20 +1,23 @@
 //! `varde alert release`
 
 use super::staff::{As, digest};
-use super::{connect_for, decision, read_id};
+use super::{connect_for, decision, read_code, read_id};
 use crate::context::Context;
 use crate::delivery::{self, Wait};
 use crate::failure::{Exit, Failure};
 use std::time::Duration;
-use varde_proto::draft::act::{Verb, about_release};
+use varde_proto::draft::ApprovalOverride;
+use varde_proto::draft::act::{Verb, about_release, about_release_without_approval};
 use varde_proto::id::{AlertId, NodeId};
+use varde_proto::vocabulary::Vocabulary;
 use varde_proto::wire::operator::{Caution, Delivery, DryRunReply, PreviewRequest, Prospect, ReleaseRequest};
 
 /// One draft, its recipients, who releases it.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  varde alert release ID --to LT\n  varde alert release ID --to LT,EE --wait 10s\n  \
-    varde alert release ID --to LT,EE --dry-run\n\n\
+    varde alert release ID --to LT,EE --dry-run\n  \
+    varde alert release ID --to LT --without-approval IMMEDIATE_DANGER\n\n\
     Once it returns, the alert is signed and stands in the log; the node delivers it as soon as it reaches each\n\
     recipient. `varde alert show ID` says how far it is.\n\n\
     With --wait: exit 0 when every recipient has receipted it, 75 when it is released but some recipient has not\n\
@@ -28,6 +31,10 @@ pub(crate) struct Args {
     /// The recipients, and nobody else: two capital letters each, parted by commas, for example LT,EE
     #[arg(long, value_name = "CC,CC", value_delimiter = ',', required = true, value_parser = read_country)]
     to: Vec<NodeId>,
+    /// Release it without the second person whom it needs, because of this: IMMEDIATE_DANGER or SECOND_PERSON_UNREACHABLE. It
+    /// stands on a list (`varde status`) until another person has looked at it (`varde alert approve`)
+    #[arg(long, value_name = "CODE", value_parser = read_code::<ApprovalOverride>)]
+    without_approval: Option<ApprovalOverride>,
     /// Only say who would get what, who would not, and why; nothing is signed or sent
     #[arg(long, conflicts_with_all = ["wait", "credential"])]
     dry_run: bool,
@@ -62,23 +69,32 @@ async fn released(args: &Args, context: &Context) -> Result<(Vec<Caution>, Vec<D
     let mut node = connect_for(context, args.wait.time()).await?;
     let id = args.id.to_string();
     let seen = node.preview(PreviewRequest { id: id.clone() }).await?.into_inner();
-    let about = about_release(digest(&seen.digest)?, &args.to);
+    let digest = digest(&seen.digest)?;
+    let about = match args.without_approval {
+        None => about_release(digest, &args.to),
+        Some(why) => about_release_without_approval(digest, &args.to, why),
+    };
     let request = ReleaseRequest {
         id,
         to: args.to.iter().map(ToString::to_string).collect(),
         wait_ms: args.wait.milliseconds(),
         act: Some(staff.sign(Verb::Release, about, context)?),
+        without_approval: why(args),
     };
     let deliveries = node.release(request).await?.into_inner().deliveries;
     Ok((seen.state.unwrap_or_default().cautions, deliveries))
 }
 
+fn why(args: &Args) -> i32 {
+    args.without_approval.map_or(0, Vocabulary::number)
+}
+
 /// Who would get what, by the steps of the release itself.
 async fn dry_run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let to = args.to.iter().map(ToString::to_string).collect();
-    let request = ReleaseRequest { id: args.id.to_string(), to, wait_ms: 0, act: None };
+    let request = ReleaseRequest { id: args.id.to_string(), to, wait_ms: 0, act: None, without_approval: why(args) };
     let reply = connect_for(context, Duration::ZERO).await?.dry_run(request).await?.into_inner();
-    let DryRunReply { leaves_json, prospects, together } = reply;
+    let DryRunReply { leaves_json, prospects, together, erases } = reply;
     let together = together.filter(|together| !together.code.is_empty());
     let render = &context.render;
     if render.is_json() {
@@ -92,6 +108,7 @@ async fn dry_run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         render.document(&serde_json::json!({
             "alert_id": args.id.to_string(), "leaves": super::parse(&leaves_json)?,
             "recipients": prospects.iter().map(one).collect::<Vec<_>>(), "together": together.as_ref().map(one),
+            "erases": erases,
         }))?;
     } else {
         if prospects.iter().any(|one| one.code.is_empty()) {
@@ -105,6 +122,9 @@ async fn dry_run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         render.table(["to", "", "why not", "what to do"], prospects.iter().map(row));
         if let Some(Prospect { why, next, .. }) = &together {
             render.talk(&format!("Not to all of them at once: {why}; {next}"));
+        }
+        if !erases.is_empty() {
+            render.talk(&format!("Asked to erase the version before: {}.", erases.join(", ")));
         }
         render.talk("Nothing was signed or sent.");
     }

@@ -4,7 +4,7 @@ use super::{connect_to_read, decision, lists, parse, preview, read_id, release, 
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use varde_proto::id::{AlertId, NodeId, hex};
-use varde_proto::wire::operator::{ShowReply, ShowRequest};
+use varde_proto::wire::operator::{ShowReply, ShowRequest, Versions};
 
 /// One alert.
 #[derive(Debug, clap::Args)]
@@ -33,7 +33,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
         let received = received.map(|r| {
             serde_json::json!({
                 "from": r.from, "received_at": time(r.received_ms), "state": r.state, "log_index": r.log_index,
-                "on_hold": r.on_hold,
+                "on_hold": r.on_hold, "versions": lists::versions(r.versions.as_ref()),
             })
         });
         render.document(&serde_json::json!({
@@ -66,6 +66,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
             crate::erasures::table(&own.erasures, render);
         }
         hold(args.id, own.on_hold, context);
+        versions(own.versions.as_ref(), context);
     }
     if let Some(r) = received {
         render.talk(&format!(
@@ -76,8 +77,19 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
             r.log_index
         ));
         hold(args.id, r.on_hold, context);
+        versions(r.versions.as_ref(), context);
     }
     Ok(Exit::Done)
+}
+
+fn versions(versions: Option<&Versions>, context: &Context) {
+    let Some(Versions { number, before, next }) = versions else { return };
+    if !before.is_empty() {
+        context.render.talk(&format!("Version {number}; it takes the place of {before}."));
+    }
+    if !next.is_empty() {
+        context.render.talk(&format!("A later version has taken its place: varde alert show {next}"));
+    }
 }
 
 fn hold(id: AlertId, held: bool, context: &Context) {

@@ -85,9 +85,10 @@ pub(crate) async fn withdraw(args: WithdrawArgs, context: &Context) -> Result<Ex
     Ok(verdict(&standings, args.wait.milliseconds() > 0))
 }
 
-/// Why somebody takes an alert back; that its time is over is nobody's reason.
+/// Why somebody takes an alert back; that its time is over is nobody's reason, and a later version comes with `varde alert correct`.
 fn read_reason(text: &str) -> Result<ErasureReason, String> {
-    let reason = read_code(text).ok().filter(|reason| *reason != ErasureReason::EXPIRED);
+    let staffs = |reason: &ErasureReason| !matches!(*reason, ErasureReason::EXPIRED | ErasureReason::SUPERSEDED);
+    let reason = read_code(text).ok().filter(staffs);
     reason.ok_or_else(|| "it is none of WITHDRAWN, DATA_SUBJECT, NARROWED".to_owned())
 }
 

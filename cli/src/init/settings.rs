@@ -11,6 +11,12 @@ handshakes = 64
 total = 256
 per_peer = 4
 
+# Room on the disk: below `warn_free_mib` people are warned (`varde status`, the node's log), below `stop_free_mib` nothing more is taken
+# from peers or staff, and nothing is lost.
+[disk]
+warn_free_mib = 2048
+stop_free_mib = 256
+
 # Whom this node wakes when an alert comes. It runs `command`, and adds four arguments: the alert's kind, `urgent` or `routine`, its
 # id, the sender's country; never what it says. For an urgent one (about one child) again every `repeat_seconds` until somebody runs
 # `varde alert reply ID --seen`, and from the age `second_after_seconds` on `second` as well; at once when `command` fails.

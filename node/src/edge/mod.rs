@@ -13,6 +13,7 @@ pub mod keyring;
 pub mod keys;
 pub mod notify;
 pub mod operator;
+mod space;
 pub mod start;
 pub mod status;
 pub mod store;

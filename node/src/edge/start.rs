@@ -12,8 +12,10 @@ use super::keyring::FileKeyring;
 use super::keys::{self, BadHome};
 use super::notify::{self, Bell};
 use super::operator::{self, Door, DoorError, PeerVitals, Vitals};
+use super::space;
 use super::store::sled::{self, SledStore};
 use super::witness;
+use crate::flow::alert::review;
 use crate::flow::connection::{Pace, UnderWay};
 use crate::flow::conversation::offers;
 use crate::flow::erase;
@@ -198,10 +200,12 @@ pub async fn run(
         under_way: UnderWay::default(),
     });
     let door = open_witness(config.witness).await?;
+    let space = tokio::spawn(space::keep_looking(dir.to_owned(), config.disk, node.ledger.clone()));
     let bell = Arc::new(Bell::new(config.notify));
     let ceremonies = tokio::spawn(ceremony::follow(dir.to_owned(), node.clone(), show_tls));
     let ended = serve(dir, (node, bell), (border, arrivals, door), peers_sender, ready, stop).await;
     ceremonies.abort();
+    space.abort();
     ended
 }
 
@@ -266,7 +270,10 @@ fn services(
     let log = operator::log_service(node.clone(), dir.to_owned());
     let agreements = operator::agreements_service(node.clone());
     let conversation = operator::conversation_service(node.clone(), bell.clone(), stopping);
-    let look = operator::node_service(move || vitals(&node, &bell, &contacts, &listening));
+    let look = operator::node_service({
+        let dir = dir.to_owned();
+        move || vitals(&node, (&bell, space::free(&dir)?), &contacts, &listening)
+    });
     Routes::new(look)
         .add_service(records)
         .add_service(agreements)
@@ -278,7 +285,7 @@ fn services(
 
 fn vitals(
     node: &Node,
-    bell: &Bell,
+    (bell, free): (&Bell, u64),
     contacts: &Contacts,
     listening: &str,
 ) -> Result<Vitals, Box<dyn std::error::Error + Send + Sync>> {
@@ -302,6 +309,9 @@ fn vitals(
         records: node.ledger.count("records")?,
         recovering: recover::standing(node),
         unseen: arrivals::unseen_count(&node.ledger, UNSEEN)?,
+        unreviewed: u32::try_from(review::unreviewed(&node.ledger, UNSEEN)?).unwrap_or(u32::MAX),
+        free,
+        room: node.ledger.space().room(),
         notify: bell.is_set(),
         alarm: bell.alarm().borrow().clone(),
         peers: peers.collect(),

@@ -52,6 +52,17 @@ impl Broken {
     }
 }
 
+/// Why a run has no items.
+#[derive(Debug, thiserror::Error)]
+pub enum Unsent {
+    /// Our store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The first item of the run cannot be read: this is its leaf. It is to be given up, so that it holds up no other.
+    #[error("an owed item cannot be read")]
+    Unreadable(Box<Event>),
+}
+
 /// The items of a run with their proofs in the tree of `size`, cut to so many bytes, but one at least, and to what that tree has:
 /// it may be nothing, where the next one was abandoned a moment ago, in a leaf that comes after.
 ///
@@ -62,12 +73,15 @@ pub fn items(
     run: Run,
     size: u64,
     room: usize,
-) -> Result<Vec<Item>, StoreError> {
+) -> Result<Vec<Item>, Unsent> {
     let mut items = Vec::new();
     let mut bytes = 0;
     for seq in run.from..run.from + run.count {
-        let (leaf, opening, envelope) =
-            owed(ledger, &item_row(rows::OWED, &peer.origin, run.class, ledger.number(seq)))?;
+        let row = item_row(rows::OWED, &peer.origin, run.class, ledger.number(seq));
+        let (leaf, opening, envelope) = match owed(ledger, &row) {
+            Err(Unsent::Unreadable(_)) if !items.is_empty() => break,
+            owed => owed?,
+        };
         let leaf = rows::counted(leaf);
         let may_go = |envelope| receive::may_go(agreed, opening.event(), envelope, &outbox::around(now));
         if leaf >= size || !envelope.as_ref().is_none_or(may_go) {
@@ -86,7 +100,7 @@ pub fn items(
 
 /// An owed item: its leaf, and its envelope unless it is abandoned. One that came back after a restored backup without its
 /// content, which is erased by now, goes without it: the peer took it then, and answers with the receipt of then.
-fn owed(ledger: &Ledger, row: &[u8]) -> Result<(u64, Opening, Option<Envelope>), StoreError> {
+fn owed(ledger: &Ledger, row: &[u8]) -> Result<(u64, Opening, Option<Envelope>), Unsent> {
     // What is withdrawn between two of these reads is found abandoned at the second attempt.
     let mut gone = None;
     for _ in 0..2 {
@@ -95,14 +109,18 @@ fn owed(ledger: &Ledger, row: &[u8]) -> Result<(u64, Opening, Option<Envelope>),
         if opening.event().kind == Kind::ABANDONED {
             return Ok((leaf, opening, None));
         }
-        if let Some(bytes) = ledger.read(&rows::numbered(rows::ENVELOPE, envelope))? {
-            let envelope = Envelope::decode(bytes.as_slice());
-            let envelope = envelope.map_err(|_| StoreError::Damaged("an owed envelope cannot be read".into()))?;
+        let unreadable = || Unsent::Unreadable(Box::new(opening.event().clone()));
+        let kept = match ledger.read(&rows::numbered(rows::ENVELOPE, envelope)) {
+            Err(StoreError::Damaged(_)) => return Err(unreadable()),
+            kept => kept?,
+        };
+        if let Some(bytes) = kept {
+            let envelope = Envelope::decode(bytes.as_slice()).map_err(|_| unreadable())?;
             return Ok((leaf, opening, Some(envelope)));
         }
         gone = Some((leaf, opening, None));
     }
-    gone.ok_or_else(|| StoreError::Damaged("an owed item is gone".into()))
+    gone.ok_or_else(|| StoreError::Damaged("an owed item is gone".into()).into())
 }
 
 /// The inclusion path of one of our leaves in the tree of `size`.

@@ -3,7 +3,7 @@
 
 use super::conversation::{self, offers};
 use super::desk::Desk;
-use super::{erase, queries};
+use super::{erase, queries, versions};
 use crate::port::StoreError;
 use crate::rows;
 use varde_proto::alert::Alert;
@@ -86,8 +86,12 @@ pub fn file_alert(desk: &mut Desk<'_>, issuer: NodeId, alert: &Verified<Alert>, 
             return Ok(Err(Rejection::Content("query-rate")));
         }
     }
+    if let Err(broken) = versions::judge(desk, issuer, content, &object)? {
+        return Ok(Err(broken));
+    }
     let filed = file(desk, alert_row(issuer, content.id), index, object, "alert-id-reused")?;
     if filed.is_ok() {
+        versions::file(desk, issuer, content, (object, alert.payload().issued_at()))?;
         desk.put(rows::numbered(rows::INBOX, index), issuer.as_str().as_bytes().to_vec())?;
         desk.put(erase::expiry_row(content.expires_at, &object), index.to_be_bytes().to_vec())?;
         conversation::begin(desk, (issuer, alert.from()), content, (index, object))?;

@@ -12,6 +12,7 @@ use super::desk::{Desk, Staged, read_number};
 use super::keys::Keys;
 use super::recover::Recovering;
 use super::reopen;
+use super::room::Space;
 use crate::port::{Clock, Entropy, Guard, Keyring, Row, Store, StoreError};
 use crate::rows;
 use crate::state::Book;
@@ -69,6 +70,7 @@ struct Shared {
     /// The number under which leaf 0 is stored.
     first: u64,
     book: RwLock<Book>,
+    space: Space,
 }
 
 type Answer = Box<dyn FnOnce(Option<&Arc<Head>>) + Send>;
@@ -130,6 +132,11 @@ impl Ledger {
         Ok(ledger)
     }
 
+    /// How much room there is for more.
+    pub fn space(&self) -> &Space {
+        &self.shared.space
+    }
+
     /// Reads the book from the store and checks it; nothing lands before the writer runs.
     pub fn prepare(parts: Parts) -> Result<(Self, Writer), StoreError> {
         let vault = Vault::new(parts.keyring.clone(), parts.entropy.clone(), &*parts.store)?;
@@ -140,7 +147,17 @@ impl Ledger {
         let (lock_sender, locked) = watch::channel(recovering.is_some());
         let (store, keyring, keys) = (parts.store.clone(), parts.keyring.clone(), parts.keys.clone());
         let (guard, first) = (parts.guard.clone(), book.first);
-        let shared = Arc::new(Shared { store, keyring, unsealer, keys, guard, recovering, first, book: book.into() });
+        let shared = Arc::new(Shared {
+            store,
+            keyring,
+            unsealer,
+            keys,
+            guard,
+            recovering,
+            first,
+            book: book.into(),
+            space: Space::default(),
+        });
         let (jobs, queue) = mpsc::channel(QUEUE);
         let (head_sender, head) = watch::channel(Arc::new(newest));
         let (stop_sender, stopped) = watch::channel(false);

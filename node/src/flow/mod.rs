@@ -40,8 +40,10 @@ pub mod receive;
 pub mod records;
 pub mod recover;
 mod reopen;
+pub mod room;
 pub mod succession;
 pub mod summarise;
+pub mod versions;
 pub mod withdraw;
 pub mod witness;
 

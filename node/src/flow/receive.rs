@@ -313,6 +313,9 @@ fn take_item(desk: &mut Desk<'_>, peer: &Arc<Peer>, head: &Head, item: CheckedIt
         agreement: item.agreement,
         body,
     })?;
+    if kind == Kind::REJECTED {
+        desk.put(rows::numbered(rows::REFUSED, index), peer.origin.node().as_str().as_bytes().to_vec())?;
+    }
     desk.put(row, [&index.to_be_bytes()[..], &item.object.0].concat())?;
     let Shown { index: sent, opening: shown, path } = item.sent;
     let proof = TlogProof::of_leaf(&shown, LogIndex(sent), path, head.note().clone()).write();

@@ -32,13 +32,17 @@ pub struct Withdrawal {
 /// Withdraws a released alert in the name of a member of staff. One person may: it takes back, and shares nothing. Returns E.
 pub async fn withdraw(node: &Node, id: AlertId, what: Withdrawal, act: Option<Envelope>) -> Result<Digest, Refused> {
     let (_, object) = own(node, id)?;
+    // That comes with the release of the next version.
+    if what.reason == ErasureReason::SUPERSEDED {
+        return Err(Refused::Narrowing);
+    }
     let about = act::about_withdraw(object, what.reason, &what.from);
     drafts::check(node, Verb::Withdraw, &SignedAct { about, act })?;
     take_back(node, id, what).await
 }
 
 /// Where a released alert of ours is kept, and its E.
-fn own(node: &Node, id: AlertId) -> Result<(u64, Digest), Refused> {
+pub(super) fn own(node: &Node, id: AlertId) -> Result<(u64, Digest), Refused> {
     match node.ledger.get(&filing::alert_row(node.me.origin.node(), id))? {
         Some(value) => Ok(filing::read_filed(&value)?),
         None => drafts::find(&node.ledger, id).and(Err(Refused::NeverReleased)),
@@ -47,47 +51,80 @@ fn own(node: &Node, id: AlertId) -> Result<(u64, Digest), Refused> {
 
 /// Withdraws a released alert: one commit says so, abandons what is still owed, and owes the requests. Returns E.
 pub async fn take_back(node: &Node, id: AlertId, what: Withdrawal) -> Result<Digest, Refused> {
-    let Withdrawal { reason, from } = what;
-    if (reason == ErasureReason::NARROWED) == from.is_empty() || reason == ErasureReason::EXPIRED {
+    let taken_back = prepare(node, id, what)?;
+    let object = taken_back.object;
+    let landed = node.ledger.commit(move |desk| taken_back.land(desk));
+    landed.await?;
+    Ok(object)
+}
+
+/// A withdrawal with its signed requests, before it is logged.
+pub(super) struct TakenBack {
+    what: Withdrawal,
+    content: AlertContent,
+    kept: u64,
+    object: Digest,
+    targets: Vec<Origin>,
+    asks: Option<Request>,
+    asked: Timestamp,
+    due: Timestamp,
+}
+
+/// Finds who has it and signs what they are asked.
+pub(super) fn prepare(node: &Node, id: AlertId, what: Withdrawal) -> Result<TakenBack, Refused> {
+    let Withdrawal { reason, from } = &what;
+    if (*reason == ErasureReason::NARROWED) == from.is_empty() || *reason == ErasureReason::EXPIRED {
         return Err(Refused::Narrowing);
     }
     let (kept, object) = own(node, id)?;
     let Some((_, alert)) = kept::if_kept::<Alert>(&node.ledger, kept)? else { return Err(Refused::Withdrawn) };
     let content = alert.content().clone();
-    let targets = targets(node, kept, object, &from)?;
+    let targets = targets(node, kept, object, from)?;
     let (asked, due) = (node.clock.now(), erase::due(&content, node.clock.now()));
-    let asks = request(node, (object, reason, due), &content, &targets)?;
-    let landed = node.ledger.commit(move |desk| {
-        if erase::remains_at(desk, desk.origin().node(), &object)?.is_some() {
+    let asks = request(node, (object, *reason, due), &content, &targets)?;
+    Ok(TakenBack { what, content, kept, object, targets, asks, asked, due })
+}
+
+impl TakenBack {
+    /// Who is to lose it.
+    pub(super) fn countries(&self) -> Vec<NodeId> {
+        self.targets.iter().map(Origin::node).collect()
+    }
+
+    /// Logs it.
+    pub(super) fn land(&self, desk: &mut Desk<'_>) -> Result<(), Refused> {
+        let Self { what: Withdrawal { reason, from }, content, kept, object, targets, asks, asked, due } = self;
+        if erase::remains_at(desk, desk.origin().node(), object)?.is_some() {
             return Err(Refused::Withdrawn);
         }
-        let wanted = leaf::Requested { request: Digest::NONE, reason, basis: basis(reason, &content), due };
-        for item in erase::items(desk, kept)?.iter().filter(|item| is_target(&targets, item)) {
+        let wanted =
+            leaf::Requested { request: Digest::NONE, reason: *reason, basis: basis(*reason, content), due: *due };
+        for item in erase::items(desk, *kept)?.iter().filter(|item| is_target(targets, item)) {
             abandon(desk, item)?;
             let request = asks.as_ref().filter(|request| request.is_to(item)).map_or(Digest::NONE, Request::digest);
             desk.append(erase::about(item, Kind::ERASE_REQUEST, leaf::Requested { request, ..wanted }.encode()))?;
         }
         if targets.is_empty() && from.is_empty() {
-            let item = erase::items(desk, kept)?.into_iter().next();
+            let item = erase::items(desk, *kept)?.into_iter().next();
             item.map(|item| desk.append(erase::about(&item, Kind::ERASE_REQUEST, wanted.encode()))).transpose()?;
         }
         let mut sent = BTreeMap::new();
-        if let Some(request) = &asks {
+        if let Some(request) = asks {
             let index = outbox::owe(desk, &request.signed, Digest::NONE)?;
             sent.extend(request.recipients.iter().map(|peer| (peer.origin.clone(), index)));
         }
-        for peer in &targets {
+        for peer in targets {
             let request = sent.get(peer).copied().unwrap_or(0);
-            let duty = Duty { id, reason, request, asked, due, answer: Answer::None };
-            outstanding::put(desk, &object, peer, duty)?;
+            let (id, answer) = (content.id, Answer::None);
+            let duty = Duty { id, reason: *reason, request, asked: *asked, due: *due, answer };
+            outstanding::put(desk, object, peer, duty)?;
             conversation::close_with(desk, id, peer.node())?;
         }
         if from.is_empty() {
-            erase::take_out(desk, kept, &content, wanted)?;
+            erase::take_out(desk, *kept, content, wanted)?;
         }
-        Ok(object)
-    });
-    Ok(landed.await?.into_value())
+        Ok(())
+    }
 }
 
 fn is_target(targets: &[Origin], item: &Event) -> bool {

@@ -17,6 +17,12 @@ pub fn longest_life(kind: AlertKind) -> Duration {
     Duration::from_secs(days * DAY)
 }
 
+/// The longest time from the issue of the first version to the expiry of the last: a year for pointers, as for entries under Art. 32(1)(c)
+/// to (e) in Regulation (EU) 2018/1862, Art. 53; no bound for what is about no single child.
+pub fn longest_chain(kind: AlertKind) -> Option<Duration> {
+    (kind.level() == PersonalDataLevel::L1).then(|| Duration::from_secs(366 * DAY))
+}
+
 /// The envelope of a kind, where the draft does not say otherwise.
 #[derive(Debug, Clone, Copy)]
 pub struct Defaults {

@@ -19,7 +19,7 @@ pub use content::{
     AlertContent, CountryInRole, Leg, MissingChildPointer, ModusOperandi, Observed, Place, RouteCorridor, Stop,
     Subject, SuspectedDestination,
 };
-pub use defaults::{Defaults, defaults, longest_life};
+pub use defaults::{Defaults, defaults, longest_chain, longest_life};
 pub use kinds::{
     CentreDisappearancePattern, ChildAtRiskOfRemovalPointer, CrossBorderReferralRequest, DocumentPattern, Family,
     FoundChildQuery, PreventionPractice, RecruitmentPattern, SituationalWarning, TrendSummaryNotice,

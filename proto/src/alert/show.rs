@@ -14,11 +14,14 @@ pub fn show(alert: &Alert) -> Out {
         ("alert_id", Out::text(c.id)),
         ("version", Out::Number(c.version.into())),
         ("msg_type", Out::text(c.msg_type)),
+    ];
+    fields.extend(supersedes(c));
+    fields.extend([
         ("mode", Out::text(mode.as_str_name().trim_start_matches("MODE_"))),
         ("issuer", Out::text(&alert.header.issuer)),
         ("recipients", Out::texts(&alert.header.recipients)),
         ("issued_at", Out::text(alert.issued_at)),
-    ];
+    ]);
     fields.extend(terms(c));
     fields.extend([
         ("contact_token", Out::text(hex(&c.contact_token))),
@@ -31,9 +34,18 @@ pub fn show(alert: &Alert) -> Out {
 /// A content that is not issued yet: what a recipient would see of it.
 pub fn show_content(c: &AlertContent) -> Out {
     let mut fields = vec![("alert_id", Out::text(c.id)), ("version", Out::Number(c.version.into()))];
+    if c.supersedes.is_some() {
+        fields.push(("msg_type", Out::text(c.msg_type)));
+    }
+    fields.extend(supersedes(c));
     fields.extend(terms(c));
     fields.extend([("contact_token", Out::text(hex(&c.contact_token))), ("content", content(c))]);
     Out::Object(fields)
+}
+
+/// E of the version before, where there is one.
+fn supersedes(c: &AlertContent) -> Option<(&'static str, Out)> {
+    c.supersedes.map(|before| ("supersedes", Out::text(before)))
 }
 
 /// The fields that every kind has and that a draft can state.

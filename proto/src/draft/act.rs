@@ -1,5 +1,6 @@
 //! What staff do, signed: a DSSE signature by an operator credential over an act of now, at this node, about exactly this.
 
+use super::ApprovalOverride;
 use crate::envelope;
 use crate::id::{Digest, NodeId, Origin};
 use crate::identity::{PublicKey, SecretKey};
@@ -8,6 +9,7 @@ use crate::time::Timestamp;
 use crate::vocabulary::{DeskRole, ErasureReason, Vocabulary};
 use crate::wire::{operator, peer};
 use prost::Message;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// The payload type of an act.
@@ -23,7 +25,9 @@ pub enum Verb {
     Draft,
     /// A draft is approved; about the draft.
     Approve,
-    /// A draft is released; about the draft and its recipients. Or a cohort is; about the request.
+    /// Somebody has looked at what was released without a second person; about the draft and why.
+    Review,
+    /// A draft is released; about the draft, its recipients and, without a second person, why. Or a cohort is; about the request.
     Release,
     /// A released alert is withdrawn; about E, the reason and from whom.
     Withdraw,
@@ -51,6 +55,7 @@ impl Verb {
         match self {
             Self::Draft => "draft",
             Self::Approve => "approve",
+            Self::Review => "review",
             Self::Release => "release",
             Self::Withdraw => "withdraw",
             Self::Hold => "hold",
@@ -165,14 +170,23 @@ pub fn about_reply(object: Digest, to: NodeId, desk_role: DeskRole, said: &Said)
 
 /// What a `release` act is about: the draft and its recipients, sorted.
 pub fn about_release(draft: Digest, recipients: &[NodeId]) -> Digest {
-    let mut recipients = recipients.to_vec();
-    recipients.sort();
-    recipients.dedup();
-    let mut bytes = draft.0.to_vec();
-    for node in recipients {
-        bytes.extend_from_slice(node.as_str().as_bytes());
-    }
-    prefixed(b"varde/act/release/v1\n", &bytes)
+    prefixed(b"varde/act/release/v1\n", &[&draft.0[..], &sorted(recipients)].concat())
+}
+
+/// What a `release` act is about that no second person stands for: the same, and why.
+pub fn about_release_without_approval(draft: Digest, recipients: &[NodeId], why: ApprovalOverride) -> Digest {
+    let why = why.number().to_be_bytes();
+    prefixed(b"varde/act/release-without-approval/v1\n", &[&draft.0[..], &why, &sorted(recipients)].concat())
+}
+
+/// What a `review` act is about: the draft that was released without a second person, and why.
+pub fn about_review(draft: Digest, why: ApprovalOverride) -> Digest {
+    prefixed(b"varde/act/review/v1\n", &[&draft.0[..], &why.number().to_be_bytes()].concat())
+}
+
+fn sorted(countries: &[NodeId]) -> Vec<u8> {
+    let countries: BTreeSet<&str> = countries.iter().map(NodeId::as_str).collect();
+    countries.into_iter().flat_map(str::as_bytes).copied().collect()
 }
 
 /// What a `withdraw` act is about: E, the reason, and from whom, sorted; nobody named means everybody.

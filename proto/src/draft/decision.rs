@@ -1,7 +1,7 @@
 //! The local sharing decision: why something may leave, what was considered, who signed. It stays in the node; its salted
 //! commitment leaves inside the alert, so that an auditor can ask to open it.
 
-use super::{ChildHeard, GuardianInformed, Harm, Necessity};
+use super::{ApprovalOverride, ChildHeard, GuardianInformed, Harm, Necessity};
 use crate::id::Digest;
 use crate::json::{Fields, Out};
 use crate::log::leaf::DECISION;
@@ -25,6 +25,8 @@ pub struct Decision {
     pub harms: BTreeSet<Harm>,
     /// Countries that must never get it, whatever is agreed with them. The list stays here: nobody learns who is on it.
     pub never_to: BTreeSet<Country>,
+    /// Why it left in the name of one person.
+    pub without_approval: Option<ApprovalOverride>,
     /// The signed act of who drafted it.
     pub drafted: Option<peer::Envelope>,
     /// The signed acts of who approved it.
@@ -47,6 +49,7 @@ impl Decision {
             },
             harms: BTreeSet::new(),
             never_to: BTreeSet::new(),
+            without_approval: None,
             drafted: None,
             approvals: Vec::new(),
             released: None,
@@ -63,9 +66,9 @@ impl Decision {
         unsaid(*necessity) && unsaid(*best_interests_by) && unsaid(*child_heard) && unsaid(*guardian_informed)
     }
 
-    /// What was decided, without the signed acts.
+    /// What was decided, without the signed acts and without what was decided with the release.
     pub fn bare(&self) -> Self {
-        Self { drafted: None, approvals: Vec::new(), released: None, ..self.clone() }
+        Self { without_approval: None, drafted: None, approvals: Vec::new(), released: None, ..self.clone() }
     }
 
     /// The decision as stored and committed to.
@@ -80,6 +83,7 @@ impl Decision {
             drafted: self.drafted.clone(),
             approvals: self.approvals.clone(),
             released: self.released.clone(),
+            without_approval: self.without_approval.map_or(0, |why| why.number()),
         }
     }
 
@@ -88,7 +92,12 @@ impl Decision {
         #[rustfmt::skip]
         let operator::SharingDecision {
             necessity, best_interests_by, child_heard, guardian_informed, harms, drafted, approvals, released, never_to,
+            without_approval,
         } = wire;
+        let without_approval = match without_approval {
+            0 => None,
+            number => Some(ApprovalOverride::from_number(number)?),
+        };
         Some(Self {
             necessity: Necessity::from_number(necessity)?,
             best_interests_by: DeskRole::from_number(best_interests_by)?,
@@ -96,6 +105,7 @@ impl Decision {
             guardian_informed: GuardianInformed::from_number(guardian_informed)?,
             harms: harms.into_iter().map(Harm::from_number).collect::<Option<_>>()?,
             never_to: never_to.iter().map(|code| Country::parse(code).ok()).collect::<Option<_>>()?,
+            without_approval,
             drafted,
             approvals,
             released,

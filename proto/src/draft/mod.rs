@@ -20,9 +20,9 @@ pub use caution::Caution;
 pub use decision::Decision;
 pub use file::{FileDraft, check, read, read_terms};
 pub use stored::{BadDraft, Draft, Explained};
-pub use template::template;
-pub use terms::{Fresh, Terms};
-pub use vocabulary::{ChildHeard, GuardianInformed, Harm, Necessity, lists};
+pub use template::{file_of, template};
+pub use terms::{Fresh, Terms, renewed};
+pub use vocabulary::{ApprovalOverride, ChildHeard, GuardianInformed, Harm, Necessity, lists};
 
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,7 @@
 
 use super::Decision;
 use crate::alert::AlertContent;
+use crate::envelope::Envelope;
 use crate::id::Digest;
 use crate::time::Timestamp;
 use crate::wire::operator;
@@ -37,6 +38,8 @@ pub struct Draft {
     pub drafted: Timestamp,
     /// Indexes of the `sent` leaves, in the order of the recipients; empty until it is released.
     pub sent: Vec<u64>,
+    /// Of what was released without a second person: the signed acts of who looked at it afterwards.
+    pub reviews: Vec<Envelope>,
 }
 
 /// Bytes that are no draft.
@@ -69,6 +72,7 @@ impl Draft {
             fields: self.fields.iter().map(field).collect(),
             drafted_ms: self.drafted.ms(),
             sent: self.sent.clone(),
+            reviews: self.reviews.clone(),
         };
         stored.encode_to_vec()
     }
@@ -76,7 +80,7 @@ impl Draft {
     /// Reads it back.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, BadDraft> {
         let stored = operator::StoredDraft::decode(bytes).map_err(|_| BadDraft)?;
-        let operator::StoredDraft { alert, decision, decision_salt, fields, drafted_ms, sent } = stored;
+        let operator::StoredDraft { alert, decision, decision_salt, fields, drafted_ms, sent, reviews } = stored;
         let field = |e: operator::FieldExplained| {
             let operator::FieldExplained { field, stays, leaves, how, cases } = e;
             Explained { field, stays, leaves, how, cases }
@@ -88,6 +92,7 @@ impl Draft {
             fields: fields.into_iter().map(field).collect(),
             drafted: Timestamp::from_ms(drafted_ms).map_err(|_| BadDraft)?,
             sent,
+            reviews,
         })
     }
 

@@ -3,8 +3,8 @@
 use super::{Decision, Fresh, Terms};
 use crate::alert::kinds::example;
 use crate::alert::{
-    CountryInRole, Leg, MissingChildPointer, ModusOperandi, Observed, Place, RouteCorridor, Stop, Subject,
-    SuspectedDestination, show,
+    AlertContent, CountryInRole, Leg, MissingChildPointer, ModusOperandi, Observed, Place, RouteCorridor, Stop,
+    Subject, SuspectedDestination, show,
 };
 use crate::id::AlertId;
 use crate::json::Out;
@@ -38,10 +38,15 @@ pub fn template(kind: AlertKind, now: Timestamp) -> Option<String> {
     // Neither the id nor the token is written: the node draws them.
     let fresh = Fresh { now, id: AlertId([0; 16]), contact_token: [0; 10] };
     let content = terms.put_over(subject, observed, support, fresh);
-    let mut fields = show::terms(&content);
-    fields.push(("content", show::content(&content)));
-    fields.push(("decision", decision(kind).to_json()));
-    Some(format!("{}\n", Out::Object(fields)))
+    Some(file_of(&content, &decision(kind)))
+}
+
+/// `FILE.json` of what was drafted before, to be changed and drafted again.
+pub fn file_of(content: &AlertContent, decision: &Decision) -> String {
+    let mut fields = show::terms(content);
+    fields.push(("content", show::content(content)));
+    fields.push(("decision", decision.to_json()));
+    format!("{}\n", Out::Object(fields))
 }
 
 /// Sets the dates of an example to a time.

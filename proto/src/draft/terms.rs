@@ -107,6 +107,20 @@ impl Terms {
     }
 }
 
+/// The same again from now on, with the times of its kind; `observed` is how things stand now.
+pub fn renewed(before: &AlertContent, observed: Observed, fresh: Fresh) -> AlertContent {
+    let terms = Terms { requested_actions: Some(before.requested_actions.clone()), ..Terms::default() };
+    let times = terms.put_over(before.subject.clone(), observed, before.support, fresh);
+    AlertContent {
+        id: fresh.id,
+        observed,
+        expires_at: times.expires_at,
+        review_at: times.review_at,
+        reply_by: before.reply_by.and(times.reply_by),
+        ..before.clone()
+    }
+}
+
 fn set<V: Vocabulary>(codes: &[V]) -> BTreeSet<V> {
     codes.iter().copied().collect()
 }

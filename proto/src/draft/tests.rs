@@ -231,6 +231,7 @@ fn draft() -> Draft {
         }],
         drafted: sample::now(),
         sent: Vec::new(),
+        reviews: Vec::new(),
     }
 }
 

@@ -13,6 +13,8 @@ vocabularies! {
     ChildHeard = "child_heard";
     /// Whether the guardian was informed, or why not.
     GuardianInformed = "guardian_informed";
+    /// Why an alert that two people answer for left in the name of one.
+    ApprovalOverride = "approval_override", closed;
     /// Risk of harm that was found when the decision was made.
     Harm = "harm";
 }

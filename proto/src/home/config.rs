@@ -1,5 +1,6 @@
 //! `varde.toml`: strict, every error with its line and column.
 
+use super::disk::DiskLimits;
 use super::notify::Notify;
 use super::witness::WitnessDoor;
 use crate::id::{NodeId, Origin, check_network, unhex};
@@ -45,6 +46,9 @@ pub struct Config {
     /// The plain HTTP door of the witness; none where it is not named.
     #[serde(default)]
     pub witness: Option<WitnessDoor>,
+    /// How much room the disk must have.
+    #[serde(default)]
+    pub disk: DiskLimits,
     /// Whom to wake when an alert comes; nobody where it is not named.
     #[serde(default)]
     pub notify: Option<Notify>,

@@ -257,7 +257,10 @@ proptest! {
         check_content(&wire)?;
         prop_assert!(!is_written(&wire.contact_token) && !is_written(&wire.alert_id));
         prop_assert!(wire.contact_token.len() == 10 && wire.alert_id.len() == 16 && wire.decision.len() == 32);
-        prop_assert_eq!((wire.version, wire.msg_type, wire.supersedes.len()), (1, 1, 0));
+        match wire.supersedes.len() {
+            0 => prop_assert_eq!((wire.version, wire.msg_type), (1, 1)),
+            length => prop_assert!(length == 32 && (2..=255).contains(&wire.version) && [2, 3].contains(&wire.msg_type)),
+        }
         prop_assert!(wire.handling.iter().all(|h| (1..5).contains(h)));
         prop_assert!(wire.purposes.iter().all(|p| (1..7).contains(p)));
         prop_assert!(wire.prohibitions.iter().all(|x| (1..6).contains(x)));

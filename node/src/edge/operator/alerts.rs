@@ -2,11 +2,11 @@
 
 use super::prospects;
 use super::stories::story;
-use super::{drawing, erasures};
+use super::{drawing, erasures, versions};
 use crate::edge::status::{Class, Trouble};
 use crate::flow::alert::drafts::{self, Refused, Signed};
 use crate::flow::alert::held::{self, Received, What};
-use crate::flow::alert::release;
+use crate::flow::alert::{next, release, review};
 use crate::flow::delivery::{self, State};
 use crate::flow::{Node, arrivals, kept};
 use crate::port::Peers;
@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use tonic::{Request, Response, Status};
 use varde_proto::alert::Alert;
 use varde_proto::alert::show::{show, show_content};
-use varde_proto::draft::{Draft, act};
+use varde_proto::draft::{ApprovalOverride, Draft, act};
 use varde_proto::id::{AlertId, Digest, NodeId};
 use varde_proto::limits;
 use varde_proto::vocabulary::{ErasureReason, Vocabulary};
@@ -54,6 +54,11 @@ impl Alerts for Service {
         Ok(Response::new(DraftReply { id: draft.content.id.to_string(), digest, state }))
     }
 
+    async fn file(&self, request: Request<FileRequest>) -> Result<Response<FileReply>, Status> {
+        let file = next::file(&self.node, read_id(&request.into_inner().id)?).map_err(told)?;
+        Ok(Response::new(FileReply { file }))
+    }
+
     async fn preview(&self, request: Request<PreviewRequest>) -> Result<Response<PreviewReply>, Status> {
         let draft = drafts::find(&self.node.ledger, read_id(&request.into_inner().id)?).map_err(told)?;
         let field = |e: &varde_proto::draft::Explained| FieldExplained {
@@ -80,10 +85,11 @@ impl Alerts for Service {
 
     async fn release(&self, request: Request<ReleaseRequest>) -> Result<Response<ReleaseReply>, Status> {
         let begun = Instant::now();
-        let ReleaseRequest { id, to, wait_ms, act } = request.into_inner();
+        let ReleaseRequest { id, to, wait_ms, act, without_approval } = request.into_inner();
+        let alone = read_override(without_approval)?;
         let to = to.iter().map(|country| read_country(country)).collect::<Result<Vec<_>, _>>()?;
         pins_taken_up(&self.node, &to).await;
-        let kept = release::release(&self.node, read_id(&id)?, &to, act).await.map_err(told)?;
+        let kept = release::release_by(&self.node, read_id(&id)?, (&to, alone), act).await.map_err(told)?;
         let deliveries = answers(&self.node, kept, begun, wait_ms).await.map_err(ours)?;
         Ok(Response::new(ReleaseReply { deliveries: deliveries.into_iter().map(delivery_reply).collect() }))
     }
@@ -127,6 +133,12 @@ impl Alerts for Service {
         let alerts = held::inbox(&self.node.ledger, before, LISTED).map_err(ours)?;
         let alerts = alerts.iter().map(|received| received_reply(&self.node, received)).collect::<Result<_, _>>()?;
         Ok(Response::new(InboxReply { alerts }))
+    }
+
+    async fn refused(&self, request: Request<RefusedRequest>) -> Result<Response<RefusedReply>, Status> {
+        let RefusedRequest { before } = request.into_inner();
+        let items = held::refused(&self.node.ledger, before, LISTED).map_err(ours)?;
+        Ok(Response::new(RefusedReply { items: items.into_iter().map(versions::refused).collect() }))
     }
 
     async fn withdraw(&self, request: Request<WithdrawRequest>) -> Result<Response<WithdrawReply>, Status> {
@@ -173,6 +185,12 @@ pub(super) fn read_country(text: &str) -> Result<NodeId, Status> {
     })
 }
 
+/// Why something goes without a second person, if it does.
+pub(super) fn read_override(number: i32) -> Result<Option<ApprovalOverride>, Status> {
+    let unread = || told(Refused::NotACode("the reason to go without a second person"));
+    (number != 0).then(|| ApprovalOverride::from_number(number).ok_or_else(unread)).transpose()
+}
+
 /// A country, if one is named.
 pub(super) fn read_issuer(text: &str) -> Result<Option<NodeId>, Status> {
     Some(text).filter(|text| !text.is_empty()).map(read_country).transpose()
@@ -188,6 +206,7 @@ pub(super) fn told(refused: Refused) -> Status {
 
 fn state(node: &Node, draft: &Draft) -> DraftState {
     let (drafted_by, approved_by) = drafts::people(node, draft);
+    let credentials: Vec<_> = node.operators.iter().map(|operator| operator.public_key).collect();
     let state = match (draft.sent.is_empty(), approved_by.is_empty()) {
         (false, _) => "released",
         (true, _) if drafts::is_offered(node, draft) => "offered",
@@ -202,6 +221,8 @@ fn state(node: &Node, draft: &Draft) -> DraftState {
         drafted_ms: draft.drafted.ms(),
         cautions: draft.cautions().into_iter().map(caution).collect(),
         acts: acts(node, draft),
+        without_approval: draft.decision.without_approval.map_or(0, Vocabulary::number),
+        needs_review: review::is_due(draft, &credentials),
     }
 }
 
@@ -214,7 +235,9 @@ fn acts(node: &Node, draft: &Draft) -> Vec<ActDone> {
     let decision = &draft.decision;
     let drafted = decision.drafted.iter().map(|act| ("drafted", act));
     let approved = decision.approvals.iter().map(|act| ("approved", act));
-    let released = decision.released.iter().map(|act| ("released", act));
+    let release = if decision.without_approval.is_some() { "released-without-approval" } else { "released" };
+    let released = decision.released.iter().map(|act| (release, act));
+    let reviewed = draft.reviews.iter().map(|act| ("reviewed", act));
     let done = |(word, envelope)| {
         let by = drafts::signer(node, envelope);
         ActDone {
@@ -224,7 +247,7 @@ fn acts(node: &Node, draft: &Draft) -> Vec<ActDone> {
             time_ms: act::time(envelope).map_or(0, varde_proto::time::Timestamp::ms),
         }
     };
-    drafted.chain(approved).chain(released).map(done).collect()
+    drafted.chain(approved).chain(released).chain(reviewed).map(done).collect()
 }
 
 fn own(node: &Node, draft: &Draft) -> Result<OwnAlert, Status> {
@@ -245,6 +268,7 @@ fn own(node: &Node, draft: &Draft) -> Result<OwnAlert, Status> {
         deliveries,
         erasures: erasures::standing(node, draft)?,
         on_hold: erasures::is_own_held(node, draft.content.id)?,
+        versions: Some(versions::own(node, &draft.content)?),
     })
 }
 
@@ -291,6 +315,7 @@ fn regained(node: &Node, kept: u64, object: &Digest, alert: &Alert) -> Result<Ow
         deliveries: deliveries.into_iter().map(delivery_reply).collect(),
         erasures: erasures::of(node, object)?,
         on_hold: erasures::is_held(node, object)?,
+        versions: Some(versions::of_alert(node, node.me.origin.node(), object, alert.content())?),
     })
 }
 
@@ -342,18 +367,27 @@ fn received_reply(node: &Node, received: &Received) -> Result<ReceivedAlert, Sta
         unseen: arrivals::is_unseen(&node.ledger, received.from, received.index).map_err(ours)?,
         ..ReceivedAlert::default()
     };
+    let versions = versions::of(node, received.from, &received.object)?;
+    let is_superseded = !versions.next.is_empty();
+    reply.versions = Some(versions);
     match &received.what {
         What::Alert(alert) => {
             let content = alert.content();
+            reply.versions = Some(versions::of_alert(node, received.from, &received.object, content)?);
             (reply.id, reply.kind) = (content.id.to_string(), content.kind().number());
             (reply.expires_ms, reply.tlp) = (content.expires_at.ms(), content.tlp.number());
         }
         What::Remains(remains) => {
             (reply.id, reply.kind) = (remains.id.to_string(), remains.kind.map_or(0, Vocabulary::number));
-            if remains.reason != ErasureReason::EXPIRED {
-                reply.state = "withdrawn".to_owned();
+            match remains.reason {
+                ErasureReason::EXPIRED => {}
+                ErasureReason::SUPERSEDED => reply.state = "superseded".to_owned(),
+                _ => reply.state = "withdrawn".to_owned(),
             }
         }
+    }
+    if is_superseded && reply.state == "in-force" {
+        reply.state = "superseded".to_owned();
     }
     Ok(reply)
 }

@@ -3,13 +3,15 @@
 use crate::flow::Node;
 use crate::flow::alert::drafts::{self, Drafted, Refused};
 use crate::flow::alert::drawn;
+use crate::flow::alert::next::{self, Next};
 use crate::national::minimise::{Missing, Query};
 use varde_proto::alert::CountryInRole;
+use varde_proto::id::AlertId;
 use varde_proto::limits;
 use varde_proto::time::Period;
-use varde_proto::vocabulary::{AlertKind, Country, CountryRole, Vocabulary};
+use varde_proto::vocabulary::{AlertKind, Country, CountryRole, MsgType, Vocabulary};
 use varde_proto::wire::operator::draft_request::From;
-use varde_proto::wire::operator::{PatternQuery, RecordPointer};
+use varde_proto::wire::operator::{NextVersion, PatternQuery, RecordPointer};
 
 /// Draws what a request asks for. May read every record, so it runs on a thread of its own.
 pub(super) fn draw(node: &Node, file: &[u8], kind: i32, from: Option<From>) -> Result<Drafted, Refused> {
@@ -24,6 +26,15 @@ pub(super) fn draw(node: &Node, file: &[u8], kind: i32, from: Option<From>) -> R
                 risk_tier: code(risk_tier, "risk_tier")?,
             };
             drawn::pointer(node, &record, missing, text)
+        }
+        Some(From::Next(NextVersion { of, msg_type, elapsed })) => {
+            let how = code(msg_type, "msg_type")?;
+            if !matches!(how, MsgType::UPDATE | MsgType::CORRECT) {
+                return Err(Refused::NotACode("msg_type"));
+            }
+            let of = AlertId::parse(&of).map_err(|_| Refused::NotACode("the id of the version before"))?;
+            let elapsed = if elapsed == 0 { None } else { Some(code(elapsed, "elapsed_band")?) };
+            next::draft(node, Next { of, how, elapsed }, text)
         }
     }
 }

@@ -16,6 +16,7 @@ mod prospects;
 mod records;
 mod stories;
 mod trends;
+mod versions;
 mod watching;
 
 pub use agreements::agreements_service;

@@ -2,6 +2,7 @@
 
 use crate::edge::notify::Alarm;
 use crate::edge::status::Trouble;
+use crate::flow::room::Room;
 use std::sync::Arc;
 use tonic::{Request, Response, Status};
 use varde_proto::id::{NodeId, Origin};
@@ -26,6 +27,12 @@ pub struct Vitals {
     pub recovering: Option<String>,
     /// Urgent alerts that nobody has seen, a thousand at most, and since when the oldest of them.
     pub unseen: Option<(u32, Timestamp)>,
+    /// Alerts that were released without a second person and that none has looked at since, a thousand at most.
+    pub unreviewed: u32,
+    /// Bytes that are free under the node's directory, and what that means.
+    pub free: u64,
+    /// Whether that is enough.
+    pub room: Room,
     /// Whether there is anybody to wake.
     pub notify: bool,
     /// What is wrong with waking them.
@@ -79,7 +86,21 @@ where
 }
 
 fn reply(vitals: Vitals) -> StatusReply {
-    let Vitals { origin, mode, listening, log_size, records, recovering, unseen, notify, alarm, peers } = vitals;
+    let Vitals {
+        origin,
+        mode,
+        listening,
+        log_size,
+        records,
+        recovering,
+        unseen,
+        unreviewed,
+        free,
+        room,
+        notify,
+        alarm,
+        peers,
+    } = vitals;
     let (unseen, since) = unseen.unwrap_or_default();
     let (failing_since, failure) = alarm.map(|alarm| (alarm.since.ms(), alarm.what)).unwrap_or_default();
     StatusReply {
@@ -92,6 +113,14 @@ fn reply(vitals: Vitals) -> StatusReply {
         peers: peers.into_iter().map(peer_reply).collect(),
         unseen,
         unseen_since_ms: since.ms(),
+        unreviewed,
+        disk_free_bytes: free,
+        disk: match room {
+            Room::Enough => "enough",
+            Room::Low => "low",
+            Room::None => "full",
+        }
+        .to_owned(),
         notify,
         notify_failure: failure,
         notify_failing_since_ms: failing_since,
@@ -153,6 +182,9 @@ mod tests {
                 records: 3,
                 recovering: None,
                 unseen: None,
+                unreviewed: 0,
+                free: 1,
+                room: Room::Low,
                 notify: false,
                 alarm: None,
                 peers: Vec::new(),

@@ -3,10 +3,12 @@
 
 mod convert;
 
+use super::stories::no_room;
 use crate::edge::status::{Class, Trouble};
 use crate::flow::intake::{self, Taken};
 use crate::flow::ledger::{CommitError, Ledger};
 use crate::flow::records;
+use crate::flow::room::Room;
 use crate::national::record::Refusal;
 use crate::port::StoreError;
 use prost::Message;
@@ -60,6 +62,9 @@ impl Records for Service {
 }
 
 async fn take(ledger: &Ledger, batch: ImportBatch) -> Result<ImportAnswer, Trouble> {
+    if ledger.space().room() == Room::None {
+        return Err(no_room());
+    }
     check_size(&batch)?;
     let ImportBatch { dry_run, rows } = batch;
     let mut batch = Vec::with_capacity(rows.len());

@@ -29,15 +29,9 @@ pub(super) fn story(refused: Refused) -> Trouble {
         Refused::Act(bad) => act(bad),
         Refused::Absent(id) => Trouble::new(Class::Absent, "no-such-alert", format!("nothing here has the id {id}"))
             .next("`varde alert list` shows our own, `varde alert inbox` what came"),
-        Refused::Unapproved => Trouble::new(Class::Ask, "needs-approval", refused.to_string())
-            .means("it concerns one child, or very few; nothing was sent")
-            .next("another member of staff runs: varde alert approve ID --as THEIR-KEY-FILE"),
-        Refused::OwnDraft => Trouble::new(Class::Ask, "own-draft", refused.to_string())
-            .means("four eyes: two people answer for what is shared about a child")
-            .next("another member of staff runs: varde alert approve ID --as THEIR-KEY-FILE"),
-        Refused::DrafterGone => Trouble::new(Class::Ask, "drafter-gone", refused.to_string())
-            .means("so nobody can be shown to be the second person")
-            .next("draft it anew"),
+        Refused::Unapproved | Refused::NothingToOverride | Refused::OwnDraft | Refused::DrafterGone => {
+            four_eyes(&refused)
+        }
         Refused::Changed => Trouble::new(Class::Again, "draft-changed", refused.to_string())
             .means("nothing was sent")
             .next("look at it with `varde alert preview ID`, then release it again"),
@@ -49,11 +43,14 @@ pub(super) fn story(refused: Refused) -> Trouble {
         }
         Refused::NeverReleased
         | Refused::Withdrawn
+        | Refused::Superseded(_)
+        | Refused::Undecided
         | Refused::Erased(_)
         | Refused::SeveralIssuers(..)
         | Refused::NotRecipient(_)
         | Refused::Narrowing => erasing(&refused),
         Refused::NotSent(not) => not_sent(not),
+        Refused::NoRoom => no_room(),
         Refused::Store(failure) => Trouble::incident(&failure),
         Refused::Stopped => Trouble::new(Class::Again, "stopped", "the node has stopped writing")
             .means("its store failed; whether this was written is known after a restart")
@@ -76,6 +73,32 @@ fn drawn(too_little: &TooLittle) -> Trouble {
         TooLittle::Nowhere => trouble.next("draft from a file and name the country: --from FILE.json"),
         TooLittle::NotAQuarter(_) => trouble.next("ask for a quarter: --period 2026-Q3"),
         TooLittle::Kind(_) => trouble.next("ask for MODUS_OPERANDI or ROUTE_CORRIDOR, or draft from a file"),
+    }
+}
+
+/// The disk has no room for more.
+pub(super) fn no_room() -> Trouble {
+    Trouble::new(Class::Again, "disk-full", "the disk has no room for more")
+        .means("nothing was written; what peers send waits at the peers, and erasures go on")
+        .next("make room on the file system of the node's directory; `varde status` shows how much is free")
+}
+
+/// What two people answer for.
+fn four_eyes(refused: &Refused) -> Trouble {
+    let told = |class, code| Trouble::new(class, code, refused.to_string());
+    match refused {
+        Refused::Unapproved => told(Class::Ask, "needs-approval")
+            .means("it concerns one child, or very few; nothing was sent")
+            .next("another member of staff runs: varde alert approve ID --as THEIR-KEY-FILE"),
+        Refused::NothingToOverride => {
+            told(Class::Change, "nothing-to-override").means("nothing was sent").next("leave --without-approval out")
+        }
+        Refused::OwnDraft => told(Class::Ask, "own-draft")
+            .means("four eyes: two people answer for what is shared about a child")
+            .next("another member of staff runs: varde alert approve ID --as THEIR-KEY-FILE"),
+        _ => told(Class::Ask, "drafter-gone")
+            .means("so nobody can be shown to be the second person")
+            .next("draft it anew"),
     }
 }
 
@@ -110,13 +133,19 @@ fn erasing(refused: &Refused) -> Trouble {
         Refused::Withdrawn => told(Class::Ask, "already-withdrawn")
             .means("nothing was asked again")
             .next("`varde log outstanding` shows who still owes its erasure"),
+        Refused::Superseded(next) => told(Class::Ask, "superseded")
+            .means("only the newest version is followed by another; nothing was done")
+            .next(format!("`varde alert show {next}`")),
+        Refused::Undecided => told(Class::Ask, "undecided")
+            .means("it was released after the backup from which this node was restored; nothing was drafted")
+            .next("write the whole file, with `decision`: `varde alert draft --kind KIND --template` is a start, then --from FILE.json"),
         Refused::SeveralIssuers(..) => told(Class::Change, "several-issuers")
             .means("ids are random, so all but one of them took it from another; nothing was done")
             .next("name the country whose alert you mean: --issuer NO; and ask the others' coordinators why"),
         Refused::NotRecipient(_) => told(Class::Change, "not-a-recipient")
             .means("nothing was asked of anybody")
             .next("`varde alert show ID` says to whom it was sent"),
-        Refused::Narrowing => Trouble::new(Class::Change, "bad-reason", "--from and --reason NARROWED go together")
+        Refused::Narrowing => Trouble::new(Class::Change, "bad-reason", "--from and --reason NARROWED go together, and only they")
             .means("nothing was asked of anybody")
             .next("--reason NARROWED --from LT takes it back from LT; --reason WITHDRAWN or DATA_SUBJECT from all"),
         _ => told(Class::Ask, "erased")

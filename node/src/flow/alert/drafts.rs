@@ -1,11 +1,13 @@
 //! Drafts: what would leave, the decision that stays, and the signed acts of the people who made and approved it. Nothing
 //! here leaves the country.
 
+use super::review;
 use crate::flow::Node;
 use crate::flow::conversation::offers;
 use crate::flow::desk::Desk;
 use crate::flow::ledger::{CommitError, Ledger};
 use crate::flow::outbox::NotSent;
+use crate::flow::room::Room;
 use crate::national::minimise::TooLittle;
 use crate::port::StoreError;
 use crate::rows;
@@ -49,6 +51,9 @@ pub enum Refused {
     /// The second person is missing.
     #[error("a second person has to approve this draft before it is released")]
     Unapproved,
+    /// It has, or needs, no override.
+    #[error("it is approved, or needs no second person: there is nothing to go without")]
+    NothingToOverride,
     /// The second person is the first.
     #[error("the one who drafted it cannot approve it")]
     OwnDraft,
@@ -76,6 +81,12 @@ pub enum Refused {
     /// It was never released, so nobody can be asked to erase it.
     #[error("this draft was never released")]
     NeverReleased,
+    /// A later version takes its place.
+    #[error("a later version, {0}, has taken its place")]
+    Superseded(AlertId),
+    /// What was decided about sharing it did not come back with a restored backup.
+    #[error("what was decided about sharing it is not here any more")]
+    Undecided,
     /// It was withdrawn before.
     #[error("this alert was withdrawn before")]
     Withdrawn,
@@ -94,6 +105,9 @@ pub enum Refused {
     /// The recipients would refuse it, or there are none.
     #[error(transparent)]
     NotSent(#[from] NotSent),
+    /// The disk has no room for more.
+    #[error("the disk has no room for more")]
+    NoRoom,
     /// Our own store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -156,6 +170,11 @@ pub fn from_file(node: &Node, text: &str, kind: Option<AlertKind>) -> Result<Dra
     Ok(Drafted { content, decision, fields: Vec::new() })
 }
 
+/// Whether the disk has room for more.
+pub(in crate::flow) fn admits(ledger: &Ledger) -> Result<(), Refused> {
+    if ledger.space().room() == Room::None { Err(Refused::NoRoom) } else { Ok(()) }
+}
+
 /// Id, token and time of a new draft.
 pub fn fresh(node: &Node) -> Fresh {
     Fresh::draw(node.clock.now(), |bytes| node.entropy.fill(bytes))
@@ -164,11 +183,13 @@ pub fn fresh(node: &Node) -> Fresh {
 /// Keeps a draft under the name of who made it.
 pub async fn keep(node: &Node, drafted: Drafted, signed: &Signed) -> Result<Draft, Refused> {
     let act::Signed { act, .. } = check(node, Verb::Draft, signed)?;
+    admits(&node.ledger)?;
     let Drafted { content, mut decision, fields } = drafted;
     decision.drafted = Some(act);
     let mut salt = [0; 32];
     node.entropy.fill(&mut salt);
-    let draft = Draft { content, decision, salt, fields, drafted: node.clock.now(), sent: Vec::new() };
+    let (sent, reviews) = (Vec::new(), Vec::new());
+    let draft = Draft { content, decision, salt, fields, drafted: node.clock.now(), sent, reviews };
     let kept = draft.clone();
     node.ledger.commit(move |desk| store(desk, &kept).map_err(Refused::Store)).await?;
     Ok(draft)
@@ -240,7 +261,11 @@ pub fn released(ledger: &Ledger) -> Result<Vec<(u64, AlertId)>, StoreError> {
 
 /// Approves a draft in the name of another person than who drafted it. Approving twice changes nothing.
 pub async fn approve(node: &Node, id: AlertId, act: Option<Envelope>) -> Result<Draft, Refused> {
-    let about = find(&node.ledger, id)?.digest();
+    let draft = find(&node.ledger, id)?;
+    if let (Some(why), false) = (draft.decision.without_approval, draft.sent.is_empty()) {
+        return review::review(node, &draft, why, act).await;
+    }
+    let about = draft.digest();
     let act::Signed { who, act } = check(node, Verb::Approve, &Signed { about, act })?;
     let credentials = credentials(node);
     let landed = node.ledger.commit(move |desk| {

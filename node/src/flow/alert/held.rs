@@ -74,6 +74,41 @@ fn received(ledger: &Ledger, from: NodeId, index: u64) -> Result<Received, Store
     Ok(Received { from, index, received, object, what })
 }
 
+/// An item from a peer that was refused here; its content is not kept.
+#[derive(Debug)]
+pub struct Refusal {
+    /// The peer's country.
+    pub from: NodeId,
+    /// Index of our `rejected` leaf.
+    pub index: u64,
+    /// When we logged it.
+    pub time: Timestamp,
+    /// Class of its channel.
+    pub class: u8,
+    /// Its number there.
+    pub seq: u64,
+    /// The rule that it broke, as the peer was told.
+    pub reason: String,
+}
+
+/// Items that were refused here and logged before an index (0: before now), the newest first, `most` at most.
+pub fn refused(ledger: &Ledger, before: u64, most: usize) -> Result<Vec<Refusal>, StoreError> {
+    let end = if before == 0 { vec![rows::REFUSED + 1] } else { rows::numbered(rows::REFUSED, before) };
+    let refusal = |row: Result<crate::port::Row, StoreError>| {
+        let (name, country) = row?;
+        let index = name.get(1..).and_then(|n| n.try_into().ok()).map(u64::from_be_bytes);
+        let from = std::str::from_utf8(&country).ok().and_then(|c| NodeId::parse(c).ok());
+        let (Some(index), Some(from)) = (index, from) else {
+            return Err(StoreError::Damaged("the row of a refused item cannot be read".into()));
+        };
+        let opening = ledger.opening(index)?;
+        let event = opening.event();
+        let (time, class, seq) = (event.time, event.class, event.seq);
+        Ok(Refusal { from, index, time, class, seq, reason: String::from_utf8_lossy(&event.body).into_owned() })
+    };
+    ledger.scan(&[rows::REFUSED], &end, true).take(most).map(refusal).collect()
+}
+
 /// Alerts with this id that came from peers. An id is random, so there is one at most; two countries that claim the same are
 /// both shown.
 pub fn find(ledger: &Ledger, peers: &[NodeId], id: AlertId) -> Result<Vec<Received>, StoreError> {

@@ -4,4 +4,6 @@
 pub mod drafts;
 pub mod drawn;
 pub mod held;
+pub mod next;
 pub mod release;
+pub mod review;

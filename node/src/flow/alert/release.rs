@@ -1,16 +1,17 @@
 //! Release: a draft becomes an alert addressed to named countries, is judged as they will judge it, and is owed to each.
 
 use super::drafts::{self, Refused, Signed as SignedAct};
+use super::{next, review};
 use crate::flow::conversation::Between;
 use crate::flow::conversation::offers;
 use crate::flow::desk::Desk;
 use crate::flow::outbox::{self, NotSent, Signed};
-use crate::flow::{Node, conversation, filing, queries};
+use crate::flow::{Node, conversation, filing, queries, versions};
 use crate::port::StoreError;
 use prost::Message;
 use varde_proto::alert::{Alert, AlertContent};
-use varde_proto::draft::Draft;
 use varde_proto::draft::act::{self, Verb};
+use varde_proto::draft::{ApprovalOverride, Decision, Draft};
 use varde_proto::envelope::{self, Envelope, Payload};
 use varde_proto::id::{AlertId, Digest, NodeId};
 use varde_proto::time::Timestamp;
@@ -19,9 +20,23 @@ use varde_proto::wire::peer::Alert as WireAlert;
 /// Releases a draft to these countries in the name of a member of staff; a draft about one child only after another one
 /// approved it, and one that was offered only to those who accepted. Returns the index under which the alert is kept.
 pub async fn release(node: &Node, id: AlertId, countries: &[NodeId], act: Option<Envelope>) -> Result<u64, Refused> {
-    let draft = releasable(node, id, countries)?;
-    let about = act::about_release(draft.digest(), countries);
+    release_by(node, id, (countries, None), act).await
+}
+
+/// The same, where it cannot wait for a second person, for this reason: one looks at it afterwards.
+pub async fn release_by(
+    node: &Node,
+    id: AlertId,
+    (countries, alone): (&[NodeId], Option<ApprovalOverride>),
+    act: Option<Envelope>,
+) -> Result<u64, Refused> {
+    let mut draft = releasable(node, id, countries, alone)?;
+    let about = match alone {
+        None => act::about_release(draft.digest(), countries),
+        Some(why) => act::about_release_without_approval(draft.digest(), countries, why),
+    };
     let act::Signed { act, .. } = drafts::check(node, Verb::Release, &SignedAct { about, act })?;
+    draft.decision.without_approval = alone;
     give(node, draft, countries, act).await
 }
 
@@ -68,7 +83,13 @@ pub(in crate::flow) fn may_deliver(node: &Node, id: AlertId, country: NodeId) ->
 }
 
 /// A draft that may be released to these countries now, as far as people, offers and the sharing decision go.
-pub(in crate::flow) fn releasable(node: &Node, id: AlertId, countries: &[NodeId]) -> Result<Draft, Refused> {
+pub(in crate::flow) fn releasable(
+    node: &Node,
+    id: AlertId,
+    countries: &[NodeId],
+    alone: Option<ApprovalOverride>,
+) -> Result<Draft, Refused> {
+    drafts::admits(&node.ledger)?;
     let draft = drafts::find(&node.ledger, id)?;
     if !draft.sent.is_empty() {
         return Err(Refused::Released);
@@ -81,9 +102,12 @@ pub(in crate::flow) fn releasable(node: &Node, id: AlertId, countries: &[NodeId]
             return Err(Refused::TooManyQueries(*country));
         }
     }
-    if draft.needs_approval() && !drafts::is_approved(&draft, &drafts::credentials(node)) {
-        return Err(Refused::Unapproved);
+    match (draft.needs_approval() && !drafts::is_approved(&draft, &drafts::credentials(node)), alone) {
+        (true, None) => return Err(Refused::Unapproved),
+        (false, Some(_)) => return Err(Refused::NothingToOverride),
+        _ => {}
     }
+    next::taking_back(node, &draft.content)?;
     match offers::not_accepted(node, id, countries)? {
         Some(country) => Err(Refused::NotAccepted(country)),
         None => Ok(draft),
@@ -97,8 +121,8 @@ fn spared(draft: &Draft, countries: &[NodeId]) -> Result<(), Refused> {
 }
 
 /// What would become of a release to one country alone, or to all of them at once: the same steps, and nothing is logged.
-pub fn judge(node: &Node, id: AlertId, countries: &[NodeId]) -> Result<(), Refused> {
-    let draft = releasable(node, id, countries)?;
+pub fn judge(node: &Node, id: AlertId, countries: &[NodeId], alone: Option<ApprovalOverride>) -> Result<(), Refused> {
+    let draft = releasable(node, id, countries, alone)?;
     let decision = draft.decision.commitment(&draft.salt);
     issue(node, draft.content, decision, countries)?;
     Ok(())
@@ -106,13 +130,14 @@ pub fn judge(node: &Node, id: AlertId, countries: &[NodeId]) -> Result<(), Refus
 
 async fn give(node: &Node, mut draft: Draft, countries: &[NodeId], act: Envelope) -> Result<u64, Refused> {
     spared(&draft, countries)?;
-    let (id, decided) = (draft.content.id, draft.decision.clone());
+    let (id, alone) = (draft.content.id, draft.decision.without_approval);
+    let decided = Decision { without_approval: None, ..draft.decision.clone() };
     draft.decision.released = Some(act);
     let decision = draft.decision.commitment(&draft.salt);
     let signed = issue(node, draft.content.clone(), decision, countries)?;
     // By the day that the query itself names, as whoever is asked will count.
-    let issued = WireAlert::decode(signed.envelope().payload.clone()).map_or(0, |alert| alert.issued_at_ms);
-    let issued = Timestamp::from_ms(issued).unwrap_or_default();
+    let issued = issued(&signed);
+    let before = next::taking_back(node, &draft.content)?;
     let landed = node.ledger.commit(move |desk| {
         let now = drafts::at_desk(desk, id)?;
         if !now.sent.is_empty() {
@@ -121,8 +146,10 @@ async fn give(node: &Node, mut draft: Draft, countries: &[NodeId], act: Envelope
         if now.decision != decided {
             return Err(Refused::Changed);
         }
+        let own = desk.origin().node();
+        versions::judge(desk, own, &draft.content, &envelope::digest(signed.envelope()))?.map_err(NotSent::Refused)?;
         for peer in signed.recipients() {
-            let between = Between { issuer: desk.origin().node(), recipient: peer.origin.node() };
+            let between = Between { issuer: own, recipient: peer.origin.node() };
             if offers::stands_against(desk, id, peer.origin.node())? {
                 return Err(Refused::NotAccepted(peer.origin.node()));
             }
@@ -131,7 +158,13 @@ async fn give(node: &Node, mut draft: Draft, countries: &[NodeId], act: Envelope
             }
         }
         let kept = owe(desk, &signed, &draft.content, decision)?;
-        draft.sent = (kept..desk.next_leaf()).collect();
+        if let Some(before) = &before {
+            before.land(desk)?;
+        }
+        if alone.is_some() {
+            desk.put(review::row(id), Vec::new())?;
+        }
+        draft.sent = (kept..).take(signed.recipients().count()).collect();
         drafts::store(desk, &draft)?;
         Ok(kept)
     });
@@ -147,6 +180,12 @@ pub fn issue(node: &Node, content: AlertContent, decision: Digest, countries: &[
     outbox::sign::<Alert>(node, &alert.to_wire(), &recipients, alert.class())
 }
 
+/// When it says that it was issued.
+fn issued(signed: &Signed) -> Timestamp {
+    let alert = WireAlert::decode(signed.envelope().payload.clone());
+    alert.ok().and_then(|alert| Timestamp::from_ms(alert.issued_at_ms).ok()).unwrap_or_default()
+}
+
 /// Logs an issued alert as sent, owes it, and files it under its id. Returns the index under which it is kept.
 pub fn owe(desk: &mut Desk<'_>, signed: &Signed, content: &AlertContent, decision: Digest) -> Result<u64, StoreError> {
     let kept = outbox::owe(desk, signed, decision)?;
@@ -155,6 +194,7 @@ pub fn owe(desk: &mut Desk<'_>, signed: &Signed, content: &AlertContent, decisio
     desk.put(row, filing::filed(kept, object))?;
     let own = desk.origin().node();
     let filed = (kept, object);
+    versions::file(desk, own, content, (object, issued(signed)))?;
     signed.recipients().try_for_each(|peer| conversation::begin(desk, (own, &peer.origin), content, filed))?;
     Ok(kept)
 }

@@ -8,8 +8,9 @@ use varde_proto::id::NodeId;
 
 /// Items that a peer may send at once after it was quiet: what a long outage leaves owed.
 const BURST: u32 = 65_536;
-/// Items a second that it may go on with: some seventeen million a day.
-const RATE: u32 = 200;
+/// Items a second that it may go on with: a million that an outage left owed come in a quarter of an hour. That a disk fills up this way
+/// is for `flow::room` to see.
+const RATE: u32 = 1000;
 
 /// The pace of each peer, over all its connections.
 #[derive(Debug)]

@@ -3,9 +3,9 @@
 
 use super::{Ended, aside, stopped};
 use crate::flow::Never;
-use crate::flow::deliver::Broken;
+use crate::flow::deliver::{Broken, Unsent};
 use crate::flow::receive::Answer;
-use crate::flow::{Node, deliver, entangle, escrow, gossip};
+use crate::flow::{Node, deliver, entangle, escrow, gossip, withdraw};
 use crate::port::{Peer, StoreError};
 use crate::rows;
 use crate::state::Direction;
@@ -18,6 +18,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use varde_proto::agreement::Agreed;
 use varde_proto::exchange::{Cosigned, Frame, Proven, Shown};
 use varde_proto::limits;
+use varde_proto::log::event::Event as LeafEvent;
 use varde_proto::log::head::Head;
 
 /// What the writing loop is told.
@@ -173,7 +174,14 @@ impl Writer {
             let head = self.node.ledger.show()?;
             let room = limits::FRAME_BYTES - FRAME_REST - 32 * self.entries_to(head.size().0) as usize;
             let with = (&self.node.ledger, self.node.time());
-            let items = deliver::items(with, (&self.peer, &self.agreed), run, head.size().0, room)?;
+            let items = match deliver::items(with, (&self.peer, &self.agreed), run, head.size().0, room) {
+                Err(Unsent::Unreadable(sent)) => {
+                    self.park(*sent).await?;
+                    continue;
+                }
+                Err(Unsent::Store(failure)) => return Err(failure.into()),
+                Ok(items) => items,
+            };
             // Without any, the next one is under a head that is about to be signed, and that wakes the loop; or it is not agreed.
             if items.is_empty() {
                 after = run.class + 1;
@@ -187,6 +195,19 @@ impl Writer {
             return Ok(true);
         }
         Ok(false)
+    }
+
+    /// Gives up an item that our own store cannot read any more: it stands as abandoned, and the others go on.
+    async fn park(&self, sent: LeafEvent) -> Result<(), Ended> {
+        let (peer, class, seq) = (self.peer.origin.node(), sent.class, sent.seq);
+        tracing::error!(
+            peer = peer.as_str(),
+            class,
+            seq,
+            "an owed item cannot be read and is given up; its alert says abandoned"
+        );
+        let landed = self.node.ledger.commit(move |desk| withdraw::abandon(desk, &sent));
+        landed.await.map(drop).map_err(stopped)
     }
 
     /// Until the next heartbeat: a sixth more or less than agreed, so that the nodes of a network do not beat as one.

@@ -81,7 +81,7 @@ pub async fn offer(
     answer_by: Option<Timestamp>,
     act: Option<Envelope>,
 ) -> Result<u64, Refused> {
-    let mut draft = release::releasable(node, id, countries)?;
+    let mut draft = release::releasable(node, id, countries, None)?;
     let about = act::about_release(draft.digest(), countries);
     let act::Signed { act, .. } = drafts::check(node, Verb::Release, &SignedAct { about, act })?;
     let decided = draft.decision.clone();

@@ -9,7 +9,7 @@ use crate::flow::erase::{self, hold};
 use crate::flow::ledger::Ledger;
 use crate::flow::outbox::{Owed, item_row};
 use crate::flow::receive::{self, Admitted, Me};
-use crate::flow::{Node, conversation, filing, outstanding, queries};
+use crate::flow::{Node, conversation, filing, outstanding, queries, versions};
 use crate::port::{Peer, StoreError};
 use crate::rows;
 use crate::state::{ChannelKey, Direction};
@@ -194,6 +194,7 @@ impl Taker<'_, '_> {
                 }
                 self.desk.put(row, filing::filed(index, event.object))?;
                 let content = alert.payload().content();
+                versions::file(self.desk, own, content, (event.object, alert.payload().issued_at()))?;
                 conversation::begin(self.desk, (own, &self.peer.origin), content, (index, event.object))?;
                 queries::count(self.desk, between, content, alert.payload().issued_at())?;
                 drafts::sent_again(self.desk, id, index)?;

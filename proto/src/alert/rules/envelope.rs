@@ -2,6 +2,7 @@
 
 use super::{Rule, counts_cases, is_pattern, minimum_cases, precision, reaches};
 use crate::alert::{AlertContent, Observed, looks_written};
+use crate::limits::VERSIONS;
 use crate::time::{Period, Timestamp};
 use crate::vocabulary::*;
 
@@ -9,16 +10,19 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         code: "msg-type-not-accepted",
         field: "msg_type",
-        wanted: "ALERT",
-        next: "leave it out; updates and withdrawals are acts of their own",
-        holds: |c| c.msg_type == MsgType::ALERT,
+        wanted: "ALERT, UPDATE or CORRECT",
+        next: "leave it out; `varde alert renew` and `varde alert correct` set it, and the others are acts of their own",
+        holds: |c| matches!(c.msg_type, MsgType::ALERT | MsgType::UPDATE | MsgType::CORRECT),
     },
     Rule {
-        code: "version-not-first",
+        code: "version-chain",
         field: "version",
-        wanted: "1, superseding nothing",
-        next: "leave it out",
-        holds: |c| c.version == 1 && c.supersedes.is_none(),
+        wanted: "1 for an ALERT, superseding nothing; from 2 to 255 for an UPDATE or a CORRECT, superseding the version before",
+        next: "leave it out; `varde alert renew` and `varde alert correct` set it",
+        holds: |c| match c.supersedes {
+            None => c.version == 1 && c.msg_type == MsgType::ALERT,
+            Some(_) => (2..=VERSIONS).contains(&c.version) && c.msg_type != MsgType::ALERT,
+        },
     },
     Rule {
         code: "id-readable",

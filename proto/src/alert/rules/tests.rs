@@ -32,6 +32,21 @@ fn breakages() -> Vec<Breakage> {
     .concat()
 }
 
+/// The same as a version that follows another.
+fn following(content: &AlertContent, version: u32) -> AlertContent {
+    let (supersedes, msg_type) = (Some(Digest::of(b"before")), MsgType::CORRECT);
+    AlertContent { version, supersedes, msg_type, ..content.clone() }
+}
+
+#[test]
+fn a_correction_and_an_update_keep_every_rule() {
+    for version in [2, 255] {
+        let correct = following(&modus_operandi(), version);
+        assert!(broken(&correct).is_empty());
+        assert!(broken(&AlertContent { msg_type: MsgType::UPDATE, ..correct }).is_empty());
+    }
+}
+
 fn mo(change: fn(&mut AlertContent)) -> AlertContent {
     changed(modus_operandi(), change)
 }
@@ -63,9 +78,13 @@ fn child_in(change: fn(&mut MissingChildPointer)) -> AlertContent {
 /// Of what every kind carries.
 fn envelope_breakages() -> Vec<Breakage> {
     vec![
-        ("msg-type-not-accepted", mo(|c| c.msg_type = MsgType::UPDATE)),
-        ("version-not-first", mo(|c| c.version = 2)),
-        ("version-not-first", mo(|c| c.supersedes = Some(Digest::of(b"before")))),
+        ("msg-type-not-accepted", mo(|c| c.msg_type = MsgType::WITHDRAW)),
+        ("version-chain", mo(|c| c.version = 2)),
+        ("version-chain", mo(|c| c.supersedes = Some(Digest::of(b"before")))),
+        ("version-chain", mo(|c| c.msg_type = MsgType::CORRECT)),
+        ("version-chain", mo(|c| (c.version, c.supersedes) = (2, Some(Digest::of(b"before"))))),
+        ("version-chain", mo(|c| *c = following(c, 256))),
+        ("version-chain", mo(|c| *c = following(c, 1))),
         ("id-readable", mo(|c| c.id = AlertId(*b"JanisB2011-03-07"))),
         ("contact-token-readable", mo(|c| c.contact_token = *b"+370612345")),
         ("contact-token-readable", mo(|c| c.contact_token = [0x20, 0x11, 3, 7, 0, 0, 0, 0, 0, 0])),
