@@ -148,17 +148,8 @@ pub async fn compare(countries: &[Country], desks: &[Desk]) -> Result<String, Tr
         for desk in desks.iter().filter(|desk| desk.told.us != there) {
             let from = desk.told.us;
             let arrived: Vec<&str> = inbox.iter().filter(|a| a.from == from.as_str()).map(|a| a.id.as_str()).collect();
-            let distinct: BTreeSet<&str> = arrived.iter().copied().collect();
-            let twice = arrived.len() - distinct.len();
-            if twice > 0 {
-                return Err(Trouble::new(format!("{twice} alerts of {from} were delivered to {code} twice")));
-            }
             let wanted = desk.owed_to(there);
-            let lost = wanted.iter().filter(|id| !distinct.contains(id.as_str())).count();
-            if lost > 0 {
-                let of = wanted.len();
-                return Err(Trouble::new(format!("{lost} of {of} acknowledged alerts of {from} to {code} are lost")));
-            }
+            judge(&wanted, &arrived).map_err(|why| Trouble::new(format!("from {from} to {code}: {why}")))?;
             acknowledged += wanted.len();
             arrivals += arrived.len();
         }
@@ -171,6 +162,20 @@ pub async fn compare(countries: &[Country], desks: &[Desk]) -> Result<String, Tr
         }
     }
     Ok(format!("{acknowledged} alerts acknowledged, {arrivals} arrived, none lost, none twice"))
+}
+
+/// Nothing twice, nothing lost. What arrived may be more than what was acknowledged: an answer may be lost after the deed.
+fn judge(acknowledged: &BTreeSet<String>, arrived: &[&str]) -> Result<(), String> {
+    let distinct: BTreeSet<&str> = arrived.iter().copied().collect();
+    let twice = arrived.len() - distinct.len();
+    if twice > 0 {
+        return Err(format!("{twice} alerts were delivered twice"));
+    }
+    let lost = acknowledged.iter().filter(|id| !distinct.contains(id.as_str())).count();
+    if lost > 0 {
+        return Err(format!("{lost} of {} acknowledged alerts are lost", acknowledged.len()));
+    }
+    Ok(())
 }
 
 /// Every bundle verifies, and every two reconcile, without a finding. The bundles are left in `folder`.
@@ -190,4 +195,17 @@ pub fn reconcile(countries: &[Country], folder: &Path) -> Result<String, Trouble
     }
     let pairs = bundles.len() * bundles.len().saturating_sub(1) / 2;
     Ok(format!("all {} bundles verify, all {pairs} pairs reconcile", bundles.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_lost_and_what_comes_twice_is_found_and_what_nobody_was_told_of_may_come() {
+        let acknowledged = BTreeSet::from(["a".to_owned(), "b".to_owned()]);
+        assert_eq!(judge(&acknowledged, &["b", "c", "a"]), Ok(()));
+        assert_eq!(judge(&acknowledged, &["b", "c"]), Err("1 of 2 acknowledged alerts are lost".into()));
+        assert_eq!(judge(&acknowledged, &["b", "a", "b"]), Err("1 alerts were delivered twice".into()));
+    }
 }

@@ -8,8 +8,8 @@ use rand_core::{Rng, SeedableRng};
 use std::fmt;
 use std::time::Duration;
 
-/// After so many mishaps comes a calm, in which everything is healed: nodes that wait longer after each failure would else do
-/// nothing but wait.
+/// After so many mishaps comes a calm, in which all is healed that does not last much longer: nodes that wait longer after each
+/// failure would else do nothing but wait.
 const TURNS: u64 = 20;
 const CALM: Duration = Duration::from_secs(8);
 
@@ -87,7 +87,7 @@ impl fmt::Display for Mishap {
 pub(super) enum Turn {
     /// A mishap at a node, after a pause.
     Goes { wrong: Mishap, at: usize, lasts: Duration, after: Duration },
-    /// Everything is healed for so long.
+    /// All is healed that does not last much longer than that.
     Calm(Duration),
 }
 
@@ -135,7 +135,12 @@ impl Iterator for Schedule {
         }
         let wrong = self.mishap();
         let at = self.below(self.nodes as u64) as usize;
-        let lasts = Duration::from_millis(500 + self.below(12_000));
+        // Some last longer than the keep-alives of a connection, which then end it.
+        let lasts = match self.below(8) {
+            0 => 20_000 + self.below(40_000),
+            _ => 500 + self.below(12_000),
+        };
+        let lasts = Duration::from_millis(lasts);
         let after = Duration::from_millis(100 + self.below(1_500));
         Some(Turn::Goes { wrong, at, lasts, after })
     }

@@ -11,6 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinError;
 
 /// Connections of one listener at once; more wait.
 const CONNECTIONS: usize = 64;
@@ -122,16 +123,18 @@ async fn carry(client: TcpStream, target: SocketAddr, mode: watch::Receiver<Mode
     // Where this fails, pieces are joined: nothing that anybody relies on.
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
-    let forth = Pump { from: from_client, to: to_server, mode: mode.clone(), ends: number % 2 == 0 };
-    let back = Pump { from: from_server, to: to_client, mode, ends: number % 2 == 1 };
+    let forth = Pump { from: from_client, to: to_server, mode: mode.clone(), ends: number.is_multiple_of(2) };
+    let back = Pump { from: from_server, to: to_client, mode, ends: !number.is_multiple_of(2) };
     let (mut forth, mut back) = (tokio::spawn(forth.run()), tokio::spawn(back.run()));
+    let in_order = |ended: Result<io::Result<()>, JoinError>| matches!(ended, Ok(Ok(())));
     // One direction may end in order and the other go on; one that breaks takes the other with it.
-    let broken = tokio::select! {
-        ended = &mut forth => ended.is_ok_and(|done| done.is_ok()).then(|| &mut back),
-        ended = &mut back => ended.is_ok_and(|done| done.is_ok()).then(|| &mut forth),
-    };
-    if let Some(other) = broken {
-        let _ = other.await;
+    tokio::select! {
+        ended = &mut forth => if in_order(ended) {
+            let _ = (&mut back).await;
+        },
+        ended = &mut back => if in_order(ended) {
+            let _ = (&mut forth).await;
+        },
     }
     forth.abort();
     back.abort();

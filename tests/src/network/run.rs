@@ -22,6 +22,8 @@ const RELEASES: u32 = 50;
 /// After the last mishap: the longest wait before a peer is dialled again is a minute, and a dead connection may take as long to be
 /// noticed.
 const SETTLED: Duration = Duration::from_secs(300);
+/// Files and sockets that a node may hold open in the end: a dozen of its own, and some connections with each peer.
+const OPEN_FILES: usize = 100;
 
 /// What to run.
 #[derive(Debug, Clone)]
@@ -73,12 +75,13 @@ pub async fn run(plan: &Plan) -> Result<String, NoRun> {
     let settled = healed.elapsed().as_secs();
     let checked = accounts::compare(&stage.countries, &desks).await?;
     let bundles = accounts::reconcile(&stage.countries, &plan.papers)?;
+    let open = stage.open_files()?;
     let proof = stage.proof(&desks)?;
     let Plan { nodes, seed, time, .. } = plan;
     let delivered = during.saturating_sub(owed);
     Ok(format!(
         "{nodes} nodes, {} s, seed {seed}: {proof}; {checked} ({delivered} while things went wrong, the last {settled} s after); \
-         {bundles}",
+         {bundles}; at most {open} files and sockets open in a node",
         time.as_secs()
     ))
 }
@@ -119,7 +122,8 @@ impl Stage {
     async fn play(&mut self, turn: Turn) -> Result<(), Trouble> {
         match turn {
             Turn::Calm(time) => {
-                self.heal(|_| true)?;
+                let soon = Instant::now() + 2 * time;
+                self.heal(|until| until <= soon)?;
                 self.note("calm")?;
                 tokio::time::sleep(time).await;
             }
@@ -178,6 +182,20 @@ impl Stage {
 
     fn note(&mut self, text: &str) -> Result<(), Trouble> {
         Ok(writeln!(self.diary, "{:9.3} {text}", self.begun.elapsed().as_secs_f64())?)
+    }
+
+    /// The most files and sockets that a node holds open: every connection that broke must have been let go.
+    fn open_files(&self) -> Result<usize, Trouble> {
+        let mut most = 0;
+        for country in &self.countries {
+            let pid = country.pid().ok_or_else(|| Trouble::new(format!("{} does not run", country.code())))?;
+            let open = std::fs::read_dir(format!("/proc/{pid}/fd"))?.count();
+            if open > OPEN_FILES {
+                return Err(Trouble::new(format!("{} holds {open} files and sockets open", country.code())));
+            }
+            most = most.max(open);
+        }
+        Ok(most)
     }
 
     /// Says what went wrong; a run in which nothing did, or in which somebody could release nothing, proves nothing.
