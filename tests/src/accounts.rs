@@ -194,7 +194,7 @@ pub fn reconcile(countries: &[Country], folder: &Path) -> Result<String, Trouble
         }
     }
     let pairs = bundles.len() * bundles.len().saturating_sub(1) / 2;
-    Ok(format!("all {} bundles verify, all {pairs} pairs reconcile", bundles.len()))
+    Ok(format!("all bundles ({}) verify, all pairs ({pairs}) reconcile", bundles.len()))
 }
 
 #[cfg(test)]

@@ -19,6 +19,8 @@ const DISK_MEBIBYTES: u64 = 2048;
 /// What all staff together release in a second, at most: so much that something is always under way, and so little that the load
 /// itself is not what a small machine is busy with.
 const RELEASES: u32 = 50;
+/// And in a whole run: every two bundles are verified in the end, which must not take longer than the run.
+const RELEASES_IN_ALL: u32 = 20_000;
 /// After the last mishap: the longest wait before a peer is dialled again is a minute, and a dead connection may take as long to be
 /// noticed.
 const SETTLED: Duration = Duration::from_secs(300);
@@ -55,7 +57,8 @@ struct Stage {
 pub async fn run(plan: &Plan) -> Result<String, NoRun> {
     let home = tempfile::tempdir()?;
     let mut stage = Stage::build(plan, home.path())?;
-    let mut desks = Desk::open_all(&stage.countries, Duration::from_secs(1) * plan.nodes as u32 / RELEASES)?;
+    let every = (Duration::from_secs(1) / RELEASES).max(plan.time / RELEASES_IN_ALL);
+    let mut desks = Desk::open_all(&stage.countries, every * plan.nodes as u32)?;
     let end = Instant::now() + plan.time;
     for turn in Schedule::new(plan.seed, plan.nodes) {
         if Instant::now() > end {
