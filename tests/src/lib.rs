@@ -1,10 +1,12 @@
 //! The federation as one program: what the demonstration, the scenarios, the fault tests and the benchmarks share.
 
+pub mod accounts;
 pub mod bench;
 #[path = "../fuzz/src/decoders.rs"]
 pub mod decoders;
 pub mod doomed;
 pub mod harness;
+pub mod network;
 pub mod pair;
 pub mod party;
 pub mod people;

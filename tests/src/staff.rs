@@ -46,14 +46,25 @@ impl Staff {
 
     /// Drafts the template of a route and releases it to one country. When it returns an id, the node has acknowledged.
     pub async fn release_route(&self, to: NodeId) -> Result<String, tonic::Status> {
+        self.release_route_to(&[to]).await
+    }
+
+    /// The same to several countries at once.
+    pub async fn release_route_to(&self, to: &[NodeId]) -> Result<String, tonic::Status> {
         let mut alerts = AlertsClient::new(self.channel.clone());
         let file = template(AlertKind::ROUTE_CORRIDOR, SystemClock.now()).unwrap_or_default();
         let mut draft = DraftRequest { file: file.into_bytes().into(), from: None, act: None, kind: 0 };
         draft.act = Some(self.act(Verb::Draft, act::about_draft(&draft)));
         let DraftReply { id, digest, state: _ } = alerts.draft(draft).await?.into_inner();
         let digest = Digest::from_bytes(&digest).unwrap_or_default();
-        let act = Some(self.act(Verb::Release, act::about_release(digest, &[to])));
-        let release = ReleaseRequest { id: id.clone(), to: vec![to.to_string()], wait_ms: 0, act, without_approval: 0 };
+        let act = Some(self.act(Verb::Release, act::about_release(digest, to)));
+        let release = ReleaseRequest {
+            id: id.clone(),
+            to: to.iter().map(NodeId::to_string).collect(),
+            wait_ms: 0,
+            act,
+            without_approval: 0,
+        };
         alerts.release(release).await?;
         Ok(id)
     }

@@ -4,10 +4,12 @@ use super::command::{Outcome, run, signal};
 use super::{Trouble, binaries, until};
 use rustix::process::Signal;
 use std::fs::File;
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
+use varde_proto::home;
 
 /// The network of every test and of the demonstration.
 pub const NETWORK: &str = "varde.example";
@@ -16,11 +18,33 @@ const READY_LIMIT: Duration = Duration::from_secs(60);
 const STOP_LIMIT: Duration = Duration::from_secs(30);
 const CONNECT_LIMIT: Duration = Duration::from_secs(90);
 
+/// Where a country's node lives.
+#[derive(Debug, Clone)]
+pub struct Site {
+    /// The folder in which the node's directory is made.
+    pub home: PathBuf,
+    /// The folder of what the node says; apart from `home` where that may vanish.
+    pub logs: PathBuf,
+    /// Where the node listens.
+    pub listen: String,
+    /// The command that runs the node's own: empty, or one that becomes it (`exec`), so that its process is the node's.
+    pub around: Vec<String>,
+}
+
+impl Site {
+    /// In `home`, on a free port of loopback.
+    pub fn loopback(home: &Path) -> Self {
+        Self { home: home.to_owned(), logs: home.to_owned(), listen: "127.0.0.1:0".into(), around: Vec::new() }
+    }
+}
+
 /// A country with its node. The node's process ends when this is dropped, unless it was let go.
 #[derive(Debug)]
 pub struct Country {
     code: String,
     dir: PathBuf,
+    logs: PathBuf,
+    around: Vec<String>,
     child: Option<Child>,
     address: Option<SocketAddr>,
 }
@@ -33,8 +57,15 @@ impl Country {
 
     /// The same with further arguments of `varde init`.
     pub fn init_with(home: &Path, code: &str, more: &[&str]) -> Result<Self, Trouble> {
-        let country = Self { code: code.to_owned(), dir: home.join(code.to_lowercase()), child: None, address: None };
-        let mut args = vec!["init", "--country", code, "--network", NETWORK, "--listen", "127.0.0.1:0"];
+        Self::init_at(Site::loopback(home), code, more)
+    }
+
+    /// The same in a place of its own.
+    pub fn init_at(site: Site, code: &str, more: &[&str]) -> Result<Self, Trouble> {
+        let Site { home, logs, listen, around } = site;
+        let dir = home.join(code.to_lowercase());
+        let country = Self { code: code.to_owned(), dir, logs, around, child: None, address: None };
+        let mut args = vec!["init", "--country", code, "--network", NETWORK, "--listen", listen.as_str()];
         args.extend(more);
         country.varde(&args)?.ok()?;
         Ok(country)
@@ -62,7 +93,11 @@ impl Country {
 
     /// The file to which the node's log goes.
     pub fn log(&self) -> PathBuf {
-        self.dir.with_extension("log")
+        self.said("log")
+    }
+
+    fn said(&self, extension: &str) -> PathBuf {
+        self.logs.join(format!("{}.{extension}", self.code.to_lowercase()))
     }
 
     /// Starts the node and waits until it says `ready`.
@@ -72,9 +107,10 @@ impl Country {
 
     /// Starts the node as changed by `adjust` (its environment).
     pub fn start_with(&mut self, adjust: impl FnOnce(&mut Command)) -> Result<(), Trouble> {
-        let out = self.dir.with_extension("out");
-        let mut command = Command::new(&binaries()?.node);
-        command.arg("--dir").arg(&self.dir).stdin(Stdio::null()).stdout(File::create(&out)?);
+        let out = self.said("out");
+        let mut words = self.around.iter().map(std::ffi::OsStr::new).chain([binaries()?.node.as_os_str()]);
+        let mut command = Command::new(words.next().unwrap_or_default());
+        command.args(words).arg("--dir").arg(&self.dir).stdin(Stdio::null()).stdout(File::create(&out)?);
         command.stderr(File::options().create(true).append(true).open(self.log())?);
         adjust(&mut command);
         let mut child = command.spawn()?;
@@ -140,6 +176,34 @@ impl Country {
         until(&what, CONNECT_LIMIT, || is().unwrap_or(false).then_some(()))
     }
 
+    /// Writes the node's descriptor beside its directory, and says where.
+    fn exported(&self) -> Result<String, Trouble> {
+        let file = self.dir.with_extension("descriptor");
+        std::fs::write(&file, self.varde(&["peer", "export"])?.ok()?)?;
+        Ok(file.to_string_lossy().into_owned())
+    }
+
+    /// Pins another country here under an endpoint of that one's that only this one is told. Before either was started.
+    pub fn pin_at(&self, there: &Country, endpoint: &str) -> Result<(), Trouble> {
+        there.set_endpoint(endpoint)?;
+        let (file, fingerprint) = (there.exported()?, there.varde(&["peer", "fingerprint"])?.ok()?);
+        self.varde(&["peer", "add", &file, "--fingerprint", fingerprint.trim()])?.ok().map(drop)
+    }
+
+    /// Changes where peers are told to reach the node; durable, as what the node itself writes is.
+    fn set_endpoint(&self, endpoint: &str) -> Result<(), Trouble> {
+        let path = self.dir.join(home::CONFIG);
+        let text = std::fs::read_to_string(&path)?;
+        let changed = text.lines().map(|line| match line.starts_with("endpoint = ") {
+            true => format!("endpoint = \"{endpoint}\"\n"),
+            false => format!("{line}\n"),
+        });
+        let changed: String = changed.collect();
+        let mut file = File::create(&path)?;
+        file.write_all(changed.as_bytes())?;
+        Ok(file.sync_all()?)
+    }
+
     /// `varde` with `--dir` of this country.
     pub fn command(&self) -> Result<Command, Trouble> {
         let mut command = Command::new(&binaries()?.varde);
@@ -163,11 +227,9 @@ impl Drop for Country {
 /// Pins every country at every other: `peer export` there, `peer add` here, compared by fingerprint.
 pub fn pin_all(countries: &[&Country]) -> Result<(), Trouble> {
     for there in countries {
-        let file = there.dir().with_extension("descriptor");
-        std::fs::write(&file, there.varde(&["peer", "export"])?.ok()?)?;
+        let file = there.exported()?;
         let fingerprint = there.varde(&["peer", "fingerprint"])?.ok()?;
         for here in countries.iter().filter(|c| c.code() != there.code()) {
-            let file = file.to_string_lossy().into_owned();
             here.varde(&["peer", "add", &file, "--fingerprint", fingerprint.trim()])?.ok()?;
         }
     }

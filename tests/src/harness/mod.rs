@@ -10,7 +10,7 @@ mod wait;
 
 pub use binaries::{Binaries, binaries};
 pub use command::{Outcome, run};
-pub use country::{Country, NETWORK, pin_all};
+pub use country::{Country, NETWORK, Site, pin_all};
 pub use wait::until;
 
 /// What went wrong, with everything a person needs to see why.
