@@ -15,6 +15,7 @@ pub mod sim;
 pub mod staff;
 pub mod stage;
 pub mod story;
+pub mod stranger;
 pub mod thief;
 pub mod tidy;
 pub mod transcript;

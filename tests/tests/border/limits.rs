@@ -1,6 +1,5 @@
 //! Limits: the silent, the many, the large.
 
-use super::stranger::{Shown, Signing, client, connect};
 use super::{DEADLINE, frame, link, refused, talk, word};
 use hyper_util::rt::TokioIo;
 use std::net::SocketAddr;
@@ -19,6 +18,7 @@ use varde_proto::limits;
 use varde_proto::wire::peer::Frame;
 use varde_proto::wire::peer::exchange_client::ExchangeClient;
 use varde_tests::party::{Party, TestClock};
+use varde_tests::stranger::{Shown, Signing, client, connect};
 
 async fn pair(limits: ConnectionLimits) -> (Party, Party, varde_node::edge::border::Border, super::Arrivals) {
     let clock = TestClock::new();
