@@ -148,3 +148,20 @@ async fn an_oversized_message_ends_its_connection_and_no_other() {
 
     talk(&mut here, &mut there).await;
 }
+
+/// Every turn is held by somebody who never finishes, from as many addresses as there are turns.
+#[tokio::test]
+async fn slow_strangers_from_many_addresses_keep_nobody_out() {
+    let limits = ConnectionLimits { handshakes: 4, ..ConnectionLimits::default() };
+    let (_no, ee, border, mut at_no) = pair(limits).await;
+    let mut silent = Vec::new();
+    for last in 2..6 {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind(([127, 0, 0, last], 0).into()).unwrap();
+        silent.push(socket.connect(border.local()).await.unwrap());
+    }
+    let _stream = exchange(border.local(), &ee).await;
+    assert_eq!(link(&mut at_no).await.peer.node(), ee.genesis.origin().node());
+    let told = refused(&mut at_no).await;
+    assert_eq!((told.code, told.remote), (Code::TooManyHandshakes, silent[0].local_addr().ok()));
+}
