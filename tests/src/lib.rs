@@ -1,5 +1,6 @@
 //! The federation as one program: what the demonstration, the scenarios, the fault tests and the benchmarks share.
 
+pub mod abuse;
 pub mod bench;
 #[path = "../fuzz/src/decoders.rs"]
 pub mod decoders;
