@@ -17,6 +17,7 @@ pub mod staff;
 pub mod stage;
 pub mod story;
 pub mod stranger;
+pub mod tap;
 pub mod thief;
 pub mod tidy;
 pub mod transcript;
