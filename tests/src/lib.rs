@@ -1,5 +1,6 @@
 //! The federation as one program: what the demonstration, the scenarios, the fault tests and the benchmarks share.
 
+pub mod abuse;
 pub mod accounts;
 pub mod bench;
 #[path = "../fuzz/src/decoders.rs"]
@@ -18,6 +19,8 @@ pub mod sim;
 pub mod staff;
 pub mod stage;
 pub mod story;
+pub mod stranger;
+pub mod tap;
 pub mod thief;
 pub mod tidy;
 pub mod transcript;

@@ -4,6 +4,7 @@
 use crate::harness::Trouble;
 use hyper_util::rt::TokioIo;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 use tokio::net::UnixStream;
 use tonic::transport::{Channel, Endpoint, Uri};
 use varde_node::edge::clock::SystemClock;
@@ -51,22 +52,39 @@ impl Staff {
 
     /// The same to several countries at once.
     pub async fn release_route_to(&self, to: &[NodeId]) -> Result<String, tonic::Status> {
+        let draft = self.draft_route().await?;
+        self.release(&draft, to, 0).await?;
+        Ok(draft.id)
+    }
+
+    /// The same, waiting for the receipt: how long that took from the release on, without the drafting. An error where there is
+    /// no receipt within ten seconds.
+    pub async fn exchange_route(&self, to: NodeId) -> Result<Duration, tonic::Status> {
+        let draft = self.draft_route().await?;
+        let released = Instant::now();
+        let deliveries = self.release(&draft, &[to], 10_000).await?;
+        let took = released.elapsed();
+        if deliveries.iter().all(|delivery| delivery.state == "receipted") && !deliveries.is_empty() {
+            return Ok(took);
+        }
+        Err(tonic::Status::deadline_exceeded(format!("no receipt but {deliveries:?}")))
+    }
+
+    async fn draft_route(&self) -> Result<DraftReply, tonic::Status> {
         let mut alerts = AlertsClient::new(self.channel.clone());
         let file = template(AlertKind::ROUTE_CORRIDOR, SystemClock.now()).unwrap_or_default();
         let mut draft = DraftRequest { file: file.into_bytes().into(), from: None, act: None, kind: 0 };
         draft.act = Some(self.act(Verb::Draft, act::about_draft(&draft)));
-        let DraftReply { id, digest, state: _ } = alerts.draft(draft).await?.into_inner();
-        let digest = Digest::from_bytes(&digest).unwrap_or_default();
+        Ok(alerts.draft(draft).await?.into_inner())
+    }
+
+    async fn release(&self, draft: &DraftReply, to: &[NodeId], wait_ms: u32) -> Result<Vec<Delivery>, tonic::Status> {
+        let mut alerts = AlertsClient::new(self.channel.clone());
+        let digest = Digest::from_bytes(&draft.digest).unwrap_or_default();
         let act = Some(self.act(Verb::Release, act::about_release(digest, to)));
-        let release = ReleaseRequest {
-            id: id.clone(),
-            to: to.iter().map(NodeId::to_string).collect(),
-            wait_ms: 0,
-            act,
-            without_approval: 0,
-        };
-        alerts.release(release).await?;
-        Ok(id)
+        let to = to.iter().map(NodeId::to_string).collect();
+        let release = ReleaseRequest { id: draft.id.clone(), to, wait_ms, act, without_approval: 0 };
+        Ok(alerts.release(release).await?.into_inner().deliveries)
     }
 
     /// The whole inbox, page by page.
@@ -85,7 +103,11 @@ impl Staff {
 
     /// Items owed to all peers together.
     pub async fn owed(&self) -> Result<u64, tonic::Status> {
-        let status = NodeClient::new(self.channel.clone()).status(StatusRequest {}).await?.into_inner();
-        Ok(status.peers.iter().map(|peer| peer.owed).sum())
+        Ok(self.status().await?.peers.iter().map(|peer| peer.owed).sum())
+    }
+
+    /// What the node says of itself.
+    pub async fn status(&self) -> Result<StatusReply, tonic::Status> {
+        Ok(NodeClient::new(self.channel.clone()).status(StatusRequest {}).await?.into_inner())
     }
 }

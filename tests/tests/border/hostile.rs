@@ -1,6 +1,5 @@
 //! Parties that must not come in: each is refused under its own name, reads nothing, and stops nobody else.
 
-use super::stranger::{Shown, Signing, client, connect, read_to_the_end};
 use super::{DEADLINE, link, refused, refused_on, talk};
 use rustls::SignatureScheme;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -15,6 +14,7 @@ use varde_proto::identity::SecretKey;
 use varde_proto::identity::certificate::Certificate;
 use varde_proto::time::Timestamp;
 use varde_tests::party::{Party, TestClock, key};
+use varde_tests::stranger::{Shown, Signing, client, connect, read_to_the_end};
 
 const DAY_MS: i64 = 86_400_000;
 

@@ -1,6 +1,5 @@
 //! Limits: the silent, the many, the large.
 
-use super::stranger::{Shown, Signing, client, connect};
 use super::{DEADLINE, frame, link, refused, talk, word};
 use hyper_util::rt::TokioIo;
 use std::net::SocketAddr;
@@ -19,6 +18,7 @@ use varde_proto::limits;
 use varde_proto::wire::peer::Frame;
 use varde_proto::wire::peer::exchange_client::ExchangeClient;
 use varde_tests::party::{Party, TestClock};
+use varde_tests::stranger::{Shown, Signing, client, connect};
 
 async fn pair(limits: ConnectionLimits) -> (Party, Party, varde_node::edge::border::Border, super::Arrivals) {
     let clock = TestClock::new();
@@ -147,4 +147,21 @@ async fn an_oversized_message_ends_its_connection_and_no_other() {
     assert!(tokio::time::timeout(DEADLINE, incoming.message()).await.expect("the end").is_err());
 
     talk(&mut here, &mut there).await;
+}
+
+/// Every turn is held by somebody who never finishes, from as many addresses as there are turns.
+#[tokio::test]
+async fn slow_strangers_from_many_addresses_keep_nobody_out() {
+    let limits = ConnectionLimits { handshakes: 4, ..ConnectionLimits::default() };
+    let (_no, ee, border, mut at_no) = pair(limits).await;
+    let mut silent = Vec::new();
+    for last in 2..6 {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind(([127, 0, 0, last], 0).into()).unwrap();
+        silent.push(socket.connect(border.local()).await.unwrap());
+    }
+    let _stream = exchange(border.local(), &ee).await;
+    assert_eq!(link(&mut at_no).await.peer.node(), ee.genesis.origin().node());
+    let told = refused(&mut at_no).await;
+    assert_eq!((told.code, told.remote), (Code::TooManyHandshakes, silent[0].local_addr().ok()));
 }

@@ -4,7 +4,6 @@
 mod hostile;
 mod limits;
 mod pins;
-mod stranger;
 
 use std::time::Duration;
 use varde_node::edge::border::{Arrivals, Code, Link, Refused, Side};

@@ -2,17 +2,19 @@
 //! time limit, so that nobody who is silent stops another. A refused party sees a closed connection.
 
 use super::code::{Code, Refused, Reporter, Side};
-use super::connection::{Connection, PeerInfo};
+use super::connection::{Connection, Held, PeerInfo};
 use super::fate::Fate;
+use super::meter::Allowance;
 use super::pins::{Peer, Pins};
 use super::tls;
+use super::turns::{Turn, Turns};
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -46,8 +48,8 @@ pub(crate) struct Door {
 
 /// Accepts until the receiver of accepted connections is gone.
 pub(crate) async fn run(listener: TcpListener, door: Door) {
-    let counters = Counters::new(&door.limits);
-    let shared = Arc::new(Shared { door, counters });
+    let (counters, turns) = (Counters::new(&door.limits), Turns::new(door.limits.handshakes));
+    let shared = Arc::new(Shared { door, counters, turns });
     let mut tasks = JoinSet::new();
     loop {
         let next = tokio::select! {
@@ -63,7 +65,7 @@ pub(crate) async fn run(listener: TcpListener, door: Door) {
                 continue;
             }
         };
-        match shared.counters.handshake(remote.ip()) {
+        match shared.turns.take(remote.ip()) {
             Ok(turn) => {
                 let shared = shared.clone();
                 tasks.spawn(async move { shared.admit(stream, remote, turn).await });
@@ -79,13 +81,19 @@ type Proved = (TlsStream<TcpStream>, Arc<Peer>, PublicKey);
 struct Shared {
     door: Door,
     counters: Counters,
+    turns: Turns,
 }
 
 impl Shared {
     async fn admit(&self, stream: TcpStream, remote: SocketAddr, turn: Turn) {
-        match tokio::time::timeout(HANDSHAKE, self.handshake(stream, remote)).await {
+        let handshake = tokio::select! {
+            done = tokio::time::timeout(HANDSHAKE, self.handshake(stream, remote)) => done,
+            () = turn.lost() => return self.refuse(Code::TooManyHandshakes, remote, None),
+        };
+        match handshake {
             Ok(Some((stream, peer, key))) => {
                 drop(turn);
+                self.turns.proven(peer.node(), remote.ip());
                 self.enter(stream, (peer, key), remote).await;
             }
             Ok(None) => {}
@@ -120,10 +128,10 @@ impl Shared {
     async fn enter(&self, stream: TlsStream<TcpStream>, (peer, key): (Arc<Peer>, PublicKey), remote: SocketAddr) {
         let node = peer.node();
         match self.counters.connection(node) {
-            Ok(permits) => {
+            Ok(held) => {
                 let fate = Fate::new();
                 let info = PeerInfo { peer, key, remote, side: Side::Accepted, fate: fate.clone() };
-                let connection = Connection::new(stream, info, self.door.pins.clone(), permits);
+                let connection = Connection::new(stream, info, self.door.pins.clone(), held);
                 // The receiver is gone only when the node stops.
                 let _ = self.door.accepted.send(connection).await;
                 // Keep-alives alone would hold its place among the connections for a day.
@@ -158,100 +166,37 @@ async fn linger(mut stream: TcpStream) {
     let _ = tokio::time::timeout(Duration::from_millis(500), read_away).await;
 }
 
-/// Counts handshakes (in all and from one address) and connections (in all and of one peer).
+/// Counts connections, in all and of one peer, and what a peer sends.
 struct Counters {
-    handshakes: Arc<Semaphore>,
-    addresses: Arc<Mutex<BTreeMap<IpAddr, u32>>>,
-    per_address: u32,
     connections: Arc<Semaphore>,
-    peers: Mutex<BTreeMap<NodeId, Arc<Semaphore>>>,
+    peers: Mutex<BTreeMap<NodeId, OfPeer>>,
     per_peer: u32,
 }
 
-/// The right to one handshake; given back when dropped.
-struct Turn {
-    _permit: OwnedSemaphorePermit,
-    addresses: Arc<Mutex<BTreeMap<IpAddr, u32>>>,
-    address: IpAddr,
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        let mut addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = addresses.get_mut(&self.address) {
-            *count -= 1;
-            if *count == 0 {
-                addresses.remove(&self.address);
-            }
-        }
-    }
-}
+/// A peer's places, and what it may send.
+type OfPeer = (Arc<Semaphore>, Arc<Allowance>);
 
 impl Counters {
     fn new(limits: &ConnectionLimits) -> Self {
-        let ConnectionLimits { handshakes, total, per_peer } = *limits;
-        Self {
-            handshakes: Arc::new(Semaphore::new(handshakes as usize)),
-            addresses: Arc::default(),
-            // One address cannot hold all turns, unless there are only a few.
-            per_address: (handshakes / 2).max(1),
-            connections: Arc::new(Semaphore::new(total as usize)),
-            peers: Mutex::default(),
-            per_peer,
-        }
+        let ConnectionLimits { total, per_peer, .. } = *limits;
+        Self { connections: Arc::new(Semaphore::new(total as usize)), peers: Mutex::default(), per_peer }
     }
 
-    fn handshake(&self, address: IpAddr) -> Result<Turn, Code> {
-        let address = source(address);
-        let permit = self.handshakes.clone().try_acquire_owned().map_err(|_| Code::TooManyHandshakes)?;
-        let mut addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = addresses.entry(address).or_default();
-        if *count >= self.per_address {
-            return Err(Code::TooManyFromAddress);
-        }
-        *count += 1;
-        Ok(Turn { _permit: permit, addresses: self.addresses.clone(), address })
-    }
-
-    fn connection(&self, node: NodeId) -> Result<Vec<OwnedSemaphorePermit>, Code> {
-        let of_peer = {
+    fn connection(&self, node: NodeId) -> Result<Held, Code> {
+        let fresh = || (Arc::new(Semaphore::new(self.per_peer as usize)), Arc::new(Allowance::new()));
+        let (of_peer, allowance) = {
             let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
-            peers.entry(node).or_insert_with(|| Arc::new(Semaphore::new(self.per_peer as usize))).clone()
+            peers.entry(node).or_insert_with(fresh).clone()
         };
         let of_peer = of_peer.try_acquire_owned().map_err(|_| Code::TooManyFromPeer)?;
         let of_all = self.connections.clone().try_acquire_owned().map_err(|_| Code::TooManyConnections)?;
-        Ok(vec![of_peer, of_all])
-    }
-}
-
-/// What counts as one address: an IPv4 address, or the /64 that one household of IPv6 has.
-fn source(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.into(),
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+        Ok(Held::new(vec![of_peer, of_all], allowance))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn one_address_cannot_hold_all_handshakes() {
-        let counters = Counters::new(&ConnectionLimits { handshakes: 4, total: 1, per_peer: 1 });
-        let (near, far) = (IpAddr::from([127, 0, 0, 1]), IpAddr::from([192, 0, 2, 1]));
-        let held: Vec<_> = (0..2).map(|_| counters.handshake(near)).collect();
-        assert_eq!(counters.handshake(near).err(), Some(Code::TooManyFromAddress));
-        let others: Vec<_> = (0..2).map(|_| counters.handshake(far)).collect();
-        assert!(held.iter().chain(&others).all(Result::is_ok));
-        assert_eq!(counters.handshake([192, 0, 2, 2].into()).err(), Some(Code::TooManyHandshakes));
-        drop(held);
-        assert!(counters.handshake(near).is_ok());
-        assert_eq!(
-            source("2001:db8::7".parse::<IpAddr>().unwrap_or(near)),
-            source("2001:db8::9".parse().unwrap_or(far))
-        );
-    }
 
     #[test]
     fn one_peer_cannot_hold_all_connections() {

@@ -1,8 +1,10 @@
 //! One authenticated connection: the byte stream with its limits around it. It ends when its pin changes, when it is silent,
-//! when it is too old, or when its [`Fate`] says so; the permits it holds go with it.
+//! when it is too old, or when its [`Fate`] says so; the permits it holds go with it. It is read no faster than its peer may
+//! send.
 
 use super::code::{Code, Side};
 use super::fate::Fate;
+use super::meter::{Allowance, Meter, PREFACE};
 use super::pins::{Peer, Pins};
 use super::tls;
 use std::future::Future;
@@ -45,20 +47,39 @@ pub(crate) struct Connection<S> {
     end: Pin<Box<dyn Future<Output = Code> + Send>>,
     silence: Pin<Box<Sleep>>,
     heard: Instant,
+    meter: Meter,
+    /// Until when nothing more is read.
+    pause: Option<Pin<Box<Sleep>>>,
+    held: Held,
+}
+
+/// What a connection holds of what there is a bounded number of.
+#[derive(Debug)]
+pub(crate) struct Held {
     _permits: Vec<OwnedSemaphorePermit>,
+    allowance: Arc<Allowance>,
+}
+
+impl Held {
+    /// Its places among the connections, and what its peer may send.
+    pub(crate) fn new(permits: Vec<OwnedSemaphorePermit>, allowance: Arc<Allowance>) -> Self {
+        Self { _permits: permits, allowance }
+    }
+
+    /// Of a connection that is not counted: one that we dialled.
+    pub(crate) fn alone() -> Self {
+        Self::new(Vec::new(), Arc::new(Allowance::new()))
+    }
 }
 
 impl<S> Connection<S> {
     /// Takes a stream after its handshake.
-    pub(crate) fn new(
-        stream: S,
-        info: PeerInfo,
-        pins: watch::Receiver<Arc<Pins>>,
-        permits: Vec<OwnedSemaphorePermit>,
-    ) -> Self {
+    pub(crate) fn new(stream: S, info: PeerInfo, pins: watch::Receiver<Arc<Pins>>, held: Held) -> Self {
+        // Whoever dials speaks first.
+        let meter = Meter::new(if info.side == Side::Accepted { PREFACE } else { 0 });
         let end = Box::pin(end(info.clone(), pins));
         let silence = Box::pin(tokio::time::sleep(SILENCE));
-        Self { stream, info, end, silence, heard: Instant::now(), _permits: permits }
+        Self { stream, info, end, silence, heard: Instant::now(), meter, pause: None, held }
     }
 
     /// Ready with an error once the connection has ended.
@@ -105,10 +126,18 @@ impl<S: AsyncRead + Unpin> AsyncRead for Connection<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         this.check(cx)?;
+        if let Some(pause) = &mut this.pause {
+            ready!(pause.as_mut().poll(cx));
+            this.pause = None;
+        }
         let before = into.filled().len();
         let read = ready!(Pin::new(&mut this.stream).poll_read(cx, into));
         match &read {
-            Ok(()) if into.filled().len() > before => this.heard = Instant::now(),
+            Ok(()) if into.filled().len() > before => {
+                this.heard = Instant::now();
+                let until = this.meter.charge(&into.filled()[before..], &this.held.allowance);
+                this.pause = until.map(|until| Box::pin(tokio::time::sleep_until(until)));
+            }
             Ok(()) => {}
             Err(error) => this.broke(error),
         }
@@ -173,7 +202,7 @@ mod tests {
         let peer = Arc::new(peer("EE", 1));
         let info = PeerInfo { key: peer.tls[0], peer, remote, side: Side::Accepted, fate: Fate::new() };
         let fate = info.fate.clone();
-        (Connection::new(near, info, pins, Vec::new()), far, fate)
+        (Connection::new(near, info, pins, Held::alone()), far, fate)
     }
 
     #[tokio::test(start_paused = true)]

@@ -2,7 +2,7 @@
 
 use super::accept::HANDSHAKE;
 use super::code::{Code, Side};
-use super::connection::{Connection, PeerInfo};
+use super::connection::{Connection, Held, PeerInfo};
 use super::fate::Fate;
 use super::link::{Link, code_of, link};
 use super::pins::{Peer, Pins};
@@ -72,7 +72,7 @@ impl Dialler {
         let fate = Fate::new();
         let key = tls::shown_key(stream.get_ref().1.peer_certificates()).ok_or(Code::Unpinned)?;
         let info = PeerInfo { peer: peer.clone(), key, remote, side: Side::Dialled, fate: fate.clone() };
-        let connection = Connection::new(stream, info, self.pins(), Vec::new());
+        let connection = Connection::new(stream, info, self.pins(), Held::alone());
         let channel = http2(connection).await.map_err(|()| fate.ended().unwrap_or(Code::NotOurProtocol))?;
         let mut client = ExchangeClient::new(channel)
             .max_decoding_message_size(limits::MESSAGE_BYTES)

@@ -11,6 +11,7 @@ mod connection;
 mod dial;
 mod fate;
 mod link;
+mod meter;
 mod pins;
 mod promises;
 mod redial;
@@ -19,6 +20,7 @@ mod serve;
 #[cfg(test)]
 pub(crate) mod testing;
 mod tls;
+mod turns;
 
 pub use certificate::NoCertificate;
 pub use code::{Code, Refused, Side};

@@ -1,5 +1,6 @@
 //! A client of our own making, with none of the node's good manners: any certificate, any signature, any bytes.
 
+use crate::party::Failure;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::sign::CertifiedKey;
@@ -11,27 +12,31 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use varde_proto::identity::SecretKey;
-use varde_tests::party::Failure;
 
 /// A certificate and what signs for it, whatever the server offers.
 #[derive(Debug, Clone)]
-pub(crate) struct Shown {
-    pub(crate) certificate: Vec<u8>,
-    pub(crate) signing: Signing,
+pub struct Shown {
+    /// DER.
+    pub certificate: Vec<u8>,
+    /// Its key, or another one.
+    pub signing: Signing,
 }
 
+/// What signs a handshake.
 #[derive(Debug, Clone)]
-pub(crate) enum Signing {
+pub enum Signing {
+    /// A key as nodes have them.
     Ours(Arc<SecretKey>),
+    /// A key of any algorithm.
     Other(Arc<dyn rustls::sign::SigningKey>, SignatureScheme),
 }
 
 /// Settings of a client that trusts any server; `None` shows no certificate.
-pub(crate) fn client(shown: Option<Shown>, alpn: &[u8]) -> ClientConfig {
+pub fn client(shown: Option<Shown>, alpn: &[u8]) -> ClientConfig {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])
-        .unwrap()
+        .expect("TLS 1.3")
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(Anyone));
     let mut config = match shown {
@@ -43,14 +48,18 @@ pub(crate) fn client(shown: Option<Shown>, alpn: &[u8]) -> ClientConfig {
 }
 
 /// Finishes its half of the handshake.
-pub(crate) async fn connect(to: SocketAddr, config: ClientConfig) -> Result<TlsStream<TcpStream>, Failure> {
-    let stream = TcpStream::connect(to).await?;
+pub async fn connect(to: SocketAddr, config: ClientConfig) -> Result<TlsStream<TcpStream>, Failure> {
+    connect_over(TcpStream::connect(to).await?, Arc::new(config)).await
+}
+
+/// The same over a connection that is already there.
+pub async fn connect_over(stream: TcpStream, config: Arc<ClientConfig>) -> Result<TlsStream<TcpStream>, Failure> {
     let name = ServerName::try_from("anything.example")?;
-    Ok(TlsConnector::from(Arc::new(config)).connect(name, stream).await?)
+    Ok(TlsConnector::from(config).connect(name, stream).await?)
 }
 
 /// What a refused party gets to read: bytes, then the end.
-pub(crate) async fn read_to_the_end(mut stream: impl tokio::io::AsyncRead + Unpin) -> Vec<u8> {
+pub async fn read_to_the_end(mut stream: impl tokio::io::AsyncRead + Unpin) -> Vec<u8> {
     let mut bytes = Vec::new();
     // An alert ends in an error; what counts is what was readable.
     let _ = stream.read_to_end(&mut bytes).await;

@@ -1,0 +1,78 @@
+//! The attacker as a process of its own: at the lowest priority, so that on a small machine it takes what the nodes leave; with
+//! as many files as it may have; until its input ends.
+
+use super::foe::Foe;
+use super::{pinned, strangers};
+use crate::party::Failure;
+use rustix::process::{Resource, Rlimit, getrlimit, nice, setrlimit};
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// The lowest priority.
+const LAST: i32 = 19;
+/// Files that are no connections.
+const OWN_FILES: u32 = 200;
+/// More files than any attack needs.
+const FILES: u64 = 12_000;
+
+/// How many connections this process may hold.
+pub(super) fn files() -> u32 {
+    let most = getrlimit(Resource::Nofile).current.unwrap_or(FILES);
+    u32::try_from(most).unwrap_or(u32::MAX).saturating_sub(OWN_FILES)
+}
+
+/// Raises the number of files of this process as far as it may, and as far as it needs.
+fn more_files() -> Result<(), Failure> {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let wanted = maximum.map_or(FILES, |most| most.min(FILES));
+    if current.is_some_and(|now| now < wanted) {
+        setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum })?;
+    }
+    Ok(())
+}
+
+/// Attacks until standard input ends; then says on standard output what was done. One thread.
+pub fn strike(name: &str, target: SocketAddr, home: &Path) -> Result<(), Failure> {
+    nice(LAST)?;
+    more_files()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let said = runtime.block_on(async {
+        let foe = Arc::new(Foe::new(target, home)?);
+        println!("striking");
+        std::io::stdout().flush()?;
+        let ended = tokio::task::spawn_blocking(|| std::io::copy(&mut std::io::stdin(), &mut std::io::sink()));
+        tokio::select! {
+            () = attack(name, foe.clone()) => return Err(Failure::from("there is no such attack, or it ended by itself")),
+            ended = ended => ended?,
+        }?;
+        let done = &foe.done;
+        let [connections, operations, bytes] =
+            [&done.connections, &done.operations, &done.bytes].map(|count| count.load(Ordering::Relaxed));
+        Ok::<_, Failure>(format!("{connections} {operations} {bytes}"))
+    })?;
+    println!("{said}");
+    // What still waits for an answer is left as it is.
+    runtime.shutdown_background();
+    Ok(())
+}
+
+async fn attack(name: &str, foe: Arc<Foe>) {
+    match name {
+        "slowloris" => strangers::slowloris(foe, 1).await,
+        "slowloris-many" => strangers::slowloris(foe, 200).await,
+        "connections" => strangers::connections(foe).await,
+        "handshakes" => strangers::handshakes(foe).await,
+        "noise" => strangers::noise(foe).await,
+        "half-open" => pinned::half_open(foe).await,
+        "rapid-reset" => pinned::rapid_reset(foe).await,
+        "giant-frames" => pinned::giants(foe).await,
+        "metadata" => pinned::metadata(foe).await,
+        "control" => pinned::control(foe).await,
+        "garbage" => pinned::garbage(foe).await,
+        "bad-proofs" => pinned::bad_proofs(foe).await,
+        _ => {}
+    }
+}

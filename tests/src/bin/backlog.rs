@@ -1,0 +1,241 @@
+//! An outage: a peer is away while alerts for it accumulate, comes back and catches up; and what two nodes that hold all of it
+//! say to each other when nothing is new.
+//!
+//! `backlog [--alerts N]` (default 20,000). Two real nodes; while LT is down, staff of NO draft and release N alerts to it, one
+//! by one, many at a time. Then LT starts. Meanwhile: the memory of both processes, which must not grow with what passes (the
+//! last tenth of the catch-up against its middle, when the caches of the stores are full, and a bound); and `varde alert list`
+//! at LT all the time, whole command, of which the 99th percentile must be under 200 ms (on a busy machine: twice what it is
+//! undisturbed). At last the bytes between the two while nothing is new, in as many heartbeats as were counted with 1,000
+//! alerts held: the same, but for a keep-alive more or less.
+//! A node takes 65,536 alerts at once and then 200 a second, by its own rule (`node/src/flow/connection/pace.rs`).
+//! Exit codes: 0 all holds, 1 something does not, 2 usage.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that says what it found")]
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use varde_proto::home;
+use varde_proto::id::NodeId;
+use varde_tests::harness::{Country, Trouble, pin_all};
+use varde_tests::pair::origin;
+use varde_tests::staff::Staff;
+use varde_tests::tap::Tap;
+
+/// Alerts held when idle bytes are first counted.
+const FEW: u64 = 1_000;
+/// People who release at the same time.
+const PEOPLE: u64 = 48;
+/// Seconds between heartbeats, shorter than usual so that there are many in a minute.
+const HEARTBEAT: &str = "heartbeat_seconds = 2";
+/// How long idle bytes are counted.
+const IDLE: Duration = Duration::from_secs(40);
+/// One keep-alive with its answer, in either direction (RFC 9113 section 6.7, RFC 8446 section 5.2): it falls into the time or
+/// beside it.
+const KEEP_ALIVES: u64 = 2 * 2 * (17 + 22);
+/// What the memory of a node may be at most.
+const MEMORY_KIB: u64 = 320 * 1024;
+/// How much the last tenth of a catch-up may take more than its middle.
+const GROWTH_KIB: u64 = 32 * 1024;
+/// The 99th percentile of `varde alert list` while its node catches up.
+const LIST_MS: f64 = 200.0;
+/// Where the machine is too busy for that even while nothing is caught up with: so many times what it is then.
+const SLOWER: f64 = 2.0;
+const LAST: f64 = 0.99;
+
+fn main() -> ExitCode {
+    let mut words = std::env::args().skip(1);
+    let alerts = match (words.next().as_deref(), words.next(), words.next()) {
+        (None, None, None) => Some(20_000),
+        (Some("--alerts"), Some(count), None) => count.parse().ok().filter(|count| *count > FEW),
+        _ => None,
+    };
+    let Some(alerts) = alerts else {
+        eprintln!("usage: backlog [--alerts N], more than {FEW}");
+        return ExitCode::from(2);
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    match runtime.map_err(Trouble::from).and_then(|runtime| runtime.block_on(run(alerts))) {
+        Ok(breaches) if breaches.is_empty() => ExitCode::SUCCESS,
+        Ok(breaches) => {
+            breaches.iter().for_each(|breach| eprintln!("backlog: {breach}"));
+            ExitCode::FAILURE
+        }
+        Err(trouble) => {
+            eprintln!("backlog: {trouble}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn told(error: &dyn std::fmt::Display) -> Trouble {
+    Trouble::new(error.to_string())
+}
+
+async fn run(alerts: u64) -> Result<Vec<String>, Trouble> {
+    let home = tempfile::tempdir()?;
+    let taps = [Tap::open().await?, Tap::open().await?];
+    let mut at = Vec::new();
+    for (tap, code) in taps.iter().zip(["NO", "LT"]) {
+        let country = Country::init_with(home.path(), code, &["--endpoint", &tap.address.to_string()])?;
+        let config = country.dir().join(home::CONFIG);
+        let text = std::fs::read_to_string(&config)?.replace("# heartbeat_seconds = 60", HEARTBEAT);
+        std::fs::write(config, text)?;
+        at.push(country);
+    }
+    pin_all(&[&at[0], &at[1]])?;
+    let (Some(mut lt), Some(mut no)) = (at.pop(), at.pop()) else { return Err(Trouble::new("two countries")) };
+    no.start()?;
+    taps[0].lead_to(no.address());
+    start(&mut lt, &taps[1])?;
+    let mut breaches = Vec::new();
+    release(&no, FEW).await?;
+    let idle_of_few = idle(&no, &taps).await?;
+    let undisturbed = (0..25).map(|_| list(&lt)).collect::<Result<Vec<_>, _>>()?;
+    lt.stop()?;
+    let began = Instant::now();
+    release(&no, alerts - FEW).await?;
+    let rate = (alerts - FEW) as f64 / began.elapsed().as_secs_f64();
+    println!("{} alerts released while LT was away, {rate:.0} a second; NO: {}", alerts - FEW, memory(&no)?);
+    start(&mut lt, &taps[1])?;
+    breaches.extend(catch_up(&no, &lt, (alerts - FEW, percentile(undisturbed, LAST))).await?);
+    let idle_of_all = idle(&no, &taps).await?;
+    let beats = IDLE.as_secs() / 2;
+    println!(
+        "nothing new, {beats} heartbeats: {idle_of_few} bytes with {FEW} alerts held, {idle_of_all} with {alerts}"
+    );
+    if idle_of_few.abs_diff(idle_of_all) > KEEP_ALIVES {
+        breaches.push(format!("idle bytes went from {idle_of_few} to {idle_of_all}"));
+    }
+    no.stop()?;
+    lt.stop()?;
+    Ok(breaches)
+}
+
+fn start(country: &mut Country, tap: &Tap) -> Result<(), Trouble> {
+    country.start()?;
+    tap.lead_to(country.address());
+    Ok(())
+}
+
+/// Staff of NO draft and release so many alerts to LT, `PEOPLE` at a time.
+async fn release(no: &Country, count: u64) -> Result<(), Trouble> {
+    let to = NodeId::parse("LT").map_err(|e| told(&e))?;
+    let left = Arc::new(AtomicU64::new(count));
+    let mut people = Vec::new();
+    for _ in 0..PEOPLE {
+        let (staff, left) = (Staff::connect(no.dir(), origin("NO")).await?, left.clone());
+        let fewer = |left: u64| left.checked_sub(1);
+        people.push(tokio::spawn(async move {
+            while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fewer).is_ok() {
+                staff.release_route(to).await?;
+            }
+            Ok::<_, tonic::Status>(())
+        }));
+    }
+    for person in people {
+        person.await.map_err(|e| told(&e))?.map_err(|e| told(&e))?;
+    }
+    Ok(())
+}
+
+/// Bytes between the two while nothing is new.
+async fn idle(no: &Country, taps: &[Tap; 2]) -> Result<u64, Trouble> {
+    let staff = Staff::connect(no.dir(), origin("NO")).await?;
+    while staff.owed().await.map_err(|e| told(&e))? > 0 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let bytes = || taps.iter().map(Tap::bytes).sum::<u64>();
+    // The last heads and cosignatures are told at the next heartbeats: until a few of them bring nothing.
+    let (mut before, mut quiet) = (bytes(), 0);
+    while quiet < 5 {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        quiet = if bytes() - before <= KEEP_ALIVES { quiet + 1 } else { 0 };
+        before = bytes();
+    }
+    tokio::time::sleep(IDLE).await;
+    Ok(bytes() - before)
+}
+
+/// One look at a catch-up.
+struct Look {
+    left: u64,
+    /// Of NO and of LT.
+    rss_kib: [u64; 2],
+}
+
+async fn catch_up(no: &Country, lt: &Country, (count, undisturbed): (u64, f64)) -> Result<Vec<String>, Trouble> {
+    let staff = Staff::connect(no.dir(), origin("NO")).await?;
+    let (began, mut looks, mut listed) = (Instant::now(), Vec::new(), Vec::new());
+    loop {
+        let left = staff.owed().await.map_err(|e| told(&e))?;
+        looks.push(Look { left, rss_kib: [kib(no, "VmRSS:")?, kib(lt, "VmRSS:")?] });
+        if left == 0 {
+            break;
+        }
+        if looks.len() % 5 == 1 {
+            listed.push(list(lt)?);
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    println!("{count} alerts caught up with in {seconds:.1} s, {:.0} a second", count as f64 / seconds);
+    let mut breaches = Vec::new();
+    for (place, country) in [no, lt].into_iter().enumerate() {
+        let most = |of: std::ops::RangeInclusive<u64>| {
+            let part = looks.iter().filter(|look| of.contains(&(100 * (count - look.left) / count)));
+            part.map(|look| look.rss_kib[place]).max().unwrap_or_default()
+        };
+        let [first, middle, last] = [most(0..=9), most(40..=59), most(90..=100)];
+        let [a, b, c] = [first, middle, last].map(|kib| kib >> 10);
+        println!(
+            "{}: {a} MiB in the first tenth, {b} in the middle, {c} in the last; {}",
+            country.code(),
+            memory(country)?
+        );
+        if last > middle + GROWTH_KIB || kib(country, "VmHWM:")? > MEMORY_KIB {
+            breaches.push(format!("the memory of {} grew from {middle} to {last} KiB", country.code()));
+        }
+    }
+    let (times, percentile) = (listed.len(), percentile(listed, LAST));
+    println!(
+        "varde alert list, 99th percentile at LT: {percentile:.0} ms of {times} while it caught up; {undisturbed:.0} ms before"
+    );
+    // Known, and not held to the bound: the answer is put together from every draft that there is.
+    match list(no) {
+        Ok(took) => println!("varde alert list at NO, which drafted all of them: {took:.0} ms; then {}", memory(no)?),
+        Err(_) => {
+            println!("varde alert list at NO, which drafted all of them: no answer in time; then {}", memory(no)?)
+        }
+    }
+    if percentile > LIST_MS.max(SLOWER * undisturbed) {
+        breaches.push(format!("varde alert list took {percentile:.0} ms at LT"));
+    }
+    Ok(breaches)
+}
+
+/// How long the whole command takes, in milliseconds.
+fn list(country: &Country) -> Result<f64, Trouble> {
+    let asked = Instant::now();
+    country.varde(&["alert", "list", "--json"])?.ok()?;
+    Ok(asked.elapsed().as_secs_f64() * 1e3)
+}
+
+fn percentile(mut times: Vec<f64>, part: f64) -> f64 {
+    times.sort_by(f64::total_cmp);
+    let place = ((times.len() as f64) * part) as usize;
+    times.get(place).or(times.last()).copied().unwrap_or_default()
+}
+
+fn memory(country: &Country) -> Result<String, Trouble> {
+    let [now, most] = [kib(country, "VmRSS:")?, kib(country, "VmHWM:")?].map(|kib| kib >> 10);
+    Ok(format!("memory {now} MiB, at most {most}"))
+}
+
+/// A line of proc(5) `status`.
+fn kib(country: &Country, what: &str) -> Result<u64, Trouble> {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", country.pid().unwrap_or_default()))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(what));
+    let number = line.and_then(|rest| rest.split_whitespace().next()?.parse().ok());
+    number.ok_or_else(|| Trouble::new(format!("the system does not say {what}")))
+}
