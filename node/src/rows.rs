@@ -93,6 +93,8 @@ pub const FACT: u8 = b'f';
 pub const RECORD: u8 = b'n';
 /// Identity of an imported row: keyed hash. Plain.
 pub const RECORD_IDENTITY: u8 = b'i';
+/// Draft or alert of ours, by when it was made and its id, whatever became of it; or E, where no more is known. Plain.
+pub const MADE: u8 = b'M';
 /// Draft, by id. Sealed.
 pub const DRAFT: u8 = b'd';
 /// Alert held or released, by issuer's country and id: the index under which its envelope is kept. Plain.

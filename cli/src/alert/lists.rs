@@ -8,10 +8,19 @@ use varde_proto::draft::ApprovalOverride;
 use varde_proto::vocabulary::{Tlp, Vocabulary};
 use varde_proto::wire::operator::{InboxRequest, ListRequest, OwnAlert, ReceivedAlert, Versions};
 
-/// No arguments of its own.
+/// How many.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  varde alert list\n  varde alert list --json")]
-pub(crate) struct ListArgs {}
+#[command(
+    after_help = "Examples:\n  varde alert list\n  varde alert list --most 1000 --json\n  varde alert list --all --json"
+)]
+pub(crate) struct ListArgs {
+    /// How many are listed at most, the newest first
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    most: u16,
+    /// List all of them, however many
+    #[arg(long, conflicts_with = "most")]
+    all: bool,
+}
 
 /// No arguments of its own.
 #[derive(Debug, clap::Args)]
@@ -23,9 +32,18 @@ pub(crate) struct InboxArgs {}
 
 /// Our drafts and released alerts, the newest first.
 pub(crate) async fn list(args: ListArgs, context: &Context) -> Result<Exit, Failure> {
-    let ListArgs {} = args;
+    let ListArgs { most, all } = args;
     let (mut node, _) = connect_to_read(context).await?;
-    let alerts = node.list(ListRequest {}).await?.into_inner().alerts;
+    let (mut alerts, mut after): (Vec<OwnAlert>, _) = (Vec::new(), Default::default());
+    loop {
+        let most = if all { 0 } else { most.into() };
+        let page = node.list(ListRequest { after, most }).await?.into_inner();
+        alerts.extend(page.alerts);
+        after = page.next;
+        if after.is_empty() || !all {
+            break;
+        }
+    }
     let render = &context.render;
     if render.is_json() {
         render.document(&alerts.iter().map(own).collect::<Vec<_>>())?;
@@ -44,6 +62,9 @@ pub(crate) async fn list(args: ListArgs, context: &Context) -> Result<Exit, Fail
             [alert.id, kind_name(alert.kind), held(word, alert.on_hold), to.join(", "), time(alert.expires_ms)]
         };
         render.table(["id", "kind", "state", "to", "expires"], alerts.into_iter().map(row));
+        if !after.is_empty() {
+            render.talk("There are older ones: --most N, or --all");
+        }
     }
     Ok(Exit::Done)
 }

@@ -1,8 +1,9 @@
 //! `varde.operator.v1.Alerts`: drafts, approval, release, and what lies here.
 
+use super::listing::{own, regained};
 use super::prospects;
 use super::stories::story;
-use super::{drawing, erasures, versions};
+use super::{drawing, erasures, listing, versions};
 use crate::edge::status::{Class, Trouble};
 use crate::flow::alert::drafts::{self, Refused, Signed};
 use crate::flow::alert::held::{self, Received, What};
@@ -15,17 +16,16 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 use tonic::{Request, Response, Status};
-use varde_proto::alert::Alert;
 use varde_proto::alert::show::{show, show_content};
 use varde_proto::draft::{ApprovalOverride, Draft, act};
-use varde_proto::id::{AlertId, Digest, NodeId};
+use varde_proto::id::{AlertId, NodeId};
 use varde_proto::limits;
 use varde_proto::vocabulary::{ErasureReason, Vocabulary};
 use varde_proto::wire::operator::alerts_server::{Alerts, AlertsServer};
 use varde_proto::wire::operator::*;
 
 /// Alerts that one call lists at most.
-const LISTED: usize = 1000;
+pub(super) const LISTED: usize = 1000;
 /// Twice the time in which pins are looked at.
 const TAKEN_UP: Duration = Duration::from_secs(5);
 
@@ -98,15 +98,10 @@ impl Alerts for Service {
         prospects::dry_run(&self.node, request.into_inner()).await.map(Response::new)
     }
 
-    async fn list(&self, _: Request<ListRequest>) -> Result<Response<ListReply>, Status> {
-        let drafts = drafts::all(&self.node.ledger).map_err(ours)?;
-        let alerts = drafts.iter().take(LISTED).map(|draft| own(&self.node, draft));
-        let mut alerts = alerts.collect::<Result<Vec<_>, _>>()?;
-        for (kept, object, alert) in held::regained(&self.node.ledger, self.node.me.origin.node()).map_err(ours)? {
-            alerts.push(regained(&self.node, kept, &object, &alert)?);
-        }
-        alerts.extend(erasures::withdrawn(&self.node)?.into_iter().take(LISTED));
-        Ok(Response::new(ListReply { alerts }))
+    async fn list(&self, request: Request<ListRequest>) -> Result<Response<ListReply>, Status> {
+        let (ListRequest { after, most }, node) = (request.into_inner(), self.node.clone());
+        let listing = tokio::task::spawn_blocking(move || listing::list(&node, &after, most as usize));
+        listing.await.map_err(|e| Trouble::incident(&e).for_staff())?.map(Response::new)
     }
 
     async fn show(&self, request: Request<ShowRequest>) -> Result<Response<ShowReply>, Status> {
@@ -204,7 +199,7 @@ pub(super) fn told(refused: Refused) -> Status {
     story(refused).for_staff()
 }
 
-fn state(node: &Node, draft: &Draft) -> DraftState {
+pub(super) fn state(node: &Node, draft: &Draft) -> DraftState {
     let (drafted_by, approved_by) = drafts::people(node, draft);
     let credentials: Vec<_> = node.operators.iter().map(|operator| operator.public_key).collect();
     let state = match (draft.sent.is_empty(), approved_by.is_empty()) {
@@ -250,28 +245,6 @@ fn acts(node: &Node, draft: &Draft) -> Vec<ActDone> {
     drafted.chain(approved).chain(released).chain(reviewed).map(done).collect()
 }
 
-fn own(node: &Node, draft: &Draft) -> Result<OwnAlert, Status> {
-    let (issued_ms, deliveries) = match draft.sent.first() {
-        None => (0, Vec::new()),
-        Some(kept) => {
-            let (_, alert) = held::released(&node.ledger, *kept).map_err(ours)?;
-            let deliveries = delivery::of(&node.ledger, *kept).map_err(ours)?;
-            (alert.issued_at().ms(), deliveries.into_iter().map(delivery_reply).collect())
-        }
-    };
-    Ok(OwnAlert {
-        id: draft.content.id.to_string(),
-        kind: draft.content.kind().number(),
-        state: Some(state(node, draft)),
-        issued_ms,
-        expires_ms: draft.content.expires_at.ms(),
-        deliveries,
-        erasures: erasures::standing(node, draft)?,
-        on_hold: erasures::is_own_held(node, draft.content.id)?,
-        versions: Some(versions::own(node, &draft.content)?),
-    })
-}
-
 /// Where one recipient stands.
 pub(super) fn delivery_reply(delivery: delivery::Delivery) -> Delivery {
     let delivery::Delivery { country, sent_index, state, .. } = delivery;
@@ -303,25 +276,8 @@ fn show_own(node: &Node, draft: &Draft) -> Result<ShowReply, Status> {
     })
 }
 
-/// An alert of ours whose draft a restored backup does not have: it was released after it.
-fn regained(node: &Node, kept: u64, object: &Digest, alert: &Alert) -> Result<OwnAlert, Status> {
-    let deliveries = delivery::of(&node.ledger, kept).map_err(ours)?;
-    Ok(OwnAlert {
-        id: alert.content().id.to_string(),
-        kind: alert.content().kind().number(),
-        state: Some(DraftState { state: "released".to_owned(), ..DraftState::default() }),
-        issued_ms: alert.issued_at().ms(),
-        expires_ms: alert.content().expires_at.ms(),
-        deliveries: deliveries.into_iter().map(delivery_reply).collect(),
-        erasures: erasures::of(node, object)?,
-        on_hold: erasures::is_held(node, object)?,
-        versions: Some(versions::of_alert(node, node.me.origin.node(), object, alert.content())?),
-    })
-}
-
 fn show_regained(node: &Node, id: AlertId) -> Result<Option<ShowReply>, Status> {
-    let all = held::regained(&node.ledger, node.me.origin.node()).map_err(ours)?;
-    let Some((kept, object, alert)) = all.into_iter().find(|(_, _, alert)| alert.content().id == id) else {
+    let Some((kept, object, alert)) = held::regained(&node.ledger, node.me.origin.node(), id).map_err(ours)? else {
         return Ok(None);
     };
     Ok(Some(ShowReply {

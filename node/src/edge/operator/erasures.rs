@@ -72,11 +72,10 @@ fn reply(node: &Node, one: &Outstanding) -> Result<ErasureStanding, StoreError> 
     })
 }
 
-/// The alerts of ours that were withdrawn, as mute rows.
-pub(super) fn withdrawn(node: &Node) -> Result<Vec<OwnAlert>, Status> {
-    let all = erase::all(&node.ledger).map_err(ours)?;
-    let gone = |remains: &Remains| remains.issuer == node.me.origin.node() && remains.stage != erase::Stage::Held;
-    all.iter().filter(|(_, remains)| gone(remains)).map(|(object, remains)| mute(node, object, remains)).collect()
+/// What remains of an alert of ours that is known by its E alone.
+pub(super) fn remains(node: &Node, object: &Digest) -> Result<Option<OwnAlert>, Status> {
+    let remains = erase::find(&node.ledger, node.me.origin.node(), object).map_err(ours)?;
+    remains.map(|remains| mute(node, object, &remains)).transpose()
 }
 
 /// An alert of ours that was withdrawn, if there is one of this id.

@@ -10,6 +10,7 @@ mod backups;
 mod conversation;
 mod drawing;
 mod erasures;
+mod listing;
 mod log;
 mod node;
 mod prospects;

@@ -1,7 +1,7 @@
 //! Drafts: what would leave, the decision that stays, and the signed acts of the people who made and approved it. Nothing
 //! here leaves the country.
 
-use super::review;
+use super::{index, review};
 use crate::flow::Node;
 use crate::flow::conversation::offers;
 use crate::flow::desk::Desk;
@@ -191,7 +191,11 @@ pub async fn keep(node: &Node, drafted: Drafted, signed: &Signed) -> Result<Draf
     let (sent, reviews) = (Vec::new(), Vec::new());
     let draft = Draft { content, decision, salt, fields, drafted: node.clock.now(), sent, reviews };
     let kept = draft.clone();
-    node.ledger.commit(move |desk| store(desk, &kept).map_err(Refused::Store)).await?;
+    let keep = move |desk: &mut Desk<'_>| {
+        index::put(desk, kept.drafted, kept.content.id)?;
+        store(desk, &kept).map_err(Refused::Store)
+    };
+    node.ledger.commit(keep).await?;
     Ok(draft)
 }
 
@@ -205,15 +209,18 @@ pub(in crate::flow) fn store(desk: &mut Desk<'_>, draft: &Draft) -> Result<(), S
     desk.seal(row(draft.content.id), &draft.to_bytes())
 }
 
-/// Takes note again that a draft was released, under an index: the log says so, and a restored backup does not.
-pub(in crate::flow) fn sent_again(desk: &mut Desk<'_>, id: AlertId, index: u64) -> Result<(), StoreError> {
+/// Takes note again that a draft was released, under an index: the log says so, and a restored backup does not. Whether there is one.
+pub(in crate::flow) fn sent_again(desk: &mut Desk<'_>, id: AlertId, index: u64) -> Result<bool, StoreError> {
     match at_desk(desk, id) {
-        Ok(mut draft) if draft.sent.is_empty() => {
-            draft.sent.push(index);
-            store(desk, &draft)
+        Ok(mut draft) => {
+            if draft.sent.is_empty() {
+                draft.sent.push(index);
+                store(desk, &draft)?;
+            }
+            Ok(true)
         }
         Err(Refused::Store(failure)) => Err(failure),
-        _ => Ok(()),
+        _ => Ok(false),
     }
 }
 
@@ -232,7 +239,7 @@ pub fn find(ledger: &Ledger, id: AlertId) -> Result<Draft, Refused> {
     read(id, ledger.read(&row(id))?.as_ref().map(|bytes| bytes.as_slice()))
 }
 
-/// Every draft, the newest first.
+/// Every draft.
 pub fn all(ledger: &Ledger) -> Result<Vec<Draft>, StoreError> {
     let mut drafts = Vec::new();
     for found in ledger.scan(&[rows::DRAFT], &[rows::DRAFT + 1], false) {
@@ -241,7 +248,6 @@ pub fn all(ledger: &Ledger) -> Result<Vec<Draft>, StoreError> {
         let draft = Draft::from_bytes(&bytes);
         drafts.push(draft.map_err(|_| StoreError::Damaged("a draft cannot be read".into()))?);
     }
-    drafts.sort_by_key(|draft| (std::cmp::Reverse(draft.drafted), draft.content.id));
     Ok(drafts)
 }
 

@@ -127,17 +127,9 @@ pub fn released(ledger: &Ledger, index: u64) -> Result<(Digest, Alert), StoreErr
     Ok((envelope::digest(&envelope), alert))
 }
 
-/// Alerts of ours that peers gave back after a restored backup, and of which this node has no draft: the index under which each is kept,
-/// its E and itself.
-pub fn regained(ledger: &Ledger, own: NodeId) -> Result<Vec<(u64, Digest, Alert)>, StoreError> {
-    let from = rows::row(rows::ALERT, &[own.as_str().as_bytes()]);
-    let mut found = Vec::new();
-    for row in ledger.scan(&from, &[&from[..], &[0xff; 17]].concat(), false) {
-        let (name, value) = row?;
-        let drafted = ledger.get(&rows::row(rows::DRAFT, &[name.get(from.len()..).unwrap_or_default()]))?.is_some();
-        let (kept, object) = filing::read_filed(&value)?;
-        let here = if drafted { None } else { kept::if_kept::<Alert>(ledger, kept)? };
-        found.extend(here.map(|(_, alert)| (kept, object, alert)));
-    }
-    Ok(found)
+/// An alert of ours that peers gave back after a restored backup, and of which this node has no draft: where it is kept, its E and itself.
+pub fn regained(ledger: &Ledger, own: NodeId, id: AlertId) -> Result<Option<(u64, Digest, Alert)>, StoreError> {
+    let Some(value) = ledger.get(&filing::alert_row(own, id))? else { return Ok(None) };
+    let (kept, object) = filing::read_filed(&value)?;
+    Ok(kept::if_kept::<Alert>(ledger, kept)?.map(|(_, alert)| (kept, object, alert)))
 }

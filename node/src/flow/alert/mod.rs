@@ -4,6 +4,7 @@
 pub mod drafts;
 pub mod drawn;
 pub mod held;
+pub mod index;
 pub mod next;
 pub mod release;
 pub mod review;

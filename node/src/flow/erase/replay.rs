@@ -4,6 +4,7 @@
 //! ([`replay`]). Out: how the log's own tail comes back from peers.
 
 use super::{Remains, destroy, destroy_keys, due, expiry_row, issuer, remains};
+use crate::flow::alert::index as made;
 use crate::flow::desk::Desk;
 use crate::flow::erase::Stage;
 use crate::flow::ledger::Ledger;
@@ -131,6 +132,9 @@ fn note(desk: &mut Desk<'_>, object: Digest, erased: &Erased) -> Result<bool, St
     let stage = Stage::Done(erased.index);
     let remains = Remains { issuer, id, kind: None, kept: erased.index, reason, request, due, stage };
     remains::put(desk, &object, &remains, false)?;
+    if issuer == desk.origin().node() {
+        made::put_remains(desk, erased.event.time, object)?;
+    }
     Ok(true)
 }
 

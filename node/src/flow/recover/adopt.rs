@@ -1,7 +1,7 @@
 //! What comes back is written: entries as leaves without openings, then the openings, channels and contents that each peer
 //! gives, and at the end what the node says of it.
 
-use crate::flow::alert::drafts;
+use crate::flow::alert::{drafts, index as made};
 use crate::flow::conversation::Between;
 use crate::flow::deliver::Broken;
 use crate::flow::desk::Desk;
@@ -197,7 +197,9 @@ impl Taker<'_, '_> {
                 versions::file(self.desk, own, content, (event.object, alert.payload().issued_at()))?;
                 conversation::begin(self.desk, (own, &self.peer.origin), content, (index, event.object))?;
                 queries::count(self.desk, between, content, alert.payload().issued_at())?;
-                drafts::sent_again(self.desk, id, index)?;
+                if !drafts::sent_again(self.desk, id, index)? {
+                    made::put(self.desk, event.time, id)?;
+                }
             }
             Ok(Admitted::Offer(offer)) => conversation::offers::sent_again(self.desk, self.peer, offer, index)?,
             Ok(Admitted::Reply(reply)) => {

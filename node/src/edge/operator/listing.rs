@@ -1,0 +1,81 @@
+//! The alerts service, our own: each draft and alert with how far it is, the newest first, page by page.
+
+use super::alerts::{LISTED, delivery_reply, ours, state, told};
+use super::{erasures, versions};
+use crate::flow::alert::drafts::{self, Refused};
+use crate::flow::alert::held;
+use crate::flow::alert::index::{self, Entry, Page};
+use crate::flow::{Node, delivery};
+use tonic::Status;
+use varde_proto::alert::Alert;
+use varde_proto::draft::Draft;
+use varde_proto::id::{AlertId, Digest};
+use varde_proto::vocabulary::Vocabulary;
+use varde_proto::wire::operator::*;
+
+/// A page of them. Reads the store, so it runs where nobody else waits.
+pub(super) fn list(node: &Node, after: &[u8], most: usize) -> Result<ListReply, Status> {
+    let most = if most == 0 { LISTED } else { most.min(LISTED) };
+    let Page { entries, next } = index::page(&node.ledger, after, most).map_err(ours)?;
+    let mut alerts = Vec::with_capacity(entries.len());
+    for entry in entries {
+        alerts.extend(match entry {
+            Entry::Alert(id) => one(node, id)?,
+            Entry::Remains(object) => erasures::remains(node, &object)?,
+        });
+    }
+    Ok(ListReply { alerts, next: next.into() })
+}
+
+/// A draft, what is left of a withdrawn alert, or an alert without its draft; nothing, where it was taken away meanwhile.
+fn one(node: &Node, id: AlertId) -> Result<Option<OwnAlert>, Status> {
+    match drafts::find(&node.ledger, id) {
+        Ok(draft) => own(node, &draft).map(Some),
+        Err(Refused::Absent(_)) => match erasures::show_withdrawn(node, id)? {
+            Some(shown) => Ok(shown.own),
+            None => {
+                let found = held::regained(&node.ledger, node.me.origin.node(), id).map_err(ours)?;
+                found.map(|(kept, object, alert)| regained(node, kept, &object, &alert)).transpose()
+            }
+        },
+        Err(refused) => Err(told(refused)),
+    }
+}
+
+pub(super) fn own(node: &Node, draft: &Draft) -> Result<OwnAlert, Status> {
+    let (issued_ms, deliveries) = match draft.sent.first() {
+        None => (0, Vec::new()),
+        Some(kept) => {
+            let (_, alert) = held::released(&node.ledger, *kept).map_err(ours)?;
+            let deliveries = delivery::of(&node.ledger, *kept).map_err(ours)?;
+            (alert.issued_at().ms(), deliveries.into_iter().map(delivery_reply).collect())
+        }
+    };
+    Ok(OwnAlert {
+        id: draft.content.id.to_string(),
+        kind: draft.content.kind().number(),
+        state: Some(state(node, draft)),
+        issued_ms,
+        expires_ms: draft.content.expires_at.ms(),
+        deliveries,
+        erasures: erasures::standing(node, draft)?,
+        on_hold: erasures::is_own_held(node, draft.content.id)?,
+        versions: Some(versions::own(node, &draft.content)?),
+    })
+}
+
+/// An alert of ours whose draft a restored backup does not have: it was released after it.
+pub(super) fn regained(node: &Node, kept: u64, object: &Digest, alert: &Alert) -> Result<OwnAlert, Status> {
+    let deliveries = delivery::of(&node.ledger, kept).map_err(ours)?;
+    Ok(OwnAlert {
+        id: alert.content().id.to_string(),
+        kind: alert.content().kind().number(),
+        state: Some(DraftState { state: "released".to_owned(), ..DraftState::default() }),
+        issued_ms: alert.issued_at().ms(),
+        expires_ms: alert.content().expires_at.ms(),
+        deliveries: deliveries.into_iter().map(delivery_reply).collect(),
+        erasures: erasures::of(node, object)?,
+        on_hold: erasures::is_held(node, object)?,
+        versions: Some(versions::of_alert(node, node.me.origin.node(), object, alert.content())?),
+    })
+}
