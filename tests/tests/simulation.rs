@@ -1,7 +1,15 @@
-//! The federation in virtual time: a seed says everything, and a few seeds hold. Many are run by the program `simulate`.
+//! The federation in virtual time: a seed says everything, and a few seeds hold. Many are run by the program `simulate`. What it found is
+//! kept here as lists of steps.
 #![allow(missing_docs, reason = "tests")]
 
-use varde_tests::sim;
+use std::sync::Arc;
+use std::time::Duration;
+use varde_node::port::Clock;
+use varde_tests::doomed::id;
+use varde_tests::sim::ground::Calendar;
+use varde_tests::sim::member::Member;
+use varde_tests::sim::network::{Between, Weather, country};
+use varde_tests::{pair, sim};
 
 #[test]
 fn the_same_seed_is_the_same_run_to_the_last_signature() {
@@ -20,4 +28,60 @@ fn whatever_crashes_breaks_or_is_restored_nothing_owed_is_lost_and_every_two_log
         restored += outcome.restored;
     }
     assert!(restored > 0);
+}
+
+/// NO and LT, and the network between them.
+struct Two {
+    no: Arc<Member>,
+    lt: Arc<Member>,
+    between: Arc<Between>,
+    calendar: Arc<Calendar>,
+}
+
+impl Two {
+    /// Both run, and the network is fair.
+    async fn start() -> Self {
+        let calendar = Arc::new(Calendar::begin());
+        let member = |own: &str, other: &str, seed| {
+            let peers = [(country(other), Arc::new(pair::peer(own, other)))].into();
+            Arc::new(Member::new(own, seed, Duration::from_secs(1), calendar.clone(), peers))
+        };
+        let (no, lt) = (member("NO", "LT", 1), member("LT", "NO", 2));
+        for member in [&no, &lt] {
+            member.start().await.unwrap();
+        }
+        let between = Arc::new(Between::new([no.clone(), lt.clone()], (60_000, 3), calendar.clone(), Arc::default()));
+        tokio::spawn(between.clone().keep_linked());
+        let two = Self { no, lt, between, calendar };
+        two.minutes(2).await;
+        two
+    }
+
+    async fn minutes(&self, minutes: u64) {
+        tokio::time::sleep(Duration::from_secs(60 * minutes)).await;
+    }
+}
+
+fn in_virtual_time(steps: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.unwrap().block_on(steps);
+}
+
+/// Found by a seed in which a month passed without a connection.
+#[test]
+fn a_country_that_was_cut_off_for_a_month_and_logged_something_is_not_locked_for_ever() {
+    in_virtual_time(async {
+        let two = Two::start().await;
+        two.between.weather.set(Weather::Cut);
+        two.calendar.skip(40);
+        let life = two.no.life().unwrap();
+        pair::release(&life.country, pair::route_at(id(7), two.no.clock.now()), &["LT"]).await;
+        two.no.kill();
+        two.no.start().await.unwrap();
+        assert!(two.no.is_locked(), "nobody has confirmed its log for a month");
+        two.between.weather.set(Weather::Fair);
+        two.minutes(5).await;
+        assert!(!two.no.is_locked());
+        assert!(!two.lt.is_locked());
+    });
 }
