@@ -1,7 +1,20 @@
-//! The federation in virtual time: a seed says everything, and a few seeds hold. Many are run by the program `simulate`.
+//! The federation in virtual time: a seed says everything, and a few seeds hold. Many are run by the program `simulate`. What it found is
+//! kept here as lists of steps.
 #![allow(missing_docs, reason = "tests")]
 
-use varde_tests::sim;
+use std::sync::Arc;
+use std::time::Duration;
+use varde_node::flow::alert::held::{self, What};
+use varde_node::flow::filing;
+use varde_node::flow::withdraw::{Withdrawal, take_back};
+use varde_node::port::Clock;
+use varde_proto::id::AlertId;
+use varde_proto::vocabulary::ErasureReason;
+use varde_tests::doomed::id;
+use varde_tests::sim::ground::Calendar;
+use varde_tests::sim::member::Member;
+use varde_tests::sim::network::{Between, Weather, country};
+use varde_tests::{pair, sim};
 
 #[test]
 fn the_same_seed_is_the_same_run_to_the_last_signature() {
@@ -20,4 +33,88 @@ fn whatever_crashes_breaks_or_is_restored_nothing_owed_is_lost_and_every_two_log
         restored += outcome.restored;
     }
     assert!(restored > 0);
+}
+
+/// NO and LT, and the network between them.
+struct Two {
+    no: Arc<Member>,
+    lt: Arc<Member>,
+    between: Arc<Between>,
+    calendar: Arc<Calendar>,
+}
+
+impl Two {
+    /// Both run, and the network is fair.
+    async fn start() -> Self {
+        let calendar = Arc::new(Calendar::begin());
+        let member = |own: &str, other: &str, seed| {
+            let peers = [(country(other), Arc::new(pair::peer(own, other)))].into();
+            Arc::new(Member::new(own, seed, Duration::from_secs(1), calendar.clone(), peers))
+        };
+        let (no, lt) = (member("NO", "LT", 1), member("LT", "NO", 2));
+        for member in [&no, &lt] {
+            member.start().await.unwrap();
+        }
+        let between = Arc::new(Between::new([no.clone(), lt.clone()], (60_000, 3), calendar.clone(), Arc::default()));
+        tokio::spawn(between.clone().keep_linked());
+        let two = Self { no, lt, between, calendar };
+        two.minutes(2).await;
+        two
+    }
+
+    async fn minutes(&self, minutes: u64) {
+        tokio::time::sleep(Duration::from_secs(60 * minutes)).await;
+    }
+}
+
+fn in_virtual_time(steps: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.unwrap().block_on(steps);
+}
+
+/// Found by a seed in which a month passed without a connection.
+#[test]
+fn a_country_that_was_cut_off_for_a_month_and_logged_something_is_not_locked_for_ever() {
+    in_virtual_time(async {
+        let two = Two::start().await;
+        two.between.weather.set(Weather::Cut);
+        two.calendar.skip(40);
+        let life = two.no.life().unwrap();
+        pair::release(&life.country, pair::route_at(id(7), two.no.clock.now()), &["LT"]).await;
+        two.no.kill();
+        two.no.start().await.unwrap();
+        assert!(two.no.is_locked(), "nobody has confirmed its log for a month");
+        two.between.weather.set(Weather::Fair);
+        two.minutes(5).await;
+        assert!(!two.no.is_locked());
+        assert!(!two.lt.is_locked());
+    });
+}
+
+/// Found by seeds in which a receipt was under way while its item was given up.
+#[test]
+fn an_item_that_was_given_up_while_its_receipt_was_under_way_comes_back_to_who_took_it() {
+    in_virtual_time(async {
+        let two = Two::start().await;
+        two.lt.back_up();
+        // What NO sends arrives; what LT answers does not.
+        two.between.weather.set(Weather::Mute(1));
+        let life = two.no.life().unwrap();
+        pair::release(&life.country, pair::route_at(id(7), two.no.clock.now()), &["LT"]).await;
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        let taken = filing::alert_row(country("NO"), AlertId(id(7)));
+        assert!(two.lt.life().unwrap().country.node.ledger.get(&taken).unwrap().is_some(), "LT has it");
+        let all = Withdrawal { reason: ErasureReason::WITHDRAWN, from: Vec::new() };
+        take_back(&life.country.node, AlertId(id(7)), all).await.unwrap();
+        two.between.weather.set(Weather::Fair);
+        two.minutes(3).await;
+        two.lt.kill();
+        let backup = two.lt.backups.lock().unwrap().remove(0);
+        two.lt.put_back(backup);
+        two.lt.start().await.unwrap();
+        two.minutes(5).await;
+        assert!(!two.lt.is_locked());
+        let found = held::find(&two.lt.life().unwrap().country.node.ledger, &[country("NO")], AlertId(id(7))).unwrap();
+        assert!(matches!(found[0].what, What::Remains(_)), "what was taken back does not travel again");
+    });
 }

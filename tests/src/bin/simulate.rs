@@ -37,6 +37,10 @@ struct Tally {
     events: Vec<u64>,
     countries: usize,
     released: usize,
+    said: usize,
+    agreed: usize,
+    withdrawn: usize,
+    days: Vec<u64>,
     restored: usize,
     failed: Vec<u64>,
 }
@@ -73,10 +77,14 @@ fn count(tally: &Mutex<Tally>, seed: u64) {
     let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
     tally.took.push(took);
     match outcome {
-        Ok(Outcome { countries, events, released, restored, failures, .. }) => {
+        Ok(Outcome { countries, events, released, said, agreed, withdrawn, days, restored, failures, .. }) => {
             tally.events.push(events);
             tally.countries += countries;
             tally.released += released;
+            tally.said += said;
+            tally.agreed += agreed;
+            tally.withdrawn += withdrawn;
+            tally.days.push(days);
             tally.restored += restored;
             for failure in failures.iter().take(5) {
                 println!("seed {seed} ({countries} countries): {failure}");
@@ -95,21 +103,28 @@ fn count(tally: &Mutex<Tally>, seed: u64) {
 fn say(plan: &Plan, tally: &mut Tally, wall: Duration) {
     tally.took.sort_unstable();
     tally.events.sort_unstable();
+    tally.days.sort_unstable();
     let (took, events) = (&tally.took, &tally.events);
     let (middle, last) = (took.len() / 2, took.len().saturating_sub(1));
     println!(
-        "{} seeds from {} on in {:.0} s: {} countries, {} alerts acknowledged, {} restores; a seed: median {} ms, longest {} ms, median {} \
-         events, most {} events; {} failed {:?}",
+        "{} seeds from {} on in {:.0} s: {} countries, {} alerts acknowledged, {} words about them, {} withdrawals, {} words about \
+         agreements, {} restores; a seed: median {} ms, longest {} ms, median {} events, most {} events, median {} days, most {} days; \
+         {} failed {:?}",
         took.len(),
         plan.first,
         wall.as_secs_f64(),
         tally.countries,
         tally.released,
+        tally.said,
+        tally.withdrawn,
+        tally.agreed,
         tally.restored,
         took.get(middle).map_or(0, Duration::as_millis),
         took.get(last).map_or(0, Duration::as_millis),
         events.get(events.len() / 2).copied().unwrap_or(0),
         events.last().copied().unwrap_or(0),
+        tally.days.get(tally.days.len() / 2).copied().unwrap_or(0),
+        tally.days.last().copied().unwrap_or(0),
         tally.failed.len(),
         tally.failed,
     );

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use varde_node::port::Peer;
 use varde_proto::agreement::{Agreement, AtEnd, Terms};
+use varde_proto::envelope::Envelope;
 use varde_proto::id::NodeId;
 use varde_proto::identity::{Acceptance, Revocation};
 use varde_proto::time::Timestamp;
@@ -34,6 +35,21 @@ pub fn text(terms: &Terms) -> Arc<Agreement> {
     Arc::new(Agreement::write(terms, "Between countries of a test.\n").expect("an agreement"))
 }
 
+/// What a country's coordinator signs of an agreement with another one: a yes, or the end.
+pub fn word(own: &str, other: &str, agreement: &Agreement, ends: bool, when: Timestamp) -> Envelope {
+    let of = Acceptance {
+        from: origin(own),
+        with: origin(other),
+        mode: Mode::Test,
+        agreement: agreement.id(),
+        accepted: when,
+        salt: [4; 32],
+    };
+    let id = key(own, 1);
+    let word = if ends { Revocation(of).sign(&id) } else { of.sign(&id) };
+    word.expect("a word")
+}
+
 impl Country {
     /// Says yes to an agreement with another country, or ends it, beside what was said before; the other one is pinned thereby.
     pub async fn say(&self, other: &str, agreement: &Arc<Agreement>, ends: bool) -> Arc<Peer> {
@@ -41,17 +57,7 @@ impl Country {
         let mut peers: BTreeMap<_, _> = (**self.pins.borrow()).clone();
         let known = peers.get(&node).map(|known| (**known).clone());
         let mut pinned = known.unwrap_or_else(|| peer(own.as_str(), other));
-        let of = Acceptance {
-            from: self.origin().clone(),
-            with: origin(other),
-            mode: Mode::Test,
-            agreement: agreement.id(),
-            accepted: Timestamp::default(),
-            salt: [4; 32],
-        };
-        let id = key(own.as_str(), 1);
-        let word = if ends { Revocation(of).sign(&id) } else { of.sign(&id) };
-        pinned.words.push(word.expect("a word"));
+        pinned.words.push(word(own.as_str(), other, agreement, ends, Timestamp::default()));
         pinned.texts.push(agreement.clone());
         let pinned = Arc::new(pinned);
         peers.insert(node, pinned.clone());

@@ -5,7 +5,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use varde_node::port::{Batch, Clock, Entropy, Guard, Keyring, Row, Store, StoreError};
 use varde_proto::exchange::KnownHead;
 use varde_proto::time::Timestamp;
@@ -143,10 +143,13 @@ impl Store for SimStore {
     }
 }
 
+/// Bucket keys by number; `None` is a destroyed one.
+pub type BucketKeys = BTreeMap<u64, Option<[u8; 32]>>;
+
 /// Bucket keys that outlive a crash.
 pub struct SimKeyring {
     index: [u8; 32],
-    keys: Mutex<BTreeMap<u64, Option<[u8; 32]>>>,
+    keys: Mutex<BucketKeys>,
     chance: SimChance,
 }
 
@@ -157,6 +160,16 @@ impl SimKeyring {
         let mut index = [0; 32];
         chance.fill(&mut index);
         Self { index, keys: Mutex::default(), chance }
+    }
+
+    /// The keys as they are now.
+    pub fn snapshot(&self) -> BucketKeys {
+        held(&self.keys).clone()
+    }
+
+    /// Puts other keys in the place of all.
+    pub fn restore(&self, keys: BucketKeys) {
+        *held(&self.keys) = keys;
     }
 }
 
@@ -185,17 +198,60 @@ impl Keyring for SimKeyring {
     }
 }
 
-/// The virtual time, plus what this clock is wrong by.
-#[derive(Debug)]
-pub struct SimClock {
+/// The time of a whole simulation: the virtual one, and the days in which nothing happened.
+pub struct Calendar {
     began: tokio::time::Instant,
+    skipped_ms: Shown<i64>,
+}
+
+impl Calendar {
+    /// Begins now.
+    pub fn begin() -> Self {
+        Self { began: tokio::time::Instant::now(), skipped_ms: Shown::new(0) }
+    }
+
+    /// So many days pass in which nothing happens: a year has more heartbeats than a simulation has events.
+    pub fn skip(&self, days: u64) {
+        self.skipped_ms.set(self.skipped() + days.cast_signed() * 86_400_000);
+    }
+
+    /// How much was skipped.
+    pub fn skipped(&self) -> i64 {
+        self.skipped_ms.get()
+    }
+
+    /// Waits until days are skipped.
+    pub async fn skips(&self) {
+        let before = self.skipped();
+        self.skipped_ms.wait_for(|now| *now != before).await;
+    }
+
+    /// Days since the beginning.
+    pub fn days(&self) -> u64 {
+        (self.ms() - BEGIN_MS).cast_unsigned() / 86_400_000
+    }
+
+    /// The time now, as a clock that is right says it.
+    pub fn now(&self) -> Timestamp {
+        Timestamp::from_ms(self.ms()).unwrap_or_default()
+    }
+
+    fn ms(&self) -> i64 {
+        let passed = i64::try_from(self.began.elapsed().as_millis()).unwrap_or(i64::MAX);
+        BEGIN_MS + passed + self.skipped()
+    }
+}
+
+/// The time, plus what this clock is wrong by.
+pub struct SimClock {
+    calendar: Arc<Calendar>,
     wrong_by_ms: AtomicI64,
 }
 
 impl SimClock {
-    /// A clock that began with the simulation.
-    pub fn new(began: tokio::time::Instant) -> Self {
-        Self { began, wrong_by_ms: AtomicI64::new(0) }
+    /// A clock that is right.
+    pub fn new(calendar: Arc<Calendar>) -> Self {
+        Self { calendar, wrong_by_ms: AtomicI64::new(0) }
     }
 
     /// Sets the clock wrong by so many milliseconds.
@@ -206,8 +262,7 @@ impl SimClock {
 
 impl Clock for SimClock {
     fn now(&self) -> Timestamp {
-        let passed = i64::try_from(self.began.elapsed().as_millis()).unwrap_or(i64::MAX);
-        Timestamp::from_ms(BEGIN_MS + passed + self.wrong_by_ms.load(Ordering::Relaxed)).unwrap_or_default()
+        Timestamp::from_ms(self.calendar.ms() + self.wrong_by_ms.load(Ordering::Relaxed)).unwrap_or_default()
     }
 }
 
@@ -228,6 +283,11 @@ impl SimChance {
     /// True in so many of 1,000.
     pub fn permille(&self, permille: u64) -> bool {
         self.below(1000) < permille
+    }
+
+    /// One of several, if there are any.
+    pub fn pick<'a, T>(&self, of: &'a [T]) -> Option<&'a T> {
+        if of.is_empty() { None } else { of.get(self.below(of.len() as u64) as usize) }
     }
 
     /// So many milliseconds, or fewer.

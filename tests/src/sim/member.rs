@@ -1,13 +1,18 @@
 //! A simulated country: what outlives its process, and the process that runs now, if one does.
 
-use super::ground::{LastCommit, Rows, Shown, SimChance, SimClock, SimGuard, SimKeyring, SimStore};
+use super::ground::{
+    BucketKeys, Calendar, LastCommit, Rows, Shown, SimChance, SimClock, SimGuard, SimKeyring, SimStore,
+};
+use crate::pair::promises::word;
 use crate::pair::{Country, Ground, KeyFiles};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::task::{AbortHandle, JoinSet};
-use varde_node::flow::Node;
+use varde_node::flow::conversation::offers;
 use varde_node::flow::ledger::Ledger;
-use varde_node::port::Peers;
+use varde_node::flow::{Node, erase, witness};
+use varde_node::port::{Clock, Peers};
+use varde_proto::agreement::Agreement;
 use varde_proto::identity::{Role, SecretKey};
 
 /// A process: it ends with the tasks that it is made of.
@@ -33,6 +38,15 @@ async fn take_up_statements(node: Arc<Node>, files: Arc<KeyFiles>) {
     }
 }
 
+/// A backup of a country.
+#[derive(Clone)]
+pub struct Backup {
+    /// The leaves that it has.
+    pub size: u64,
+    rows: Rows,
+    keys: BucketKeys,
+}
+
 /// A country.
 pub struct Member {
     /// Two capital letters.
@@ -43,10 +57,12 @@ pub struct Member {
     pub clock: Arc<SimClock>,
     /// Its sign guard, of which there is no backup.
     pub guard: Arc<SimGuard>,
-    /// Backups of its store, with the leaves that each has.
-    pub backups: Mutex<Vec<(u64, Rows)>>,
+    /// Backups of its store and its keyring.
+    pub backups: Mutex<Vec<Backup>>,
+    keyring: Arc<SimKeyring>,
     ground: Ground,
-    peers: Arc<Peers>,
+    /// Its folder of pins, and of what was signed with each.
+    peers: Mutex<Arc<Peers>>,
     life: Shown<Option<Arc<Life>>>,
     /// One start at a time: two processes on one store are what the real store forbids.
     starting: tokio::sync::Mutex<()>,
@@ -54,12 +70,12 @@ pub struct Member {
 
 impl Member {
     /// A country that was never started.
-    pub fn new(code: &str, seed: u64, heartbeat: Duration, began: tokio::time::Instant, peers: Peers) -> Self {
-        let (store, clock) = (Arc::new(SimStore::default()), Arc::new(SimClock::new(began)));
-        let guard = Arc::new(SimGuard::default());
+    pub fn new(code: &str, seed: u64, heartbeat: Duration, calendar: Arc<Calendar>, peers: Peers) -> Self {
+        let (store, clock) = (Arc::new(SimStore::default()), Arc::new(SimClock::new(calendar)));
+        let (guard, keyring) = (Arc::new(SimGuard::default()), Arc::new(SimKeyring::new(seed)));
         let ground = Ground {
             store: store.clone(),
-            keyring: Arc::new(SimKeyring::new(seed)),
+            keyring: keyring.clone(),
             clock: clock.clone(),
             entropy: Arc::new(SimChance::new(!seed)),
             guard: guard.clone(),
@@ -74,8 +90,9 @@ impl Member {
             clock,
             guard,
             backups: Mutex::default(),
+            keyring,
             ground,
-            peers: Arc::new(peers),
+            peers: Mutex::new(Arc::new(peers)),
             life: Shown::new(None),
             starting: Default::default(),
         }
@@ -94,8 +111,9 @@ impl Member {
             clock: self.clock.clone(),
             guard,
             backups: Mutex::default(),
+            keyring: self.keyring.clone(),
             ground,
-            peers: self.peers.clone(),
+            peers: Mutex::new(self.peers()),
             life: Shown::new(None),
             starting: Default::default(),
         }
@@ -123,23 +141,68 @@ impl Member {
         }
         self.store.kill_in_commit(None);
         let failed = |what: &str, why: String| format!("{} {what}: {why}", self.code);
+        erase::purge(&*self.store, &*self.keyring)
+            .map_err(|error| failed("cannot destroy keys anew", error.to_string()))?;
         let (ledger, writer) = Ledger::prepare(self.ground.parts(&self.code))
             .map_err(|error| failed("cannot open its store", error.to_string()))?;
         let mut tasks = JoinSet::new();
         tasks.spawn(writer.run());
         let country = Country::found(&self.code, ledger, self.ground.clone()).await;
         let country = country.map_err(|error| failed("cannot be founded", error.to_string()))?;
-        country.pin_all(self.peers.clone()).await.map_err(|error| failed("cannot pin", error.to_string()))?;
+        let mut pinned = self.peers();
+        country.pin_all(pinned.clone()).await.map_err(|error| failed("cannot pin", error.to_string()))?;
+        // What was signed while it started.
+        while !Arc::ptr_eq(&pinned, &self.peers()) {
+            pinned = self.peers();
+            country.pin_all(pinned.clone()).await.map_err(|error| failed("cannot pin", error.to_string()))?;
+        }
         tasks.spawn(take_up_statements(country.node.clone(), self.ground.key_files.clone()));
+        tasks.spawn(erase::keep_erasing(country.node.clone()));
+        tasks.spawn(offers::keep_delivering(country.node.clone()));
         self.life.set(Some(Arc::new(Life { country, tasks: tasks.into() })));
         Ok(())
     }
 
-    /// Makes a backup of the store as it is now.
+    fn peers(&self) -> Arc<Peers> {
+        self.peers.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Its coordinator signs that an agreement with another country is accepted, or ended. The file is there from now on; a node that
+    /// is killed meanwhile reads it when it starts.
+    pub async fn say(&self, other: &str, agreement: &Arc<Agreement>, ends: bool) {
+        let said = word(&self.code, other, agreement, ends, self.clock.now());
+        let mut peers = (*self.peers()).clone();
+        for peer in peers.values_mut().filter(|peer| peer.origin.node().as_str() == other) {
+            let mut more = (**peer).clone();
+            more.words.push(said.clone());
+            more.texts.push(agreement.clone());
+            *peer = Arc::new(more);
+        }
+        let peers = Arc::new(peers);
+        *self.peers.lock().unwrap_or_else(PoisonError::into_inner) = peers.clone();
+        if let Some(life) = self.life() {
+            let _ = tokio::time::timeout(Duration::from_secs(5), life.country.pin_all(peers)).await;
+        }
+    }
+
+    /// Makes a backup of the store and the keyring as they are now, unless a peer has been silent for a month: one that is made then is
+    /// worth nothing once the peer is back (docs/threats.md, "What still lacks").
     pub fn back_up(&self) {
         let Some(life) = self.life() else { return };
+        let last = life.country.node.ledger.book().last_time.seconds();
+        let silent = |seconds: u64| seconds > 0 && last.saturating_sub_unsigned(seconds) > 30 * 86_400;
+        if !witness::standing(&life.country.node).is_ok_and(|known| !known.by.iter().any(|one| silent(one.seconds))) {
+            return;
+        }
         let size = life.country.node.ledger.book().tree.size().0;
-        self.backups.lock().unwrap_or_else(PoisonError::into_inner).push((size, self.store.snapshot()));
+        let backup = Backup { size, rows: self.store.snapshot(), keys: self.keyring.snapshot() };
+        self.backups.lock().unwrap_or_else(PoisonError::into_inner).push(backup);
+    }
+
+    /// Puts the store and the keyring back; nothing runs on them.
+    pub fn put_back(&self, backup: Backup) {
+        self.store.restore(backup.rows);
+        self.keyring.restore(backup.keys);
     }
 
     /// Two people decide that a key gives way to a new one, unless they wait for an earlier one.

@@ -1,7 +1,7 @@
 //! The network between two simulated countries: slow, cut at times, and for a while as bad as no TLS connection can be, so
 //! that frames come twice, in another order or not at all. Every head that passes is noted.
 
-use super::ground::{Shown, SimChance};
+use super::ground::{Calendar, Shown, SimChance};
 use super::member::{Life, Member};
 use super::watch::Watch;
 use prost::Message;
@@ -23,6 +23,8 @@ pub enum Weather {
     Foul,
     /// Nothing gets through, and connections break.
     Cut,
+    /// Nothing gets through from this end, and the other one is heard: connections stand, and wait.
+    Mute(usize),
 }
 
 /// Two countries and what lies between them.
@@ -33,14 +35,20 @@ pub struct Between {
     /// Milliseconds that a connection lasts at most, besides the first five seconds.
     longest: u64,
     chance: Arc<SimChance>,
+    calendar: Arc<Calendar>,
     watch: Arc<Watch>,
 }
 
 impl Between {
-    /// Nothing runs yet.
-    pub fn new(ends: [Arc<Member>; 2], longest: u64, seed: u64, watch: Arc<Watch>) -> Self {
+    /// Nothing runs yet. A connection lasts so many milliseconds at most, and the rest follows from the seed.
+    pub fn new(
+        ends: [Arc<Member>; 2],
+        (longest, seed): (u64, u64),
+        calendar: Arc<Calendar>,
+        watch: Arc<Watch>,
+    ) -> Self {
         let (ends, weather) = (ends.into(), Shown::new(Weather::Fair));
-        Self { ends, weather, longest, chance: Arc::new(SimChance::new(seed)), watch }
+        Self { ends, weather, longest, chance: Arc::new(SimChance::new(seed)), calendar, watch }
     }
 
     /// The countries.
@@ -75,8 +83,8 @@ impl Between {
     pub async fn link(self: &Arc<Self>, a: &Arc<Life>, b: &Arc<Life>) {
         let foul = self.weather.get() == Weather::Foul;
         let fouled = Arc::new(AtomicBool::new(foul));
-        let (to_b, from_a) = self.pipe(&fouled);
-        let (to_a, from_b) = self.pipe(&fouled);
+        let (to_b, from_a) = self.pipe(0, &fouled);
+        let (to_a, from_b) = self.pipe(1, &fouled);
         let (tell, mut told) = mpsc::channel(2);
         let mut tasks = Vec::new();
         for (me, other, link) in
@@ -93,14 +101,18 @@ impl Between {
         }
         drop(tell);
         let life = Duration::from_secs(5) + self.chance.pause(self.longest);
+        let before = self.calendar.skipped();
         tokio::select! {
             biased;
             _ = told.recv() => {}
             _ = self.weather.wait_for(|now| (*now == Weather::Foul) != foul || *now == Weather::Cut) => {}
+            () = self.calendar.skips() => {}
             () = tokio::time::sleep(life) => {}
         }
-        // What was said last still arrives.
-        tokio::time::sleep(self.chance.pause(500)).await;
+        // What was said last still arrives; but no connection stands for days.
+        if self.calendar.skipped() == before {
+            tokio::time::sleep(self.chance.pause(500)).await;
+        }
         tasks.iter().for_each(tokio::task::AbortHandle::abort);
     }
 
@@ -108,21 +120,30 @@ impl Between {
     /// again before anybody notices what that did.
     fn pipe(
         self: &Arc<Self>,
+        from: usize,
         fouled: &Arc<AtomicBool>,
     ) -> (mpsc::Sender<Frame>, mpsc::Receiver<Result<Frame, BadFrame>>) {
         let (outgoing, mut taken) = mpsc::channel::<Frame>(16);
         let (give, incoming) = mpsc::channel(16);
         let (this, fouled) = (self.clone(), fouled.clone());
         tokio::spawn(async move {
-            let slow = 1 + this.chance.below(200);
+            // A peer may be slow for as long as a connection stands.
+            let slow = 1 + this.chance.below(if this.chance.permille(50) { 3_000 } else { 200 });
             let mut held: Option<Vec<u8>> = None;
             while let Some(frame) = taken.recv().await {
                 this.watch.frame(&frame);
+                let sent = this.calendar.skipped();
                 let mut bytes = vec![frame.into_wire().encode_to_vec()];
                 tokio::time::sleep(this.chance.pause(slow)).await;
-                match this.weather.get() {
+                if this.weather.get() == Weather::Mute(from) {
+                    // The other end may not wait for so long.
+                    fouled.store(true, Ordering::Relaxed);
+                }
+                match this.weather.wait_for(|weather| *weather != Weather::Mute(from)).await {
                     Weather::Cut => return,
-                    Weather::Fair => {}
+                    // No frame is under way for days.
+                    _ if this.calendar.skipped() != sent => return,
+                    Weather::Fair | Weather::Mute(_) => {}
                     Weather::Foul => {
                         fouled.store(true, Ordering::Relaxed);
                         match this.chance.below(20) {

@@ -16,7 +16,7 @@ mod remains;
 mod replay;
 
 pub(super) use answer::signed;
-pub use remains::{Remains, Stage, find};
+pub use remains::{Remains, Stage, all, find};
 pub(super) use remains::{at_desk as remains_at, of_kept as remains_of};
 pub use replay::{Replayed, purge, replay};
 

@@ -118,6 +118,18 @@ pub fn find(ledger: &Ledger, issuer: NodeId, object: &Digest) -> Result<Option<R
     read(ledger.get(&row(rows::REMAINS, issuer, object))?)
 }
 
+/// What remains of every item that was erased or is to be.
+pub fn all(ledger: &Ledger) -> Result<Vec<(Digest, Remains)>, StoreError> {
+    let unreadable = || StoreError::Damaged("what remains of an erased item cannot be read".into());
+    let rows = ledger.scan(&[rows::REMAINS], &[rows::REMAINS + 1], false);
+    rows.map(|row| {
+        let (name, value) = row?;
+        let object = named(&name).map(|(_, object)| object);
+        object.zip(Remains::decode(&value)).ok_or_else(unreadable)
+    })
+    .collect()
+}
+
 /// Whether an item's erasure still has steps to go, as the commit under way will leave it.
 pub(super) fn is_unfinished(desk: &Desk<'_>, issuer: NodeId, object: &Digest) -> Result<bool, StoreError> {
     Ok(desk.get(&row(rows::ERASING, issuer, object))?.is_some())

@@ -169,7 +169,8 @@ pub fn standing(node: &Node) -> Option<String> {
 }
 
 /// Whose answer is needed: every peer that is pinned or that the log says is, and that was heard from in the 30 days before the
-/// newest leaf here, and every one of which nothing is known. Whoever takes a pin away while the node asks changes nothing by it.
+/// newest leaf here, and every one of which nothing is known; every peer at all, if that is none. Whoever takes a pin away while the
+/// node asks changes nothing by it.
 fn required(node: &Node) -> Result<BTreeSet<Origin>, StoreError> {
     let last = node.ledger.book().last_time.seconds();
     let heard = |seconds: u64| seconds == 0 || last.saturating_sub_unsigned(seconds) <= SILENT_SECONDS;
@@ -181,13 +182,15 @@ fn required(node: &Node) -> Result<BTreeSet<Origin>, StoreError> {
     let over = |log: &Origin| {
         pinned.values().any(|peer| peer.origin.is_of_node(log) && peer.origin.generation() > log.generation())
     };
+    peers.retain(|log| !over(log));
     let mut required = BTreeSet::new();
-    for peer in peers.into_iter().filter(|log| !over(log)) {
-        if heard(witness::newest(&scan, node.ledger.number(0), &peer)?.seconds) {
-            required.insert(peer);
+    for peer in &peers {
+        if heard(witness::newest(&scan, node.ledger.number(0), peer)?.seconds) {
+            required.insert(peer.clone());
         }
     }
-    Ok(required)
+    // A node that was alone for a month, and logged something, would ask nobody and wait for ever.
+    Ok(if required.is_empty() { peers } else { required })
 }
 
 fn root_at(ledger: &Ledger, size: u64) -> Option<Digest> {

@@ -4,7 +4,7 @@
 use crate::flow::connection::{self, Ended};
 use crate::flow::ledger::Ledger;
 use crate::flow::outbox::{Owed, item_row};
-use crate::flow::{Never, Node, deliver, escrow, keys, outstanding};
+use crate::flow::{Never, Node, deliver, delivery, escrow, keys, outstanding};
 use crate::port::{Link, Peer, StoreError};
 use crate::rows;
 use crate::state::peer_parts;
@@ -16,8 +16,9 @@ use varde_proto::exchange::{Frame, Held, Piece, Position, Regain, Regained, Rega
 use varde_proto::id::{Origin, TreeSize};
 use varde_proto::identity::Role;
 use varde_proto::limits;
-use varde_proto::log::event::Kind;
+use varde_proto::log::event::{Event, Kind};
 use varde_proto::log::head::Head;
+use varde_proto::log::leaf::Opening;
 use varde_proto::log::proof::TlogProof;
 
 /// Bytes of things in one frame, after which no further one is added: each may have sixteen thousand.
@@ -146,15 +147,29 @@ fn gave(node: &Node, peer: &Peer, (class, seq): (u8, u64), size: u64) -> Result<
     let Some(sent) = row.as_deref().and_then(Owed::decode).filter(|sent| rows::counted(sent.leaf) < size) else {
         return Ok(None);
     };
-    let Some(opening) = node.ledger.opening_if_kept(sent.leaf)? else { return Ok(None) };
+    let Some((leaf, opening)) = shown(&node.ledger, peer, &sent, yours.opening.event())? else { return Ok(None) };
     let is_here = opening.event().kind == Kind::SENT;
     let envelope = match is_here && !outstanding::is_asked(&node.ledger, &sent.object, &peer.origin)? {
         true => envelope(&node.ledger, sent.envelope)?,
         false => None,
     };
-    let index = rows::counted(sent.leaf);
+    let index = rows::counted(leaf);
     let path = deliver::path(&node.ledger.book(), index, size)?;
     Ok(Some(RegainedItem { yours, envelope, mine: Some(Shown { index, opening, path }) }))
+}
+
+/// Our leaf about an item that the peer answered: the one that gave it up, unless its receipt was under way then and says that it was
+/// taken.
+fn shown(ledger: &Ledger, peer: &Peer, sent: &Owed, theirs: &Event) -> Result<Option<(u64, Opening)>, StoreError> {
+    let Some(opening) = ledger.opening_if_kept(sent.leaf)? else { return Ok(None) };
+    if opening.event().kind != Kind::ABANDONED || theirs.kind == Kind::ABANDONED {
+        return Ok(Some((sent.leaf, opening)));
+    }
+    let end = ledger.number(ledger.head().size().0);
+    let all = delivery::leaves(sent.envelope, end, |index| ledger.opening_if_kept(index))?;
+    let to_peer = |event: &Event| event.peer.as_ref().is_some_and(|to| *to == peer.origin);
+    let leaf = all.into_iter().find(|(_, event)| to_peer(event) && event.seq == theirs.seq).map(|(leaf, _)| leaf);
+    leaf.map(|leaf| Ok((leaf, ledger.opening(leaf)?))).transpose()
 }
 
 fn after(positions: &[Position], class: u8) -> u64 {
