@@ -5,8 +5,11 @@
 //! again can tell. The head is signed after the leaves are durable, never before, so that a crash can never leave a
 //! signature over leaves that are gone.
 
+mod changes;
 mod shown;
 mod twice;
+
+pub use changes::Changes;
 
 use super::desk::{Desk, Staged, read_number};
 use super::keys::Keys;
@@ -103,24 +106,6 @@ pub struct Ledger {
     moved: broadcast::WeakSender<()>,
     stopped: watch::Receiver<bool>,
     locked: watch::Receiver<bool>,
-}
-
-/// Tells of changes to those who wait, in the order in which they came to wait.
-pub struct Changes(Option<broadcast::Receiver<()>>);
-
-impl Changes {
-    /// What is told from now on; nothing, if whoever would tell has ended.
-    pub(super) fn of(teller: Option<&broadcast::Sender<()>>) -> Self {
-        Self(teller.map(broadcast::Sender::subscribe))
-    }
-
-    /// Waits for something newer than what was told last. False when whoever tells has ended.
-    pub async fn changed(&mut self) -> bool {
-        match &mut self.0 {
-            Some(moved) => !matches!(moved.recv().await, Err(broadcast::error::RecvError::Closed)),
-            None => false,
-        }
-    }
 }
 
 impl Ledger {

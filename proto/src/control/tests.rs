@@ -80,7 +80,7 @@ fn fields_of_another_act_and_missing_ones_are_refused() {
         (&request(), |w| w.header = None, "header"),
         (&request(), |w| w.object = vec![1; 31].into(), "erasure-object"),
         (&request(), |w| w.alert_id = vec![].into(), "erasure-id"),
-        (&request(), |w| w.reason = 5, "erasure-reason"),
+        (&request(), |w| w.reason = 9, "erasure-reason"),
         (&request(), |w| w.basis = 0, "erasure-basis"),
         (&request(), |w| w.due_ms = -1, "erasure-due"),
         (&request(), |w| w.act = 0, "erasure-act"),

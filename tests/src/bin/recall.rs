@@ -40,18 +40,7 @@ fn main() -> ExitCode {
 
 fn recall() -> Result<Vec<String>, Trouble> {
     let home = tempfile::tempdir()?;
-    let mut countries =
-        [Country::init(home.path(), "NO")?, Country::init(home.path(), "LT")?, Country::init(home.path(), "EE")?];
-    pin_all(&countries.each_ref())?;
-    for country in &mut countries {
-        let path = country.dir().join("varde.toml");
-        let text = std::fs::read_to_string(&path)?;
-        let beats = format!("heartbeat_seconds = {}", HEARTBEAT.as_secs());
-        let lines = text.lines().map(|line| if line.starts_with("heartbeat_seconds") { &beats } else { line });
-        let lines: Vec<&str> = lines.collect();
-        std::fs::write(&path, lines.join("\n"))?;
-        country.start()?;
-    }
+    let mut countries = stage(home.path())?;
     let [no, lt, ee] = &mut countries;
     let mut doomed = Vec::new();
     for kind in AlertKind::all() {
@@ -106,6 +95,22 @@ fn recall() -> Result<Vec<String>, Trouble> {
         ),
         "the bundles of all three verify, and every two reconcile".to_owned(),
     ])
+}
+
+/// NO, LT and EE, pinned with each other, running, with a short heartbeat.
+fn stage(home: &std::path::Path) -> Result<[Country; 3], Trouble> {
+    let mut countries = [Country::init(home, "NO")?, Country::init(home, "LT")?, Country::init(home, "EE")?];
+    pin_all(&countries.each_ref())?;
+    for country in &mut countries {
+        let path = country.dir().join("varde.toml");
+        let text = std::fs::read_to_string(&path)?;
+        let beats = format!("heartbeat_seconds = {}", HEARTBEAT.as_secs());
+        let lines = text.lines().map(|line| if line.starts_with("# heartbeat_seconds") { &beats } else { line });
+        let lines: Vec<&str> = lines.collect();
+        std::fs::write(&path, lines.join("\n"))?;
+        country.start()?;
+    }
+    Ok(countries)
 }
 
 /// Drafts the template of a kind, has it approved where that is needed, releases it to both.
