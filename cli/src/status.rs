@@ -157,7 +157,7 @@ fn alarms(node: &Node) -> Vec<String> {
         let count = if node.unreviewed == 1 { "1 alert".to_owned() } else { format!("{} alerts", node.unreviewed) };
         lines.push(format!(
             "{count} released without a second person, and none has looked since: `varde alert list` names them, another member of staff \
-             runs `varde alert approve ID --as THEIR-KEY-FILE`"
+             runs `varde alert approve ID --released --as THEIR-KEY-FILE`"
         ));
     }
     if let Some(failure) = &node.notify_failure {

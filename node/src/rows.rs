@@ -85,7 +85,8 @@ pub const QUERIES: u8 = b'J';
 pub const DUE: u8 = b'D';
 /// Urgent alert or offer from a peer that nobody here has seen, by the peer's country and the index of its `received` leaf. Plain.
 pub const UNSEEN: u8 = b'N';
-/// Alert of ours that was released without a second person and that none has looked at since, by id. Plain.
+/// Alert of ours that was released without a second person and that none has looked at since, by id: why, and the public key by which it was
+/// released. Plain.
 pub const UNREVIEWED: u8 = b'B';
 /// Counters and one-row facts, by name. Plain.
 pub const FACT: u8 = b'f';

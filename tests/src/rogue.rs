@@ -120,6 +120,11 @@ impl Rogue {
         proven
     }
 
+    /// Leaves of its log.
+    pub fn size(&self) -> u64 {
+        self.tree.size().0
+    }
+
     /// Entries of its log.
     pub fn entries(&self, from: u64, to: u64) -> Vec<Entry> {
         self.entries[from as usize..to as usize].to_vec()

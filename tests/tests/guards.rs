@@ -98,12 +98,21 @@ fn what_cannot_wait_leaves_in_the_name_of_one_and_stands_on_a_list_until_another
     assert_eq!(released["acts"][1]["act"], "released-without-approval");
     assert!(no.varde(&["status"])?.stdout.contains("1 alert released without a second person"));
 
-    let own = no.varde(&["alert", "approve", &id])?;
+    let own = no.varde(&["alert", "approve", &id, "--released"])?;
     assert_eq!((own.code, own.stderr.contains("four eyes")), (Some(3), true), "{}", own.stderr);
     let other = no.dir().join("operators/b.key");
-    no.varde(&["alert", "approve", &id, "--as", &other.to_string_lossy()])?.ok()?;
+    no.varde(&["alert", "approve", &id, "--released", "--as", &other.to_string_lossy()])?.ok()?;
     let looked = listed()?;
     assert_eq!((&looked["needs_review"], &looked["acts"][2]["act"]), (&false.into(), &"reviewed".into()), "{looked}");
+    assert!(!no.varde(&["status"])?.stdout.contains("without a second person"));
+
+    // Taking it back takes it off no list.
+    let second = draft(&no, "MISSING_CHILD_POINTER", "")?;
+    no.varde(&["alert", "release", &second, "--to", "EE", why, "SECOND_PERSON_UNREACHABLE"])?.ok()?;
+    no.varde(&["alert", "withdraw", &second, "--reason", "WITHDRAWN"])?.ok()?;
+    assert!(no.varde(&["status"])?.stdout.contains("1 alert released without a second person"));
+    assert_eq!(no.varde(&["alert", "approve", &second, "--released"])?.code, Some(3));
+    no.varde(&["alert", "approve", &second, "--released", "--as", &other.to_string_lossy()])?.ok()?;
     assert!(!no.varde(&["status"])?.stdout.contains("without a second person"));
 
     // Where two people stand for it already, nobody goes without one.

@@ -32,7 +32,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "CC,CC", value_delimiter = ',', required = true, value_parser = read_country)]
     to: Vec<NodeId>,
     /// Release it without the second person whom it needs, because of this: IMMEDIATE_DANGER or SECOND_PERSON_UNREACHABLE. It
-    /// stands on a list (`varde status`) until another person has looked at it (`varde alert approve`)
+    /// stands on a list (`varde status`) until another person has looked at it (`varde alert approve ID --released`)
     #[arg(long, value_name = "CODE", value_parser = read_code::<ApprovalOverride>)]
     without_approval: Option<ApprovalOverride>,
     /// Only say who would get what, who would not, and why; nothing is signed or sent

@@ -1,5 +1,6 @@
 //! How much room the disk has left. A commit that finds no room stops the writer for good; so before that nothing more is taken: peers'
-//! items wait at the peers, and staff are told. What frees room, or says something about what is here, goes on: erasures, words, receipts.
+//! items wait at the peers, requests to erase among them, and staff are told. What this node does by itself and what staff take back goes
+//! on.
 
 use tokio::sync::watch;
 

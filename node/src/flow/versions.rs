@@ -83,16 +83,23 @@ fn at_desk(desk: &Desk<'_>, issuer: NodeId, object: &Digest) -> Result<Option<Ve
 /// What memory has against a version of an alert with this E. A recipient that never had the one before knows nothing against it.
 pub(super) fn judge(desk: &Desk<'_>, issuer: NodeId, content: &AlertContent, object: &Digest) -> Filed {
     let before = content.supersedes.map(|before| at_desk(desk, issuer, &before)).transpose()?.flatten();
-    let Some(before) = before else { return Ok(Ok(())) };
+    Ok(before.map_or(Ok(()), |before| may_follow(&before, content, Some(object)).map_err(Rejection::Content)))
+}
+
+/// Whether a version may follow another; `object` is its E, once it has one.
+pub(super) fn may_follow(
+    before: &Version,
+    content: &AlertContent,
+    object: Option<&Digest>,
+) -> Result<(), &'static str> {
     let too_long = longest_chain(before.kind).is_some_and(|most| content.expires_at.since(before.first) > most);
-    let broken = match &before {
-        before if before.kind != content.kind() => "version-kind",
-        before if before.number.checked_add(1) != Some(content.version) => "version-number",
-        before if before.next.is_some_and(|next| next != *object) => "version-forked",
-        _ if too_long => "renewed-too-long",
-        _ => return Ok(Ok(())),
-    };
-    Ok(Err(Rejection::Content(broken)))
+    match before {
+        before if before.kind != content.kind() => Err("version-kind"),
+        before if before.number.checked_add(1) != Some(content.version) => Err("version-number"),
+        before if before.next.is_some() && before.next.as_ref() != object => Err("version-forked"),
+        _ if too_long => Err("renewed-too-long"),
+        _ => Ok(()),
+    }
 }
 
 /// Files a version, issued at a time, and that it takes the place of the one before.

@@ -226,12 +226,14 @@ fn request(
 }
 
 /// Gives up an item that has no receipt yet: its number and E stay, its content does not travel any more.
-pub(super) fn abandon(desk: &mut Desk<'_>, item: &Event) -> Result<(), StoreError> {
-    let Some(peer) = &item.peer else { return Ok(()) };
+/// Whether it was still owed.
+pub(super) fn abandon(desk: &mut Desk<'_>, item: &Event) -> Result<bool, StoreError> {
+    let Some(peer) = &item.peer else { return Ok(false) };
     let row = item_row(rows::OWED, peer, item.class, desk.number(item.seq));
     // What an earlier generation of our log owed is owed no more.
     let owed = desk.get(&row)?.as_deref().and_then(Owed::decode).filter(|owed| owed.object == item.object);
-    let Some(owed) = owed else { return Ok(()) };
+    let Some(owed) = owed else { return Ok(false) };
     let (leaf, _) = desk.append(Event { chain: item.chain, ..erase::about(item, Kind::ABANDONED, Vec::new()) })?;
-    desk.put(row, Owed { leaf, ..owed }.encode())
+    desk.put(row, Owed { leaf, ..owed }.encode())?;
+    Ok(true)
 }

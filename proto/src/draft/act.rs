@@ -25,7 +25,7 @@ pub enum Verb {
     Draft,
     /// A draft is approved; about the draft.
     Approve,
-    /// Somebody has looked at what was released without a second person; about the draft and why.
+    /// Somebody has looked at what was released without a second person; about E and why.
     Review,
     /// A draft is released; about the draft, its recipients and, without a second person, why. Or a cohort is; about the request.
     Release,
@@ -179,9 +179,9 @@ pub fn about_release_without_approval(draft: Digest, recipients: &[NodeId], why:
     prefixed(b"varde/act/release-without-approval/v1\n", &[&draft.0[..], &why, &sorted(recipients)].concat())
 }
 
-/// What a `review` act is about: the draft that was released without a second person, and why.
-pub fn about_review(draft: Digest, why: ApprovalOverride) -> Digest {
-    prefixed(b"varde/act/review/v1\n", &[&draft.0[..], &why.number().to_be_bytes()].concat())
+/// What a `review` act is about: E of what was released without a second person, and why.
+pub fn about_review(object: Digest, why: ApprovalOverride) -> Digest {
+    prefixed(b"varde/act/review/v1\n", &[&object.0[..], &why.number().to_be_bytes()].concat())
 }
 
 fn sorted(countries: &[NodeId]) -> Vec<u8> {

@@ -298,6 +298,13 @@ pub(super) async fn bad_proofs(foe: Arc<Foe>) {
     for number in 0u32.. {
         pace.turn(1).await;
         let Ok(mut wire) = greeted(&foe, &mut rogue).await else { continue };
+        // Its log is the same in each round, which goes on where the one before ended.
+        while rogue.size() < rogue.shown {
+            let (before, envelope) =
+                (rogue.channels.clone(), envelope::sign(Alert::TYPE, &peer::Alert::default(), &rogue.message));
+            rogue.sent(envelope::digest(&envelope), 2);
+            rogue.channels = before;
+        }
         let lies = async {
             if number % 8 == 7 {
                 let deadline = tokio::time::Instant::now() + Duration::from_millis(500);

@@ -1,6 +1,6 @@
 //! What must hold when a simulation has come to rest, by the promises of docs/threats.md: everything owed is delivered once (L3, L5),
-//! what must be gone is gone and shown to be (L7, [`gone`]), both ends of every channel and every conversation say the same
-//! ([`talks`]), nothing was admitted that no agreement of both permitted (L4, L6, [`permitted`]), every log verifies without a finding,
+//! what must be gone is gone and shown to be (L7, `gone`), both ends of every channel and every conversation say the same
+//! (`talks`), nothing was admitted that no agreement of both permitted (L4, L6, `permitted`), every log verifies without a finding,
 //! and every two reconcile (L1, L2). That no log shows two roots for one size is watched all the time ([`super::watch`]).
 
 mod gone;

@@ -2,10 +2,10 @@
 //! and a network that is slow, foul and cut. A seed says everything: who there is, what happens when, and in which order.
 //!
 //! In: countries whose staff draft, approve, offer, release, answer, take back and hold alerts of every kind, and agree and end
-//! agreements ([`people`], [`treaties`]), through a year that passes in leaps; that change their keys, are killed between any two steps
-//! and in any commit, are restored from any backup, whose clocks are wrong and whose network fails ([`faults`]). After every calm,
+//! agreements (`people`, `treaties`), through a year that passes in leaps; that change their keys, are killed between any two steps
+//! and in any commit, are restored from any backup, whose clocks are wrong and whose network fails (`faults`). After every calm,
 //! everything owed is delivered, what must be gone is gone, both ends say the same, and the audit of every log finds nothing
-//! ([`check`]). Out: sockets, TLS and disks, which are the business of `crash` and `powercut`.
+//! (`check`). Out: sockets, TLS and disks, which are the business of `crash` and `powercut`.
 
 pub mod attack;
 pub mod check;

@@ -146,6 +146,11 @@ async fn a_renewal_says_how_things_stand_now_and_goes_on_for_a_year_at_most() {
         age(country, object(&no, second), Duration::from_secs(360 * 86_400)).await;
     }
     let third = draft_next(&no, Next { elapsed, ..update(second) }, "").await.unwrap();
+    let left = third.content.expires_at.since(no.node.clock.now());
+    assert!(left < Duration::from_secs(7 * 86_400), "it ends with the year: {left:?}");
+    let longer = third.content.expires_at.after(Duration::from_secs(5 * 86_400));
+    let file = file_of(&AlertContent { expires_at: longer, ..third.content.clone() }, &third.decision);
+    let third = draft_next(&no, update(second), &file).await.unwrap();
     let refused = release(&no, &third, &["LT"]).await;
     assert!(is_rule(&refused, "renewed-too-long"), "{refused:?}");
     let sent = send(&no, third.content, &["LT"]).await;

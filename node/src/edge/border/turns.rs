@@ -69,7 +69,11 @@ impl Turns {
             return Err(Code::TooManyFromAddress);
         }
         if state.under_way.len() >= state.most {
-            let oldest = state.under_way.iter().find(|(_, (other, _))| !state.knows(*other)).map(|(number, _)| *number);
+            // Strangers give way first; to somebody known everybody does, so that one peer's sources cannot keep the others out.
+            let known = state.knows(source);
+            let stranger = state.under_way.iter().find(|(_, (other, _))| !state.knows(*other));
+            let oldest =
+                stranger.or_else(|| state.under_way.iter().next().filter(|_| known)).map(|(number, _)| *number);
             let (_, loser) =
                 oldest.and_then(|number| state.under_way.remove(&number)).ok_or(Code::TooManyHandshakes)?;
             loser.notify_one();
@@ -159,6 +163,11 @@ mod tests {
         }
         turns.proven(peer, at(5));
         assert_eq!(turns.take(at(8)).err(), Some(Code::TooManyHandshakes), "both turns are those of known sources");
+        // One known source gives way to another.
+        turns.proven(NodeId::parse("LT").unwrap(), at(6));
+        let newcomer = turns.take(at(6)).unwrap();
+        assert!(is_lost(&known).await && !is_lost(&newcomer).await);
+        let known = turns.take(at(7)).unwrap();
         // Only the newest few sources of a peer are remembered.
         (20..24).for_each(|n| turns.proven(peer, at(n)));
         assert!(turns.take(at(8)).is_ok() && is_lost(&known).await);

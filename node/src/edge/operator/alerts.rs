@@ -79,7 +79,12 @@ impl Alerts for Service {
 
     async fn approve(&self, request: Request<ApproveRequest>) -> Result<Response<ApproveReply>, Status> {
         let ApproveRequest { id, act } = request.into_inner();
-        let draft = drafts::approve(&self.node, read_id(&id)?, act).await.map_err(told)?;
+        let id = read_id(&id)?;
+        if let Some(found) = review::find(&self.node.ledger, id).map_err(ours)? {
+            review::review(&self.node, id, &found, act).await.map_err(told)?;
+            return Ok(Response::new(ApproveReply { state: None }));
+        }
+        let draft = drafts::approve(&self.node, id, act).await.map_err(told)?;
         Ok(Response::new(ApproveReply { state: Some(state(&self.node, &draft)) }))
     }
 
@@ -201,7 +206,6 @@ pub(super) fn told(refused: Refused) -> Status {
 
 pub(super) fn state(node: &Node, draft: &Draft) -> DraftState {
     let (drafted_by, approved_by) = drafts::people(node, draft);
-    let credentials: Vec<_> = node.operators.iter().map(|operator| operator.public_key).collect();
     let state = match (draft.sent.is_empty(), approved_by.is_empty()) {
         (false, _) => "released",
         (true, _) if drafts::is_offered(node, draft) => "offered",
@@ -217,7 +221,7 @@ pub(super) fn state(node: &Node, draft: &Draft) -> DraftState {
         cautions: draft.cautions().into_iter().map(caution).collect(),
         acts: acts(node, draft),
         without_approval: draft.decision.without_approval.map_or(0, Vocabulary::number),
-        needs_review: review::is_due(draft, &credentials),
+        needs_review: review::find(&node.ledger, draft.content.id).is_ok_and(|found| found.is_some()),
     }
 }
 

@@ -3,6 +3,7 @@
 use super::alerts::{delivery_reply, ours, read_country, read_id, read_issuer, told};
 use super::versions;
 use crate::flow::alert::drafts::Refused;
+use crate::flow::alert::review;
 use crate::flow::erase::{self, Remains, hold};
 use crate::flow::outstanding::{self, Outstanding, Standing};
 use crate::flow::withdraw::{self, Withdrawal};
@@ -95,11 +96,17 @@ pub(super) fn show_withdrawn(node: &Node, id: AlertId) -> Result<Option<ShowRepl
 fn mute(node: &Node, object: &Digest, remains: &Remains) -> Result<OwnAlert, Status> {
     let deliveries = delivery::of(&node.ledger, remains.kept).map_err(ours)?;
     let issued = node.ledger.opening(remains.kept).map_err(ours)?.event().time;
+    let unreviewed = review::find(&node.ledger, remains.id).map_err(ours)?;
     let gone = if remains.reason == ErasureReason::SUPERSEDED { "superseded" } else { "withdrawn" };
     Ok(OwnAlert {
         id: remains.id.to_string(),
         kind: remains.kind.map_or(0, Vocabulary::number),
-        state: Some(DraftState { state: gone.to_owned(), ..DraftState::default() }),
+        state: Some(DraftState {
+            state: gone.to_owned(),
+            without_approval: unreviewed.as_ref().map_or(0, |found| found.why.number()),
+            needs_review: unreviewed.is_some(),
+            ..DraftState::default()
+        }),
         issued_ms: issued.ms(),
         expires_ms: 0,
         deliveries: deliveries.into_iter().map(delivery_reply).collect(),

@@ -79,7 +79,7 @@ fn drawn(too_little: &TooLittle) -> Trouble {
 /// The disk has no room for more.
 pub(super) fn no_room() -> Trouble {
     Trouble::new(Class::Again, "disk-full", "the disk has no room for more")
-        .means("nothing was written; what peers send waits at the peers, and erasures go on")
+        .means("nothing was written; what peers send waits at the peers, and what staff take back goes on")
         .next("make room on the file system of the node's directory; `varde status` shows how much is free")
 }
 

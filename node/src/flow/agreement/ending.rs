@@ -130,7 +130,9 @@ fn hold_to(desk: &mut Desk<'_>, peer: &Origin, row: &[u8]) -> Result<(), StoreEr
     let envelope = desk.open(&rows::numbered(rows::ENVELOPE, owed.envelope))?;
     let envelope = envelope.and_then(|bytes| Envelope::decode(bytes.as_slice()).ok());
     match envelope {
-        Some(envelope) if !receive::may_go(&agreed, &sent, &envelope, &[now]) => withdraw::abandon(desk, &sent),
+        Some(envelope) if !receive::may_go(&agreed, &sent, &envelope, &[now]) => {
+            withdraw::abandon(desk, &sent).map(drop)
+        }
         _ => Ok(()),
     }
 }

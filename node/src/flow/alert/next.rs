@@ -2,10 +2,13 @@
 //! like any other; its release takes the version before back from everyone who ever had it.
 
 use super::drafts::{self, Drafted, Refused, fresh};
+use crate::flow::outbox::NotSent;
 use crate::flow::withdraw::{self, TakenBack, Withdrawal};
 use crate::flow::{Node, kept, versions};
-use varde_proto::alert::{Alert, AlertContent, Observed};
+use varde_proto::alert::rules::precision;
+use varde_proto::alert::{Alert, AlertContent, Observed, longest_chain};
 use varde_proto::draft::{self, Decision};
+use varde_proto::envelope::Rejection;
 use varde_proto::id::{AlertId, Digest};
 use varde_proto::json::Problem;
 use varde_proto::vocabulary::{ElapsedBand, ErasureReason, MsgType};
@@ -27,17 +30,34 @@ pub fn draft(node: &Node, next: Next, file: &str) -> Result<Drafted, Refused> {
     let mut drafted = if file.is_empty() {
         let observed = observed(&before, next.elapsed)?;
         let decision = decision(node, next.of)?;
-        let content = draft::renewed(&before, observed, fresh(node));
+        let mut content = draft::renewed(&before, observed, fresh(node));
+        until_the_end(node, &object, &mut content)?;
         Drafted { content, decision, fields: Vec::new() }
     } else {
         drafts::from_file(node, file, Some(before.kind()))?
     };
     let content = &mut drafted.content;
     (content.version, content.supersedes, content.msg_type) = (before.version + 1, Some(object), next.how);
+    // Who must never get it does not get the next version either, whatever its file forgets.
+    if let Ok(earlier) = decision(node, next.of) {
+        drafted.decision.never_to.extend(earlier.never_to);
+    }
     // Whoever calls about the case names what they were given first.
     content.contact_token = before.contact_token;
     let problems = draft::check(content, &drafted.decision);
     if problems.is_empty() { Ok(drafted) } else { Err(Refused::Problems(problems)) }
+}
+
+/// Cuts the times of a renewal to the end of the chain, where one is set.
+fn until_the_end(node: &Node, object: &Digest, content: &mut AlertContent) -> Result<(), Refused> {
+    let known = versions::find(&node.ledger, node.me.origin.node(), object)?;
+    let Some(end) = known.and_then(|version| Some(version.first.after(longest_chain(version.kind)?))) else {
+        return Ok(());
+    };
+    content.expires_at = content.expires_at.min(precision(content.kind()).cut(end));
+    content.review_at = content.review_at.min(content.expires_at);
+    content.reply_by = content.reply_by.map(|by| by.min(content.expires_at));
+    Ok(())
 }
 
 /// `FILE.json` of a released alert as it stands, to be changed for its next version.
@@ -83,9 +103,10 @@ fn observed(before: &AlertContent, elapsed: Option<ElapsedBand>) -> Result<Obser
 /// Taking back the version that a draft follows, from everyone who has it; nothing for a first version.
 pub(super) fn taking_back(node: &Node, draft: &AlertContent) -> Result<Option<TakenBack>, Refused> {
     let Some(object) = draft.supersedes else { return Ok(None) };
-    let before = versions::find(&node.ledger, node.me.origin.node(), &object)?;
-    let id = before.map(|version| version.id).ok_or(Refused::NeverReleased)?;
+    let before = versions::find(&node.ledger, node.me.origin.node(), &object)?.ok_or(Refused::NeverReleased)?;
+    let id = before.id;
     last(node, id)?;
+    versions::may_follow(&before, draft, None).map_err(|rule| NotSent::Refused(Rejection::Content(rule)))?;
     let what = Withdrawal { reason: ErasureReason::SUPERSEDED, from: Vec::new() };
     withdraw::prepare(node, id, what).map(Some)
 }

@@ -130,7 +130,10 @@ pub fn judge(node: &Node, id: AlertId, countries: &[NodeId], alone: Option<Appro
 
 async fn give(node: &Node, mut draft: Draft, countries: &[NodeId], act: Envelope) -> Result<u64, Refused> {
     spared(&draft, countries)?;
-    let (id, alone) = (draft.content.id, draft.decision.without_approval);
+    let id = draft.content.id;
+    let staff = drafts::credentials(node);
+    let by = act::signer(&act, &staff).and_then(|who| staff.get(who).copied());
+    let alone = draft.decision.without_approval.zip(by);
     let decided = Decision { without_approval: None, ..draft.decision.clone() };
     draft.decision.released = Some(act);
     let decision = draft.decision.commitment(&draft.salt);
@@ -161,8 +164,8 @@ async fn give(node: &Node, mut draft: Draft, countries: &[NodeId], act: Envelope
         if let Some(before) = &before {
             before.land(desk)?;
         }
-        if alone.is_some() {
-            desk.put(review::row(id), Vec::new())?;
+        if let Some((why, key)) = &alone {
+            review::put(desk, id, *why, key)?;
         }
         draft.sent = (kept..).take(signed.recipients().count()).collect();
         drafts::store(desk, &draft)?;

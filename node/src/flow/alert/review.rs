@@ -1,20 +1,49 @@
 //! Four eyes, afterwards: what left in the name of one person because it could not wait is looked at by another, and stands on a list until
-//! then.
+//! then, also when it was taken back or replaced meanwhile.
 
 use super::drafts::{self, Refused, Signed as SignedAct};
-use crate::flow::Node;
+use crate::flow::desk::Desk;
 use crate::flow::ledger::Ledger;
+use crate::flow::{Node, filing};
 use crate::port::StoreError;
 use crate::rows;
+use varde_proto::draft::ApprovalOverride;
 use varde_proto::draft::act::{self, Verb};
-use varde_proto::draft::{ApprovalOverride, Draft};
 use varde_proto::envelope::Envelope;
 use varde_proto::id::AlertId;
 use varde_proto::identity::PublicKey;
+use varde_proto::vocabulary::Vocabulary;
 
-/// The row that says that nobody has looked at it yet.
-pub(in crate::flow) fn row(id: AlertId) -> Vec<u8> {
+/// What nobody else has looked at yet: why it could not wait, and by whose key it was released.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreviewed {
+    /// Why.
+    pub why: ApprovalOverride,
+    released_by: [u8; 32],
+}
+
+fn row(id: AlertId) -> Vec<u8> {
     rows::row(rows::UNREVIEWED, &[&id.0])
+}
+
+fn read(value: Option<Vec<u8>>) -> Result<Option<Unreviewed>, StoreError> {
+    let damaged = || StoreError::Damaged("the row of what was released without a second person cannot be read".into());
+    let decode = |bytes: Vec<u8>| {
+        let (why, key) = bytes.split_first_chunk::<4>()?;
+        let why = ApprovalOverride::from_number(i32::from_be_bytes(*why))?;
+        Some(Unreviewed { why, released_by: key.try_into().ok()? })
+    };
+    value.map(|bytes| decode(bytes).ok_or_else(damaged)).transpose()
+}
+
+/// Puts it on the list.
+pub(super) fn put(
+    desk: &mut Desk<'_>,
+    id: AlertId,
+    why: ApprovalOverride,
+    released_by: &PublicKey,
+) -> Result<(), StoreError> {
+    desk.put(row(id), [&why.number().to_be_bytes()[..], &released_by.bytes()].concat())
 }
 
 /// How many stand on the list, `most` at most.
@@ -23,35 +52,36 @@ pub fn unreviewed(ledger: &Ledger, most: usize) -> Result<usize, StoreError> {
     rows.map(|row| row.map(drop)).collect::<Result<Vec<()>, _>>().map(|rows| rows.len())
 }
 
-/// Whether another of today's staff than who released it still has to look at it.
-pub fn is_due(draft: &Draft, credentials: &[PublicKey]) -> bool {
-    let released = draft.decision.released.as_ref().and_then(|act| act::signer(act, credentials));
-    let is_another = |act| act::signer(act, credentials).is_some_and(|who| Some(who) != released);
-    draft.decision.without_approval.is_some() && !draft.reviews.iter().any(is_another)
+/// Whether an alert stands on the list.
+pub fn find(ledger: &Ledger, id: AlertId) -> Result<Option<Unreviewed>, StoreError> {
+    read(ledger.get(&row(id))?)
 }
 
-/// Takes a person's word that they have looked at it. Saying it twice changes nothing.
-pub(super) async fn review(
-    node: &Node,
-    draft: &Draft,
-    why: ApprovalOverride,
-    act: Option<Envelope>,
-) -> Result<Draft, Refused> {
-    let (id, about) = (draft.content.id, act::about_review(draft.digest(), why));
+/// Takes a person's word that they have looked at it: another one than who released it.
+pub async fn review(node: &Node, id: AlertId, found: &Unreviewed, act: Option<Envelope>) -> Result<(), Refused> {
+    let filed = node.ledger.get(&filing::alert_row(node.me.origin.node(), id))?;
+    let (_, object) = filed.map(|value| filing::read_filed(&value)).transpose()?.ok_or(Refused::Absent(id))?;
+    let about = act::about_review(object, found.why);
     let act::Signed { who, act } = drafts::check(node, Verb::Review, &SignedAct { about, act })?;
     let credentials = drafts::credentials(node);
+    if credentials.get(who).is_none_or(|key| key.bytes() == found.released_by) {
+        return Err(Refused::OwnDraft);
+    }
     let landed = node.ledger.commit(move |desk| {
-        let mut draft = drafts::at_desk(desk, id)?;
-        let released = draft.decision.released.as_ref().and_then(|act| act::signer(act, &credentials));
-        if released == Some(who) {
-            return Err(Refused::OwnDraft);
+        if read(desk.get(&row(id))?)?.is_none() {
+            return Ok(());
         }
-        if is_due(&draft, &credentials) {
-            draft.reviews.push(act);
-            drafts::store(desk, &draft)?;
-            desk.delete(row(id));
+        desk.delete(row(id));
+        match drafts::at_desk(desk, id) {
+            Ok(mut draft) => {
+                draft.reviews.push(act);
+                Ok(drafts::store(desk, &draft)?)
+            }
+            // Taken back or replaced meanwhile: the acts went with it.
+            Err(Refused::Absent(_)) => Ok(()),
+            Err(refused) => Err(refused),
         }
-        Ok(draft)
     });
-    Ok(landed.await?.into_value())
+    landed.await?;
+    Ok(())
 }

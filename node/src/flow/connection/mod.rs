@@ -230,10 +230,8 @@ impl Reader {
             let frame = incoming.recv().await.ok_or(Ended::Closed)??;
             if let Frame::Items(_, items) = &frame {
                 self.node.pace.wait(self.peer.origin.node(), items.len()).await;
-                // What frees room is taken in any case.
-                if items.iter().any(|item| item.sent.opening.event().class != limits::CONTROL) {
-                    self.node.ledger.space().wait().await;
-                }
+                // Even a request to erase takes room before it makes any.
+                self.node.ledger.space().wait().await;
             }
             let (next, work) = self.check_aside(frame).await?;
             self = next;

@@ -207,7 +207,10 @@ impl Writer {
             "an owed item cannot be read and is given up; its alert says abandoned"
         );
         let landed = self.node.ledger.commit(move |desk| withdraw::abandon(desk, &sent));
-        landed.await.map(drop).map_err(stopped)
+        match landed.await.map_err(stopped)?.into_value() {
+            true => Ok(()),
+            false => Err(StoreError::Damaged("an owed item cannot be read, and its row names another".into()).into()),
+        }
     }
 
     /// Until the next heartbeat: a sixth more or less than agreed, so that the nodes of a network do not beat as one.

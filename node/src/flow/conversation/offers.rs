@@ -256,9 +256,16 @@ async fn decide(node: &Node, id: AlertId, now: Timestamp) -> Result<(), Refused>
             match release::deliver(node, id, &able).await {
                 // Released or erased by staff meanwhile.
                 Err(Refused::Released | Refused::Absent(_)) => {}
+                // What it was to follow is gone, or another has followed.
+                Err(Refused::Withdrawn | Refused::Superseded(_) | Refused::NeverReleased) => {}
                 // Nobody stands for it any more, or it breaks a rule of now.
-                Err(Refused::Changed | Refused::DrafterGone | Refused::Unapproved | Refused::Problems(_))
-                    if is_over => {}
+                Err(
+                    Refused::Changed
+                    | Refused::DrafterGone
+                    | Refused::Unapproved
+                    | Refused::Problems(_)
+                    | Refused::NotSent(_),
+                ) if is_over => {}
                 other => drop(other?),
             }
         }

@@ -251,7 +251,6 @@ fn destroy(desk: &mut Desk<'_>, remains: &Remains) -> Result<Stage, StoreError> 
     let mut doomed = vec![rows::numbered(rows::ENVELOPE, remains.kept)];
     if remains.issuer == desk.origin().node() {
         doomed.push(super::alert::drafts::row(remains.id));
-        desk.delete(super::alert::review::row(remains.id));
     }
     desk.destroy(&doomed).map(Stage::Destroying)
 }
