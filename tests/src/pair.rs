@@ -1,6 +1,7 @@
 //! Two nodes in one process, with real ledgers, keys and proofs, joined by a link of channels instead of a socket. For tests
 //! of the exchange itself; real processes and real TLS are the harness's.
 
+pub mod door;
 mod key_files;
 mod pinboard;
 pub mod promises;
@@ -32,7 +33,7 @@ use varde_proto::envelope::Envelope;
 use varde_proto::exchange::Frame;
 use varde_proto::home::Operator;
 use varde_proto::id::{AlertId, Digest, NodeId, Origin};
-use varde_proto::identity::{Acceptance, Descriptor, Genesis, History, Role, RoleKeys, SecretKey};
+use varde_proto::identity::{Acceptance, Descriptor, Endpoint, Genesis, History, Role, RoleKeys, SecretKey};
 use varde_proto::time::{Period, Timestamp};
 use varde_proto::vocabulary::*;
 use varde_proto::wire::peer::Mode;
@@ -103,8 +104,13 @@ fn found_genesis(country: &str) -> Genesis {
 
 /// What a country shows its peers, for two years from a day in 2026.
 fn descriptor(country: &str) -> Envelope {
+    descriptor_with(country, None)
+}
+
+/// The same, with the place where it is reached.
+fn descriptor_with(country: &str, endpoint: Option<Endpoint>) -> Envelope {
     let issued = Timestamp::from_ms(1_795_284_000_000).expect("a time");
-    Descriptor::issue(&genesis(country), None, issued, [2; 32]).sign(&key(country, 1)).expect("a descriptor")
+    Descriptor::issue(&genesis(country), endpoint, issued, [2; 32]).sign(&key(country, 1)).expect("a descriptor")
 }
 
 /// What a country of a test stands on.

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use tempfile::TempDir;
-use varde_node::edge::border::{Arrivals, Border, BorderError, Setup};
+use varde_node::edge::border::{Arrivals, Border, BorderError, Setup, SystemSockets};
 use varde_node::edge::entropy::SystemEntropy;
 use varde_node::edge::keys::NodeKeys;
 use varde_node::port::Clock;
@@ -80,6 +80,7 @@ impl Party {
             genesis: &self.genesis,
             tls: tokio::sync::watch::channel(self.keys.tls.clone()).1,
             listen: ([127, 0, 0, 1], 0).into(),
+            sockets: Arc::new(SystemSockets),
             limits,
             clock: self.clock.clone(),
             entropy: Arc::new(SystemEntropy),

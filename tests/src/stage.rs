@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
-use varde_node::edge::border::{Arrivals, Border, Setup};
+use varde_node::edge::border::{Arrivals, Border, Setup, SystemSockets};
 use varde_node::edge::clock::SystemClock;
 use varde_node::edge::entropy::SystemEntropy;
 use varde_node::edge::keys;
@@ -47,6 +47,7 @@ impl Front {
             genesis: &genesis,
             tls: tokio::sync::watch::channel(tls).1,
             listen: ([127, 0, 0, 1], 0).into(),
+            sockets: Arc::new(SystemSockets),
             limits: ConnectionLimits::default(),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),

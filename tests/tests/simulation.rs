@@ -118,3 +118,33 @@ fn an_item_that_was_given_up_while_its_receipt_was_under_way_comes_back_to_who_t
         assert!(matches!(found[0].what, What::Remains(_)), "what was taken back does not travel again");
     });
 }
+
+/// Found by a seed on machines, in which a country was restored twice.
+#[test]
+fn an_item_that_was_given_up_since_the_backup_which_still_owes_it_does_not_end_its_channel() {
+    in_virtual_time(async {
+        let two = Two::start().await;
+        two.between.weather.set(Weather::Cut);
+        two.minutes(1).await;
+        let life = two.no.life().unwrap();
+        pair::release(&life.country, pair::route_at(id(7), two.no.clock.now()), &["LT"]).await;
+        two.no.back_up();
+        let all = Withdrawal { reason: ErasureReason::WITHDRAWN, from: Vec::new() };
+        take_back(&life.country.node, AlertId(id(7)), all).await.unwrap();
+        two.between.weather.set(Weather::Fair);
+        two.minutes(3).await;
+        two.no.kill();
+        let backup = two.no.backups.lock().unwrap().remove(0);
+        two.no.put_back(backup);
+        two.no.start().await.unwrap();
+        two.minutes(5).await;
+        let life = two.no.life().unwrap();
+        assert_eq!(life.country.node.ledger.book().owed(country("LT")), 0, "what was owed is answered");
+        pair::release(&life.country, pair::route_at(id(8), two.no.clock.now()), &["LT"]).await;
+        two.minutes(1).await;
+        let ledger = &two.lt.life().unwrap().country.node.ledger;
+        let found = |n| held::find(ledger, &[country("NO")], AlertId(id(n))).unwrap();
+        assert!(matches!(found(8)[0].what, What::Alert(_)), "and the next one arrives");
+        assert!(found(7).iter().all(|one| matches!(one.what, What::Remains(_))), "what was taken back does not");
+    });
+}

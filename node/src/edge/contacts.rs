@@ -1,7 +1,7 @@
 //! What runs between the border and `flow`: each link gets its connection, each refusal its line in the journal, each change
 //! of pins its leaf in the log; and how each peer is reached, for people.
 
-use super::border::{self, Link, Pins, Refused};
+use super::border::{self, Arrivals, Link, Pins, Refused};
 use super::disk;
 use crate::flow::connection::{self, Ended};
 use crate::flow::journal::Of;
@@ -56,8 +56,22 @@ impl Contacts {
     }
 }
 
+/// Attends, in `tasks`, to all that comes from the border.
+pub fn attend(
+    tasks: &mut JoinSet<()>,
+    node: &Arc<Node>,
+    contacts: &Arc<Contacts>,
+    arrivals: Arrivals,
+    peers: watch::Sender<Arc<Peers>>,
+) {
+    let Arrivals { links, refused, pins } = arrivals;
+    tasks.spawn(follow_pins(node.clone(), pins, peers));
+    tasks.spawn(keep_journal(node.clone(), contacts.clone(), refused));
+    tasks.spawn(run_links(node.clone(), contacts.clone(), links));
+}
+
 /// Keeps the pinned peers as `flow` sees them, and the log's word about them, in step with the border's pins.
-pub async fn follow_pins(node: Arc<Node>, mut pins: watch::Receiver<Arc<Pins>>, peers: watch::Sender<Arc<Peers>>) {
+async fn follow_pins(node: Arc<Node>, mut pins: watch::Receiver<Arc<Pins>>, peers: watch::Sender<Arc<Peers>>) {
     loop {
         let now: Peers = pins.borrow_and_update().iter().filter_map(|p| Some((p.node(), as_flow_sees(p)?))).collect();
         let now = match admit(&node, &Arc::new(now)).await {

@@ -1,7 +1,7 @@
 //! A node, put together and taken apart: directory, keys, store, log, border, operator door; and what runs between them.
 
 use super::backup;
-use super::border::{Arrivals, Border, BorderError, Setup};
+use super::border::{Arrivals, Border, BorderError, Setup, SystemSockets};
 use super::ceremony;
 use super::clock::SystemClock;
 use super::contacts::{self, Contacts, Folder};
@@ -178,6 +178,7 @@ pub async fn run(
         genesis: &genesis,
         tls,
         listen: config.listen,
+        sockets: Arc::new(SystemSockets),
         limits: config.connections,
         clock: clock.clone(),
         entropy: entropy.clone(),
@@ -217,13 +218,10 @@ async fn serve(
     ready: impl FnOnce(std::net::SocketAddr),
     stop: impl Future<Output = ()>,
 ) -> Result<(), Stopped> {
-    let Arrivals { links, refused, pins } = arrivals;
     let contacts = Arc::new(Contacts::default());
     let local = border.local();
     let mut tasks = tokio::task::JoinSet::new();
-    tasks.spawn(contacts::follow_pins(node.clone(), pins, peers));
-    tasks.spawn(contacts::keep_journal(node.clone(), contacts.clone(), refused));
-    tasks.spawn(contacts::run_links(node.clone(), contacts.clone(), links));
+    contacts::attend(&mut tasks, &node, &contacts, arrivals, peers);
     if let Some(witness) = witness {
         tasks.spawn(witness.run(node.clone()));
     }

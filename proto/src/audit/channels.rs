@@ -77,6 +77,8 @@ struct Sequence {
     chains: Vec<Digest>,
     odd: BTreeMap<usize, Digest>,
     newest: Option<Digest>,
+    /// Items whose own leaf could not be read, known by the one that gives them up, which comes after the next numbers.
+    late: BTreeMap<u64, (Item, Digest)>,
 }
 
 const EVERY: usize = 8;
@@ -110,15 +112,51 @@ impl Sequence {
         self.items.binary_search_by_key(&seq, |item| item.seq).ok()
     }
 
-    /// A number again: what was sent may be abandoned later, under the same number, E and X.
+    /// A number again: what was sent may be abandoned later, under the same number, E and X. If the leaf by which it was sent could
+    /// not be read, its neighbours must fit instead.
     fn repeat(&mut self, item: Item, chain: Digest) -> Result<(), Wrong> {
-        let before = self.place(item.seq).filter(|place| self.chain(*place) == Some(chain));
+        let place = self.place(item.seq);
+        if place.is_none() && item.kind == Kind::ABANDONED && !self.late.contains_key(&item.seq) {
+            let fits = self.fits_between(&item, &chain);
+            self.late.insert(item.seq, (item, chain));
+            let text = "the accumulator does not fit the items before and after";
+            return if fits { Ok(()) } else { Err(Wrong(codes::CHAIN_MISMATCH, text.into())) };
+        }
+        let before = place.filter(|place| self.chain(*place) == Some(chain));
         match before.and_then(|place| self.items.get_mut(place)) {
             Some(before) if item.kind == Kind::ABANDONED && before.object == item.object => {
                 before.kind = Kind::ABANDONED;
                 Ok(())
             }
             _ => Err(Wrong(codes::SEQUENCE_REPEATED, format!("the number {} is in the log already", item.seq))),
+        }
+    }
+
+    /// Whether X follows from the item before and leads to the one after, as far as those are known.
+    fn fits_between(&self, item: &Item, chain: &Digest) -> bool {
+        let known = |seq: u64| match self.place(seq) {
+            Some(place) => Some((self.items.get(place)?.object, self.chain(place)?)),
+            None => self.late.get(&seq).map(|(item, chain)| (item.object, *chain)),
+        };
+        let before =
+            known(item.seq - 1).is_none_or(|(_, before)| chain::next(&before, item.seq, &item.object) == *chain);
+        let after = known(item.seq + 1);
+        before && after.is_none_or(|(object, after)| chain::next(chain, item.seq + 1, &object) == after)
+    }
+
+    /// Puts those that came late in their places.
+    fn settle(&mut self) {
+        if self.late.is_empty() {
+            return;
+        }
+        let late = std::mem::take(&mut self.late).into_values();
+        let known = (0..self.items.len()).filter_map(|place| Some((*self.items.get(place)?, self.chain(place)?)));
+        let mut all: Vec<_> = known.chain(late).collect();
+        all.sort_unstable_by_key(|(item, _)| item.seq);
+        *self = Self::default();
+        for (item, chain) in all {
+            let follows = self.newest.is_some_and(|before| chain::next(&before, item.seq, &item.object) == chain);
+            self.push(item, chain, follows);
         }
     }
 }
@@ -181,6 +219,11 @@ impl Channels {
             return Err(Wrong(codes::CHAIN_MISMATCH, "the accumulator does not follow from the item before".into()));
         }
         Ok(())
+    }
+
+    /// All leaves were read.
+    pub(super) fn settle(&mut self) {
+        self.0.values_mut().for_each(Sequence::settle);
     }
 
     /// An item by its number.

@@ -312,6 +312,7 @@ impl Leaves<'_> {
 
     /// What can be said only when all leaves are known.
     pub(super) fn finish(&mut self, files: &Files<'_>) {
+        self.channels.settle();
         self.judge_later(true);
         self.erasures_without_request();
         if !files.lost(layout::ENVELOPES) {

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tempfile::TempDir;
 use tokio::sync::watch;
-use varde_node::edge::border::{Arrivals, Border, Setup};
+use tokio::task::JoinSet;
+use varde_node::edge::border::{Border, Setup, SystemSockets};
 use varde_node::edge::clock::SystemClock;
 use varde_node::edge::contacts::{self, Contacts};
 use varde_node::edge::entropy::SystemEntropy;
@@ -111,11 +112,12 @@ impl Side {
             genesis: &own.genesis,
             tls: watch::channel(own.keys.tls.clone()).1,
             listen: ([127, 0, 0, 1], 0).into(),
+            sockets: Arc::new(SystemSockets),
             limits: ConnectionLimits::default(),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
         };
-        let (border, Arrivals { links, refused, pins }) = Border::open(setup).await?;
+        let (border, arrivals) = Border::open(setup).await?;
         let (sender, peers) = watch::channel(Arc::new(Peers::new()));
         let node = Arc::new(Node {
             ledger,
@@ -134,9 +136,9 @@ impl Side {
             under_way: UnderWay::default(),
         });
         let known = Arc::new(Contacts::default());
-        tokio::spawn(contacts::follow_pins(node.clone(), pins, sender));
-        tokio::spawn(contacts::keep_journal(node.clone(), known.clone(), refused));
-        tokio::spawn(contacts::run_links(node.clone(), known, links));
+        let mut tasks = JoinSet::new();
+        contacts::attend(&mut tasks, &node, &known, arrivals, sender);
+        tasks.detach_all();
         node.peers.clone().wait_for(|peers| !peers.is_empty()).await?;
         Ok(Self { node, border, syncs, dir })
     }

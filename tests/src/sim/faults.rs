@@ -3,7 +3,7 @@
 use super::ground::LastCommit;
 use super::member::Member;
 use super::network::{Between, Weather};
-use super::{MOST_DAYS, World};
+use super::{MOST_DAYS, Network, World};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use varde_node::port::Entropy;
@@ -51,7 +51,7 @@ impl World {
     /// Days pass in which nothing happens. Before many pass, whoever is away comes back, and after them the logs are cosigned as they are
     /// every day: a restored node does not wait for a peer that was silent for a month (docs/recovery.md), which would be all of them.
     pub(super) async fn skip_days(&mut self) {
-        let days = 1 + self.chance.below(if self.chance.permille(500) { 4 } else { 120 });
+        let days = 1 + self.chance.below(if self.chance.permille(300) { 4 } else { 120 });
         if self.calendar.days() + days > MOST_DAYS {
             return;
         }
@@ -111,7 +111,11 @@ impl World {
         let is_kept = |of: &Arc<Member>| {
             let log = crate::pair::origin(&of.code);
             // A head that was signed and reached nobody counts as well: the sign guard has it.
-            let shown = self.watch.seen(|seen| seen.shown(log.as_str())).max(of.guard.size());
+            let passed = match self.network {
+                Network::Frames => self.watch.seen(|seen| seen.shown(log.as_str())),
+                Network::Tls => of.guard.ever(),
+            };
+            let shown = passed.max(of.guard.size());
             let others = self.members.iter().filter(|other| !Arc::ptr_eq(other, of) && !Arc::ptr_eq(other, member));
             others.filter(|other| !other.is_locked()).filter_map(|other| other.life()).any(|other| {
                 let book = other.country.node.ledger.book();

@@ -32,32 +32,41 @@ pub enum LastCommit {
 
 /// A sign guard that outlives its node.
 #[derive(Debug, Default)]
-pub struct SimGuard(Mutex<Option<KnownHead>>);
+pub struct SimGuard {
+    shown: Mutex<Option<KnownHead>>,
+    ever: AtomicU64,
+}
 
 impl SimGuard {
     /// Leaves that it says were shown.
     pub fn size(&self) -> u64 {
-        held(&self.0).map_or(0, |shown| shown.size)
+        held(&self.shown).map_or(0, |shown| shown.size)
+    }
+
+    /// Leaves that were ever shown, whatever became of the guard since.
+    pub fn ever(&self) -> u64 {
+        self.ever.load(Ordering::Relaxed)
     }
 
     /// One that says so.
     pub fn of(shown: Option<KnownHead>) -> Self {
-        Self(shown.into())
+        Self { shown: shown.into(), ever: AtomicU64::default() }
     }
 
     /// Removes it.
     pub fn lose(&self) {
-        *held(&self.0) = None;
+        *held(&self.shown) = None;
     }
 }
 
 impl Guard for SimGuard {
     fn shown(&self) -> Option<KnownHead> {
-        *held(&self.0)
+        *held(&self.shown)
     }
 
     fn show(&self, head: KnownHead) -> Result<(), StoreError> {
-        let mut shown = held(&self.0);
+        self.ever.fetch_max(head.size, Ordering::Relaxed);
+        let mut shown = held(&self.shown);
         if shown.is_none_or(|shown| shown.size < head.size) {
             *shown = Some(head);
         }
@@ -237,7 +246,9 @@ impl Calendar {
     }
 
     fn ms(&self) -> i64 {
-        let passed = i64::try_from(self.began.elapsed().as_millis()).unwrap_or(i64::MAX);
+        // Machines of a simulated network have a time of their own each, and the network has the one that counts.
+        let passed = turmoil::sim_elapsed().unwrap_or_else(|| self.began.elapsed());
+        let passed = i64::try_from(passed.as_millis()).unwrap_or(i64::MAX);
         BEGIN_MS + passed + self.skipped()
     }
 }

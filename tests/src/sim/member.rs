@@ -3,6 +3,7 @@
 use super::ground::{
     BucketKeys, Calendar, LastCommit, Rows, Shown, SimChance, SimClock, SimGuard, SimKeyring, SimStore,
 };
+use super::tls::Machine;
 use crate::pair::promises::word;
 use crate::pair::{Country, Ground, KeyFiles};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,6 +15,9 @@ use varde_node::flow::{Node, erase, witness};
 use varde_node::port::{Clock, Peers};
 use varde_proto::agreement::Agreement;
 use varde_proto::identity::{Role, SecretKey};
+
+/// How long a machine may take to start.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A process: it ends with the tasks that it is made of.
 pub struct Life {
@@ -60,12 +64,15 @@ pub struct Member {
     /// Backups of its store and its keyring.
     pub backups: Mutex<Vec<Backup>>,
     keyring: Arc<SimKeyring>,
-    ground: Ground,
+    /// What it stands on.
+    pub ground: Ground,
     /// Its folder of pins, and of what was signed with each.
     peers: Mutex<Arc<Peers>>,
     life: Shown<Option<Arc<Life>>>,
     /// One start at a time: two processes on one store are what the real store forbids.
     starting: tokio::sync::Mutex<()>,
+    /// What it runs on, if its network is of machines.
+    machine: Option<Machine>,
 }
 
 impl Member {
@@ -95,7 +102,13 @@ impl Member {
             peers: Mutex::new(Arc::new(peers)),
             life: Shown::new(None),
             starting: Default::default(),
+            machine: None,
         }
+    }
+
+    /// The same, on a machine of its own.
+    pub fn on(self, machine: Machine) -> Self {
+        Self { machine: Some(machine), ..self }
     }
 
     /// Another node under the same keys, from a copy of this one's store; not started.
@@ -116,6 +129,7 @@ impl Member {
             peers: Mutex::new(self.peers()),
             life: Shown::new(None),
             starting: Default::default(),
+            machine: None,
         }
     }
 
@@ -135,6 +149,16 @@ impl Member {
 
     /// Starts the node, unless it runs. What its store does not let it read is a failure of the simulation.
     pub async fn start(&self) -> Result<(), String> {
+        let Some(machine) = &self.machine else { return self.boot().await };
+        machine.switch_on();
+        match tokio::time::timeout(PATIENCE, self.running()).await {
+            Ok(_) => Ok(()),
+            Err(_) => Err(format!("{} does not start within {PATIENCE:?}", self.code)),
+        }
+    }
+
+    /// Starts the node here, unless it runs.
+    pub async fn boot(&self) -> Result<(), String> {
         let _alone = self.starting.lock().await;
         if self.life().is_some() {
             return Ok(());
@@ -230,6 +254,9 @@ impl Member {
     pub fn kill(&self) {
         if let Some(life) = self.life.set(None) {
             life.tasks.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
+            if let Some(machine) = &self.machine {
+                machine.switch_off();
+            }
         }
     }
 

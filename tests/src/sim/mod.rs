@@ -14,6 +14,7 @@ pub mod ground;
 pub mod member;
 pub mod network;
 pub mod people;
+pub mod tls;
 pub mod treaties;
 pub mod watch;
 
@@ -24,6 +25,7 @@ use network::{Between, Weather, country};
 use people::Shared;
 use std::sync::Arc;
 use std::time::Duration;
+use tls::Machine;
 use tokio::task::JoinSet;
 use treaties::Said;
 use varde_node::flow::alert::release;
@@ -45,6 +47,10 @@ const SETTLED: Duration = Duration::from_secs(600);
 const ATTACKED: u64 = 200;
 /// In so many of 1,000 seeds all comes to rest once in the middle, too.
 const RESTS: u64 = 250;
+/// So many of 1,000 seeds of few countries live a year.
+const YEARS: u64 = 800;
+/// A seed in which so much has happened comes to its end.
+const MOST_EVENTS: u64 = 6_000;
 /// More countries have too many events for that.
 const MOST_THAT_REST: usize = 8;
 /// No descriptor outlives two years.
@@ -78,7 +84,16 @@ pub struct Outcome {
 /// Runs a seed.
 pub fn run(seed: u64) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-    runtime.expect("a runtime").block_on(async { World::new(seed).live().await })
+    runtime.expect("a runtime").block_on(async { World::new(seed, Network::Frames, &|_| None).live().await })
+}
+
+/// What lies between the countries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Network {
+    /// Channels of frames, in one process.
+    Frames,
+    /// Machines, TCP and TLS ([`tls`]).
+    Tls,
 }
 
 /// All that there is in a seed.
@@ -100,18 +115,20 @@ pub struct World {
     restored: usize,
     heartbeat: Duration,
     chance: SimChance,
+    network: Network,
     /// What was begun and ends by itself: restarts, links beside the first one.
     errands: JoinSet<()>,
 }
 
 impl World {
-    fn new(seed: u64) -> Self {
+    fn new(seed: u64, network: Network, machine: &dyn Fn(&str) -> Option<Machine>) -> Self {
         let chance = SimChance::new(seed);
         // Few countries mostly, many sometimes: what goes wrong between two needs few, what goes wrong in a quorum many.
-        let count = match chance.below(100) {
-            0..60 => 3 + chance.below(3),
-            60..95 => 5 + chance.below(6),
-            _ => 11 + chance.below(10),
+        let count = match (network, chance.below(100)) {
+            (Network::Tls, _) => 2 + chance.below(4),
+            (Network::Frames, 0..60) => 3 + chance.below(3),
+            (Network::Frames, 60..95) => 5 + chance.below(6),
+            (Network::Frames, _) => 11 + chance.below(10),
         } as usize;
         let calendar = Arc::new(Calendar::begin());
         // As many pairs, as seldom: a seed of twenty countries has about as many events as one of five.
@@ -120,7 +137,12 @@ impl World {
         let member = |place: usize| {
             let others = CODES[..count].iter().filter(|other| **other != CODES[place]);
             let peers = others.map(|other| (country(other), Arc::new(pair::peer(CODES[place], other))));
-            Arc::new(Member::new(CODES[place], chance.below(u64::MAX), heartbeat, calendar.clone(), peers.collect()))
+            let seed = chance.below(u64::MAX);
+            let member = Member::new(CODES[place], seed, heartbeat, calendar.clone(), peers.collect());
+            Arc::new(match machine(CODES[place]) {
+                Some(machine) => member.on(machine),
+                None => member,
+            })
         };
         let members: Vec<_> = (0..count).map(member).collect();
         let watch = Arc::<Watch>::default();
@@ -150,6 +172,7 @@ impl World {
             restored,
             heartbeat,
             chance,
+            network,
             errands,
         }
     }
@@ -162,24 +185,49 @@ impl World {
         }
         let mut network = JoinSet::new();
         for between in &self.between {
-            network.spawn(between.clone().keep_linked());
+            match self.network {
+                Network::Frames => network.spawn(between.clone().keep_linked()),
+                Network::Tls => network.spawn(tls::keep_weather(between.clone())),
+            };
         }
-        let steps = 10 + self.chance.below(40);
-        let rests = self.chance.permille(RESTS) && self.members.len() <= MOST_THAT_REST;
-        let rest = if rests { steps / 2 } else { steps };
-        for step in 0..steps {
-            if step == rest {
-                self.rest().await;
+        match self.network {
+            Network::Frames => self.be_disturbed().await,
+            Network::Tls => {
+                let end = self.calendar.now().after(tls::DISTURBED);
+                while self.calendar.now() < end {
+                    tokio::time::sleep(self.chance.pause(2_000)).await;
+                    self.disturb().await;
+                }
             }
-            tokio::time::sleep(self.chance.pause(3_000)).await;
-            self.disturb().await;
         }
         self.rest().await;
-        if self.chance.permille(ATTACKED) {
+        if self.network == Network::Frames && self.chance.permille(ATTACKED) {
             attack::two_faces(&mut self).await;
         }
         network.shutdown().await;
         self.outcome()
+    }
+
+    /// Things happen, and once in the middle all comes to rest, now and then.
+    async fn be_disturbed(&mut self) {
+        let steps = 10 + self.chance.below(40);
+        let rests = self.chance.permille(RESTS) && self.members.len() <= MOST_THAT_REST;
+        let rest = if rests { steps / 2 } else { steps };
+        // Most seeds of few countries live a year; many countries have too many events to come back after each leap.
+        let leaps = if self.members.len() <= MOST_THAT_REST && self.chance.permille(YEARS) { 350 } else { 40 };
+        for step in 0..steps {
+            if step == rest {
+                self.rest().await;
+            }
+            if self.events() > MOST_EVENTS {
+                return;
+            }
+            tokio::time::sleep(self.chance.pause(3_000)).await;
+            if self.chance.permille(leaps) {
+                self.skip_days().await;
+            }
+            self.disturb().await;
+        }
     }
 
     /// All comes to rest, and everything that was promised holds.
@@ -190,12 +238,17 @@ impl World {
         check::audited(self);
     }
 
-    fn outcome(self) -> Outcome {
+    fn events(&self) -> u64 {
         let commits: u64 = self.members.iter().map(|member| member.store.commits()).sum();
+        commits + self.watch.seen(|seen| seen.frames)
+    }
+
+    fn outcome(self) -> Outcome {
+        let events = self.events();
         let (countries, released, restored) = (self.members.len(), self.shared.len(), self.restored);
         self.watch.seen(|seen| Outcome {
             countries,
-            events: seen.frames + commits,
+            events,
             released,
             said: self.said,
             agreed: self.treaties.len(),
@@ -213,14 +266,18 @@ impl World {
         if self.chance.permille(300) {
             self.members[self.chance.below(self.members.len() as u64) as usize].back_up();
         }
-        match self.chance.below(100) {
+        // Machines open their connections by themselves.
+        let what = match (self.network, self.chance.below(100)) {
+            (Network::Tls, 87..92) => 81,
+            (_, what) => what,
+        };
+        match what {
             0..24 => self.share(place).await,
             24..36 => self.speak_up().await,
             36..42 => self.take_back().await,
             42..45 => self.hold().await,
-            45..54 => self.agree(place).await,
-            54..58 => self.skip_days().await,
-            58..64 => self.restore(place).await,
+            45..55 => self.agree(place).await,
+            55..64 => self.restore(place).await,
             64..73 => self.kill(place),
             73..81 => self.weather(),
             81..87 => self.weather_for(Weather::Foul),

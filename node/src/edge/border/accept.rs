@@ -6,6 +6,7 @@ use super::connection::{Connection, Held, PeerInfo};
 use super::fate::Fate;
 use super::meter::Allowance;
 use super::pins::{Peer, Pins};
+use super::sockets::{Listener, Stream};
 use super::tls;
 use super::turns::{Turn, Turns};
 use std::collections::BTreeMap;
@@ -13,7 +14,6 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
@@ -30,7 +30,7 @@ const OPEN: Duration = Duration::from_secs(10);
 const REST: Duration = Duration::from_millis(100);
 
 /// A connection that a pinned peer opened.
-pub(crate) type Accepted = Connection<TlsStream<TcpStream>>;
+pub(crate) type Accepted = Connection<TlsStream<Stream>>;
 
 /// What every handshake shares.
 pub(crate) struct Door {
@@ -47,7 +47,7 @@ pub(crate) struct Door {
 }
 
 /// Accepts until the receiver of accepted connections is gone.
-pub(crate) async fn run(listener: TcpListener, door: Door) {
+pub(crate) async fn run(listener: Box<dyn Listener>, door: Door) {
     let (counters, turns) = (Counters::new(&door.limits), Turns::new(door.limits.handshakes));
     let shared = Arc::new(Shared { door, counters, turns });
     let mut tasks = JoinSet::new();
@@ -76,7 +76,7 @@ pub(crate) async fn run(listener: TcpListener, door: Door) {
 }
 
 /// A stream after its handshake, whose it is, and the key that it proved.
-type Proved = (TlsStream<TcpStream>, Arc<Peer>, PublicKey);
+type Proved = (TlsStream<Stream>, Arc<Peer>, PublicKey);
 
 struct Shared {
     door: Door,
@@ -85,7 +85,7 @@ struct Shared {
 }
 
 impl Shared {
-    async fn admit(&self, stream: TcpStream, remote: SocketAddr, turn: Turn) {
+    async fn admit(&self, stream: Stream, remote: SocketAddr, turn: Turn) {
         let handshake = tokio::select! {
             done = tokio::time::timeout(HANDSHAKE, self.handshake(stream, remote)) => done,
             () = turn.lost() => return self.refuse(Code::TooManyHandshakes, remote, None),
@@ -101,10 +101,7 @@ impl Shared {
         }
     }
 
-    async fn handshake(&self, stream: TcpStream, remote: SocketAddr) -> Option<Proved> {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "no delay could not be set");
-        }
+    async fn handshake(&self, stream: Stream, remote: SocketAddr) -> Option<Proved> {
         let stream = match self.door.tls.accept(stream).into_fallible().await {
             Ok(stream) => stream,
             Err((error, stream)) => {
@@ -125,7 +122,7 @@ impl Shared {
         None
     }
 
-    async fn enter(&self, stream: TlsStream<TcpStream>, (peer, key): (Arc<Peer>, PublicKey), remote: SocketAddr) {
+    async fn enter(&self, stream: TlsStream<Stream>, (peer, key): (Arc<Peer>, PublicKey), remote: SocketAddr) {
         let node = peer.node();
         match self.counters.connection(node) {
             Ok(held) => {
@@ -151,7 +148,7 @@ impl Shared {
 
 /// Reads away what the refused party still sends, for half a second, so that the closing alert is not lost to a reset. A
 /// peer's operator then reads "the peer does not know our key" instead of a guess.
-async fn linger(mut stream: TcpStream) {
+async fn linger(mut stream: Stream) {
     let read_away = async {
         let mut waste = [0; 1024];
         if stream.shutdown().await.is_ok() {

@@ -7,6 +7,7 @@ use super::fate::Fate;
 use super::link::{Link, code_of, link};
 use super::pins::{Peer, Pins};
 use super::registry::Registry;
+use super::sockets::{Sockets, Stream};
 use super::tls::{self, TlsSetup};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
@@ -14,7 +15,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -32,6 +32,8 @@ const OPEN: Duration = Duration::from_secs(10);
 
 /// Reaches one peer.
 pub(crate) struct Dialler {
+    /// Byte streams.
+    pub(crate) sockets: Arc<dyn Sockets>,
     /// TLS.
     pub(crate) tls: TlsSetup,
     /// Which links live.
@@ -53,21 +55,16 @@ impl Dialler {
         self.open(peer, stream, remote).await.map_err(|code| (code, Some(remote)))
     }
 
-    async fn connect(&self, peer: &Peer) -> Result<(TcpStream, SocketAddr), Code> {
+    async fn connect(&self, peer: &Peer) -> Result<(Stream, SocketAddr), Code> {
         let endpoint = peer.descriptor.endpoint().ok_or(Code::Unreachable)?;
         let host = endpoint.host().trim_start_matches('[').trim_end_matches(']');
-        let connect = TcpStream::connect((host, endpoint.port()));
-        let stream = match tokio::time::timeout(CONNECT, connect).await {
-            Ok(Ok(stream)) => stream,
-            Ok(Err(_)) => return Err(Code::Unreachable),
-            Err(_) => return Err(Code::ConnectTimeout),
-        };
-        let remote = stream.peer_addr().map_err(|_| Code::ConnectionLost)?;
-        stream.set_nodelay(true).map_err(|_| Code::ConnectionLost)?;
-        Ok((stream, remote))
+        match tokio::time::timeout(CONNECT, self.sockets.connect(host, endpoint.port())).await {
+            Ok(connected) => connected.map_err(|_| Code::Unreachable),
+            Err(_) => Err(Code::ConnectTimeout),
+        }
     }
 
-    async fn open(&self, peer: &Arc<Peer>, stream: TcpStream, remote: SocketAddr) -> Result<Dialled, Code> {
+    async fn open(&self, peer: &Arc<Peer>, stream: Stream, remote: SocketAddr) -> Result<Dialled, Code> {
         let stream = self.handshake(peer, stream).await?;
         let fate = Fate::new();
         let key = tls::shown_key(stream.get_ref().1.peer_certificates()).ok_or(Code::Unpinned)?;
@@ -87,7 +84,7 @@ impl Dialler {
         Ok(Dialled { link, carried })
     }
 
-    async fn handshake(&self, peer: &Peer, stream: TcpStream) -> Result<TlsStream<TcpStream>, Code> {
+    async fn handshake(&self, peer: &Peer, stream: Stream) -> Result<TlsStream<Stream>, Code> {
         let config = self.tls.client(peer.tls.clone()).map_err(|_| Code::TlsParameters)?;
         // Not sent, and not what trust rests on: the pin is.
         let name = ServerName::try_from("peer.invalid").map_err(|_| Code::TlsParameters)?;
@@ -118,7 +115,7 @@ async fn exchange(
 }
 
 /// HTTP/2 over a connection that is already there.
-async fn http2(connection: Connection<TlsStream<TcpStream>>) -> Result<Channel, ()> {
+async fn http2(connection: Connection<TlsStream<Stream>>) -> Result<Channel, ()> {
     let once = Mutex::new(Some(TokioIo::new(connection)));
     let connector = tower::service_fn(move |_| {
         let connection = once.lock().unwrap_or_else(PoisonError::into_inner).take();

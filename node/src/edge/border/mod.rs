@@ -17,6 +17,7 @@ mod promises;
 mod redial;
 mod registry;
 mod serve;
+mod sockets;
 #[cfg(test)]
 pub(crate) mod testing;
 mod tls;
@@ -29,6 +30,7 @@ pub use fate::Fate;
 pub use link::Link;
 pub use pins::{Peer, Pins};
 pub use registry::replaces;
+pub use sockets::{Bytes, Listener, Sockets, Stream, SystemSockets};
 
 use crate::port::{Clock, Entropy};
 use code::Reporter;
@@ -36,7 +38,6 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
@@ -72,6 +73,8 @@ pub struct Setup<'a> {
     pub tls: watch::Receiver<Arc<SecretKey>>,
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Where byte streams come from.
+    pub sockets: Arc<dyn Sockets>,
     /// How many connections.
     pub limits: ConnectionLimits,
     /// The time.
@@ -104,10 +107,10 @@ pub struct Border {
 impl Border {
     /// Listens, and begins to dial. Must be called within a tokio runtime.
     pub async fn open(setup: Setup<'_>) -> Result<(Self, Arrivals), BorderError> {
-        let Setup { dir, genesis, tls, listen, limits, clock, entropy } = setup;
+        let Setup { dir, genesis, tls, listen, sockets, limits, clock, entropy } = setup;
         let unable = |source| BorderError::Listen { address: listen, source };
-        let listener = TcpListener::bind(listen).await.map_err(unable)?;
-        let local = listener.local_addr().map_err(unable)?;
+        let listener = sockets.listen(listen).await.map_err(unable)?;
+        let local = listener.local().map_err(unable)?;
         let renewal = certificate::Renewal::start(dir, tls, clock.clone())?;
         let (watcher, pins) = pins::Watcher::new(dir, genesis.clone(), clock.clone());
         let setup = tls::TlsSetup { pins: pins.clone(), shown: renewal.shown(), clock };
@@ -120,7 +123,7 @@ impl Border {
         let registry = registry::Registry::new(genesis.origin().node());
         let door = accept::Door { tls, pins: pins.clone(), reporter: reporter.clone(), limits, accepted };
         let service = serve::Service { registry: registry.clone(), links: to_flow.clone(), reporter: reporter.clone() };
-        let dialler = Arc::new(dial::Dialler { tls: setup, registry: registry.clone() });
+        let dialler = Arc::new(dial::Dialler { sockets, tls: setup, registry: registry.clone() });
         let redial = redial::Redial { dialler, links: to_flow, reporter, entropy };
 
         let mut tasks = JoinSet::new();

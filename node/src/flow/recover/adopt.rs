@@ -25,7 +25,7 @@ use varde_proto::log::body::Recovery;
 use varde_proto::log::chain;
 use varde_proto::log::event::{Direction as LeafDirection, Event, Kind};
 use varde_proto::log::head::Head;
-use varde_proto::log::leaf::Entry;
+use varde_proto::log::leaf::{Entry, Opening};
 use varde_proto::log::proof::TlogProof;
 use varde_proto::time::Timestamp;
 
@@ -47,19 +47,43 @@ pub(super) fn entries(desk: &mut Desk<'_>, backup: u64, from: u64, entries: &[En
     Ok(true)
 }
 
-/// How far we know that each class has come, both ways.
-pub(super) fn positions(node: &Node, peer: &Peer) -> Regain {
-    let book = node.ledger.book();
-    let of = |direction| {
-        let position = |class| {
-            let state = book.channel(&ChannelKey { direction, peer: peer.origin.clone(), class });
-            Position { class, seq: state.seq, chain: state.chain }
+/// How far the peer has answered what we sent it, in each class. What is owed beyond may have been given up since the backup, which the
+/// peer was shown then.
+pub(super) fn answered(node: &Node, peer: &Peer) -> Result<Vec<Position>, StoreError> {
+    let position = |class| {
+        let state =
+            node.ledger.book().channel(&ChannelKey { direction: Direction::Out, peer: peer.origin.clone(), class });
+        let row = item_row(rows::SETTLED, &peer.origin, class, node.ledger.number(state.settled));
+        let chain = match node.ledger.get(&row)?.as_deref().and_then(Owed::decode) {
+            Some(settled) if state.settled < state.seq => settled.chain,
+            _ if state.settled == 0 => chain::start(&node.me.origin, &peer.origin, class),
+            _ => state.chain,
         };
-        (1..limits::CLASSES).map(position).collect()
+        Ok(Position { class, seq: state.settled, chain })
+    };
+    (1..limits::CLASSES).map(position).collect()
+}
+
+/// What is asked for: what we sent after these numbers, and what we received after those that we know.
+pub(super) fn question(node: &Node, peer: &Peer, sent: Vec<Position>) -> Regain {
+    let book = node.ledger.book();
+    let position = |class| {
+        let state = book.channel(&ChannelKey { direction: Direction::In, peer: peer.origin.clone(), class });
+        Position { class, seq: state.seq, chain: state.chain }
     };
     let size = book.head_of(&peer.origin).size;
     let statements = u32::try_from(peer.keys.statements().len()).unwrap_or(u32::MAX);
-    Regain { sent: of(Direction::Out), received: of(Direction::In), size, statements }
+    Regain { sent, received: (1..limits::CLASSES).map(position).collect(), size, statements }
+}
+
+/// From where the next question goes on.
+pub(super) fn after(sent: &mut [Position], given: &[RegainedItem]) {
+    for event in given.iter().map(|item| item.yours.opening.event()) {
+        let ours = sent.iter_mut().find(|of| of.class == event.class && event.direction == LeafDirection::Out);
+        if let Some(position) = ours {
+            (position.seq, position.chain) = (event.seq, event.chain);
+        }
+    }
 }
 
 /// Takes back what a peer gives, which was asked from `known` leaves of its log on. Whatever does not follow from the log and from what was taken back before ends it.
@@ -118,6 +142,9 @@ impl Taker<'_, '_> {
         };
         let key = ChannelKey { direction, peer: self.peer.origin.clone(), class: event.class };
         let mut state = self.desk.channel(&key);
+        if direction == Direction::Out && (state.settled + 1..=state.seq).contains(&event.seq) {
+            return self.still_owed(index, &opening);
+        }
         // A second connection with this peer asked for the same, and was first.
         if event.seq <= state.seq {
             return Err(Broken::Leaf("superseded"));
@@ -145,6 +172,22 @@ impl Taker<'_, '_> {
                 self.received((index, mine.index), &event, envelope)
             }
         }
+    }
+
+    /// Something that the backup owes, or a second connection has brought back: it may have been given up since.
+    fn still_owed(&mut self, index: u64, opening: &Opening) -> Result<(), Broken> {
+        let event = opening.event();
+        let row = item_row(rows::OWED, &self.peer.origin, event.class, self.desk.number(event.seq));
+        let owed = self.desk.get(&row)?.as_deref().and_then(Owed::decode);
+        let owed = owed.ok_or_else(|| StoreError::Damaged("an owed item is gone".into()))?;
+        if (owed.object, owed.chain) != (event.object, event.chain) {
+            return Err(Broken::Leaf("not-our-leaf"));
+        }
+        if event.kind == Kind::ABANDONED && owed.leaf != index {
+            self.desk.seal(rows::numbered(rows::OPENING, index), opening.bytes())?;
+            self.desk.put(row, Owed { leaf: index, ..owed }.encode())?;
+        }
+        Ok(())
     }
 
     /// Whether the giver's leaf is that of the item which ours answers.

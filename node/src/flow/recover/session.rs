@@ -213,8 +213,9 @@ impl Session<'_> {
 
     /// Takes back what was exchanged with the peer, a frame a question.
     async fn regain(&mut self) -> Result<(), Ended> {
+        let mut sent = adopt::answered(self.node, self.peer)?;
         loop {
-            let asked = adopt::positions(self.node, self.peer);
+            let asked = adopt::question(self.node, self.peer, sent.clone());
             let known = asked.size;
             self.say(Frame::Regain(asked)).await?;
             let given: Box<Regained> = self
@@ -228,6 +229,7 @@ impl Session<'_> {
             if !last && !serve::is_full(&given.items) {
                 return Err(Ended::Greeting("too-little-given-back"));
             }
+            adopt::after(&mut sent, &given.items);
             let (node, peer, ours) = (self.node.clone(), self.peer.clone(), self.node.keys.history());
             let landed =
                 self.node.ledger.commit(move |desk| adopt::regained(desk, &node.me, &ours, (&peer, known), *given));

@@ -4,6 +4,7 @@ use super::pairs::without;
 use super::world::{Country, content, exchange, send, take, two};
 use super::{found, names};
 use crate::audit::{Finding, MemoryBundle, reconcile, verify};
+use crate::id::Digest;
 use crate::log::body::Recovery;
 use crate::log::event::{Direction, Event, Kind};
 use crate::log::tiles::{read_bundle, write_bundle};
@@ -156,4 +157,49 @@ fn a_number_that_a_restored_sender_used_before_does_not_make_it_an_equivocator()
     twice.events[said].kind = Kind::ANCHOR;
     let told = against(&at_ee, &twice, &hiding(&twice, &[leaf]));
     assert_eq!(names(&told), ["equivocated"]);
+}
+
+#[test]
+fn an_item_that_was_given_up_out_of_its_turn_is_not_a_number_twice_when_the_leaf_that_sent_it_is_lost() {
+    let (mut no, ee) = two();
+    for number in 10..22 {
+        send(&mut no, &[&ee], number);
+    }
+    let sent = |seq| sent_as(Kind::SENT, seq);
+    let give_up = |no: &mut Country, seq: u64| {
+        let leaf = no.events[place(no, sent(seq))].clone();
+        no.write(Event { kind: Kind::ABANDONED, ..leaf });
+    };
+    // The later one first, so that each comes after its neighbours.
+    for seq in [9, 6, 5] {
+        give_up(&mut no, seq);
+    }
+    no.commit();
+    let lost = [5, 6, 9].map(|seq| place(&no, sent(seq)));
+    let honest = no.clone();
+    say_restored(&mut no, &lost);
+    lost.iter().for_each(|leaf| drop(no.envelopes.remove(leaf)));
+    let found_in = |no: &Country| {
+        let mut found = names(&found(no, &hiding(no, &lost)));
+        found.dedup();
+        found
+    };
+    assert_eq!(found_in(&no), ["restored", "undelivered"]);
+    // Whoever gives up another item under such a number is found by its neighbours, and twice is once too often.
+    let mut other = honest.clone();
+    let leaf = other.events.iter().rposition(sent_as(Kind::ABANDONED, 9)).unwrap();
+    other.events[leaf].object = Digest([5; 32]);
+    say_restored(&mut other, &lost);
+    lost.iter().for_each(|leaf| drop(other.envelopes.remove(leaf)));
+    assert!(found_in(&other).contains(&"chain-mismatch"), "{:?}", found_in(&other));
+    let mut twice = honest;
+    let again = twice.events.iter().rposition(sent_as(Kind::ABANDONED, 9)).unwrap();
+    twice.write(twice.events[again].clone());
+    say_restored(&mut twice, &lost);
+    lost.iter().for_each(|leaf| drop(twice.envelopes.remove(leaf)));
+    assert!(found_in(&twice).contains(&"sequence-repeated"), "{:?}", found_in(&twice));
+}
+
+fn sent_as(kind: Kind, seq: u64) -> impl Fn(&Event) -> bool {
+    move |event| event.kind == kind && event.seq == seq
 }
