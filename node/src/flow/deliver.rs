@@ -58,7 +58,8 @@ pub enum Unsent {
     /// Our store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The first item of the run cannot be read: this is its leaf. It is to be given up, so that it holds up no other.
+    /// The first item of the run cannot be read, or is erased here and was lost by the peer: this is its leaf. It is to be given up, so
+    /// that it holds up no other.
     #[error("an owed item cannot be read")]
     Unreadable(Box<Event>),
 }
@@ -82,6 +83,12 @@ pub fn items(
             Err(Unsent::Unreadable(_)) if !items.is_empty() => break,
             owed => owed?,
         };
+        if envelope.is_none() && opening.event().kind != Kind::ABANDONED && seq > run.taken {
+            if !items.is_empty() {
+                break;
+            }
+            return Err(Unsent::Unreadable(Box::new(opening.event().clone())));
+        }
         let leaf = rows::counted(leaf);
         let may_go = |envelope| receive::may_go(agreed, opening.event(), envelope, &outbox::around(now));
         if leaf >= size || !envelope.as_ref().is_none_or(may_go) {
@@ -99,7 +106,8 @@ pub fn items(
 }
 
 /// An owed item: its leaf, and its envelope unless it is abandoned. One that came back after a restored backup without its
-/// content, which is erased by now, goes without it: the peer took it then, and answers with the receipt of then.
+/// content, which is erased by now, goes without it: the peer took it then, and answers with the receipt of then. If the peer was
+/// restored as well, and lost it, there is nothing left to send.
 fn owed(ledger: &Ledger, row: &[u8]) -> Result<(u64, Opening, Option<Envelope>), Unsent> {
     // What is withdrawn between two of these reads is found abandoned at the second attempt.
     let mut gone = None;

@@ -210,6 +210,7 @@ fn resume(ledger: &Ledger, peer: &Peer, theirs: &Hello) -> Result<Outgoing, Ende
         if claimed_seq > state.seq || claimed.is_some_and(|p| p.seq == state.seq && p.chain != state.chain) {
             return Err(Ended::Greeting("peer-holds-what-we-did-not-send"));
         }
+        outgoing.handle(Event::Taken { class, through: claimed_seq });
         outgoing.handle(Event::Settled { class, through: state.settled });
         outgoing.handle(Event::Owed { class, through: state.seq });
     }

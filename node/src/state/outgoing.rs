@@ -24,6 +24,13 @@ pub enum Event {
         /// Newest sequence number settled.
         through: u64,
     },
+    /// The peer has taken the items of `class` up to and including `through`; their receipts may be on their way.
+    Taken {
+        /// Channel class.
+        class: u8,
+        /// Newest sequence number taken.
+        through: u64,
+    },
 }
 
 /// A run of items to send now.
@@ -35,6 +42,8 @@ pub struct Run {
     pub from: u64,
     /// How many; at most a frame.
     pub count: u64,
+    /// What the peer has taken, up to this number: it needs no content any more.
+    pub taken: u64,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -42,6 +51,7 @@ struct Lane {
     owed: u64,
     sent: u64,
     settled: u64,
+    taken: u64,
 }
 
 /// The sending side of one connection. A new connection starts from what is settled, so that everything whose receipt did
@@ -63,6 +73,11 @@ impl Outgoing {
             Event::Owed { class, through } => {
                 if let Some(lane) = self.lanes.get_mut(usize::from(class)) {
                     lane.owed = lane.owed.max(through);
+                }
+            }
+            Event::Taken { class, through } => {
+                if let Some(lane) = self.lanes.get_mut(usize::from(class)) {
+                    lane.taken = lane.taken.max(through);
                 }
             }
             Event::Settled { class, through } => {
@@ -89,7 +104,7 @@ impl Outgoing {
             let room = WINDOW.saturating_sub(used);
             let count = (lane.owed - lane.sent).min(room).min(limits::FRAME_ITEMS as u64);
             if count > 0 {
-                return Some(Run { class: class as u8, from: lane.sent + 1, count });
+                return Some(Run { class: class as u8, from: lane.sent + 1, count, taken: lane.taken });
             }
         }
         None
@@ -122,9 +137,9 @@ mod tests {
         outgoing.handle(Event::Owed { class: 3, through: 5_000 });
         let bulk = drain(&mut outgoing);
         assert_eq!(bulk.iter().map(|r| r.count).sum::<u64>(), WINDOW);
-        assert_eq!(bulk[1], Run { class: 3, from: 257, count: 256 });
+        assert_eq!(bulk[1], Run { class: 3, from: 257, count: 256, taken: 0 });
         outgoing.handle(Event::Owed { class: 1, through: 2 });
-        assert_eq!(drain(&mut outgoing), [Run { class: 1, from: 1, count: 2 }]);
+        assert_eq!(drain(&mut outgoing), [Run { class: 1, from: 1, count: 2, taken: 0 }]);
     }
 
     #[test]
@@ -134,7 +149,7 @@ mod tests {
         drain(&mut outgoing);
         assert_eq!(outgoing.under_way(), WINDOW);
         outgoing.handle(Event::Settled { class: 2, through: 100 });
-        assert_eq!(drain(&mut outgoing), [Run { class: 2, from: 1025, count: 100 }]);
+        assert_eq!(drain(&mut outgoing), [Run { class: 2, from: 1025, count: 100, taken: 0 }]);
     }
 
     #[test]
@@ -142,7 +157,7 @@ mod tests {
         let mut outgoing = Outgoing::new();
         outgoing.handle(Event::Settled { class: 2, through: 7 });
         outgoing.handle(Event::Owed { class: 2, through: 9 });
-        assert_eq!(drain(&mut outgoing), [Run { class: 2, from: 8, count: 2 }]);
+        assert_eq!(drain(&mut outgoing), [Run { class: 2, from: 8, count: 2, taken: 0 }]);
         outgoing.handle(Event::Settled { class: 2, through: 9 });
         assert_eq!((outgoing.under_way(), outgoing.next_run(0)), (0, None));
     }
