@@ -1,8 +1,8 @@
 //! Runs the federation in virtual time, seed after seed, and says which seeds failed and how.
 //!
-//! `simulate [--tls] [--seeds N] [--first N] [--jobs N]`: so many seeds (default 500) from the first (default 1) on, on so many threads
+//! `simulate [--tls] [--steps] [--seeds N] [--first N] [--jobs N]`: so many seeds (default 500) from the first (default 1) on, on so many threads
 //! (default: all cores). With `--tls` every country has a machine of its own, and between them run TLS and gRPC over a simulated TCP;
-//! without it, frames pass by channels, and a year passes. Tens of thousands take half the time with RUSTFLAGS='--cfg varde_simulation', which remembers the verdict on a
+//! without it, frames pass by channels, and a year passes. With `--steps` it says what was done in each seed, step by step. Tens of thousands take half the time with RUSTFLAGS='--cfg varde_simulation', which remembers the verdict on a
 //! signature that another node checked. Exit codes: 0 all holds, 1 something does not, 2 usage.
 
 use std::process::ExitCode;
@@ -16,14 +16,16 @@ struct Plan {
     first: u64,
     jobs: usize,
     tls: bool,
+    steps: bool,
 }
 
 fn plan(mut words: impl Iterator<Item = String>) -> Option<Plan> {
     let jobs = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
-    let mut plan = Plan { seeds: 500, first: 1, jobs, tls: false };
+    let mut plan = Plan { seeds: 500, first: 1, jobs, tls: false, steps: false };
     while let Some(word) = words.next() {
         match word.as_str() {
             "--tls" => plan.tls = true,
+            "--steps" => plan.steps = true,
             "--seeds" => plan.seeds = words.next()?.parse().ok()?,
             "--first" => plan.first = words.next()?.parse().ok()?,
             "--jobs" => plan.jobs = words.next()?.parse().ok().filter(|jobs| *jobs > 0)?,
@@ -50,7 +52,7 @@ struct Tally {
 
 fn main() -> ExitCode {
     let Some(plan) = plan(std::env::args().skip(1)) else {
-        eprintln!("usage: simulate [--tls] [--seeds N] [--first N] [--jobs N]");
+        eprintln!("usage: simulate [--tls] [--steps] [--seeds N] [--first N] [--jobs N]");
         return ExitCode::from(2);
     };
     let (next, tally) = (AtomicU64::new(plan.first), Mutex::new(Tally::default()));
@@ -63,7 +65,7 @@ fn main() -> ExitCode {
                     if seed - plan.first >= plan.seeds {
                         return;
                     }
-                    count(&tally, seed, plan.tls);
+                    count(&tally, seed, &plan);
                 }
             });
         }
@@ -73,14 +75,17 @@ fn main() -> ExitCode {
     if tally.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn count(tally: &Mutex<Tally>, seed: u64, tls: bool) {
+fn count(tally: &Mutex<Tally>, seed: u64, plan: &Plan) {
     let begun = Instant::now();
-    let outcome = std::panic::catch_unwind(|| if tls { sim::tls::run(seed) } else { sim::run(seed) });
+    let outcome = std::panic::catch_unwind(|| if plan.tls { sim::tls::run(seed) } else { sim::run(seed) });
     let took = begun.elapsed();
     let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
     tally.took.push(took);
     match outcome {
-        Ok(Outcome { countries, events, released, said, agreed, withdrawn, days, restored, failures, .. }) => {
+        Ok(Outcome {
+            countries, events, released, said, agreed, withdrawn, days, restored, failures, steps, ..
+        }) => {
+            steps.iter().filter(|_| plan.steps).for_each(|step| println!("  {step}"));
             tally.events.push(events);
             tally.countries += countries;
             tally.released += released;

@@ -21,6 +21,7 @@ impl World {
         self.chance.fill(&mut *seed);
         self.chance.fill(&mut salt);
         let role = [Role::Log, Role::Wit, Role::Msg][self.chance.below(3) as usize];
+        self.step(format_args!("{} replaces its {role} key", self.members[place].code));
         if let Err(failure) = self.members[place].rotate(role, SecretKey::from_seed(&seed), salt) {
             self.watch.fail(failure);
         }
@@ -31,6 +32,7 @@ impl World {
         let watch = self.watch.clone();
         let down = self.chance.pause(10_000);
         let how = [None, Some(LastCommit::Lost), Some(LastCommit::Landed)][self.chance.below(3) as usize];
+        self.step(format_args!("{} is killed ({how:?} of its next commit), for {down:?}", member.code));
         self.errands.spawn(async move {
             match how {
                 None => member.kill(),
@@ -45,6 +47,7 @@ impl World {
 
     pub(super) fn set_clock(&self, place: usize) {
         let wrong_by = self.chance.below(2 * WRONG_CLOCK_MS).cast_signed() - WRONG_CLOCK_MS.cast_signed();
+        self.step(format_args!("{}'s clock is wrong by {wrong_by} ms", self.members[place].code));
         self.members[place].clock.set_wrong_by(wrong_by);
     }
 
@@ -59,6 +62,7 @@ impl World {
         if many {
             self.calm().await;
         }
+        self.step(format_args!("{days} days pass"));
         self.calendar.skip(days);
         if many {
             tokio::time::sleep(3 * self.heartbeat + Duration::from_secs(10)).await;
@@ -85,6 +89,8 @@ impl World {
         if !self.may_be_put_back(&member) {
             return;
         }
+        let guard = if unguarded { ", without its guard" } else { "" };
+        self.step(format_args!("{} goes back to {size} leaves{guard}, for {down:?}", member.code));
         // One that is newer than this one and made before now must not be used any more (docs/recovery.md).
         member.backups.lock().unwrap_or_else(PoisonError::into_inner).retain(|of| of.size <= size);
         member.kill();
@@ -151,6 +157,12 @@ impl World {
         let touched: Vec<_> =
             self.between.iter().enumerate().filter(meant).map(|(_, b)| (b.clone(), turned(b))).collect();
         let how_long = self.chance.pause(15_000);
+        let ends = |(between, weather): &(Arc<Between>, Weather)| {
+            let [a, b] = between.ends();
+            format!("{} {} {weather:?}", a.code, b.code)
+        };
+        let told: Vec<_> = touched.iter().map(ends).collect();
+        self.step(format_args!("for {how_long:?} between {}", told.join(", ")));
         self.errands.spawn(async move {
             touched.iter().for_each(|(between, weather)| {
                 between.weather.set(*weather);
@@ -165,6 +177,7 @@ impl World {
     /// A second link between two that have one.
     pub(super) fn link_again(&mut self) {
         let between = self.between[self.chance.below(self.between.len() as u64) as usize].clone();
+        self.step("a second link between two");
         self.errands.spawn(async move {
             if let [Some(a), Some(b)] = between.ends().each_ref().map(|end| end.life()) {
                 between.link(&a, &b).await;

@@ -77,6 +77,8 @@ pub struct Outcome {
     pub restored: usize,
     /// What must not be; empty if all holds.
     pub failures: Vec<String>,
+    /// What was done, in its order, each with the day and the time.
+    pub steps: Vec<String>,
     /// A digest of all heads that passed: the same seed has the same.
     pub trace: [u8; 32],
 }
@@ -238,6 +240,20 @@ impl World {
         check::audited(self);
     }
 
+    /// Notes what is done, beside how long every log is by then.
+    fn step(&self, what: impl std::fmt::Display) {
+        self.watch.step(|| {
+            let size = |member: &Member| match member.life() {
+                Some(life) if member.is_locked() => format!("{} locked", life.country.node.ledger.book().tree.size().0),
+                Some(life) => life.country.node.ledger.book().tree.size().0.to_string(),
+                None => "down".into(),
+            };
+            let sizes: Vec<_> = self.members.iter().map(|of| format!("{} {}", of.code, size(of))).collect();
+            let (day, now) = (self.calendar.days(), self.calendar.now());
+            format!("day {day}, {now}: {what} ({})", sizes.join(", "))
+        });
+    }
+
     fn events(&self) -> u64 {
         let commits: u64 = self.members.iter().map(|member| member.store.commits()).sum();
         commits + self.watch.seen(|seen| seen.frames)
@@ -257,6 +273,7 @@ impl World {
             restored,
             trace: seen.trace(),
             failures: std::mem::take(&mut seen.failures),
+            steps: std::mem::take(&mut seen.steps),
         })
     }
 

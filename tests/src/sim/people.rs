@@ -144,6 +144,8 @@ impl World {
         match tokio::time::timeout(PATIENCE, share(&life.country, kind, &to, is_offer)).await {
             Ok(Ok((draft, kept))) => {
                 let (id, expires) = (draft.content.id, draft.content.expires_at);
+                let verb = if is_offer { "offers" } else { "releases" };
+                self.step(format_args!("{} {verb} {kind:?} {id} to {to:?}, until {expires}", member.code));
                 let gone = Vec::new();
                 self.shared.push(Shared { from, id, kind, expires, to, kept, is_offer, gone, is_unsure: false });
             }
@@ -175,7 +177,10 @@ impl World {
         let issuer = country(&self.members[from].code);
         let with = if by_issuer { to } else { issuer };
         match tokio::time::timeout(PATIENCE, tell(&life.country, id, Some(with.as_str()), said.clone())).await {
-            Ok(Ok(Told::Owed(_))) => self.said += 1,
+            Ok(Ok(Told::Owed(_))) => {
+                self.said += 1;
+                self.step(format_args!("{} says {said:?} of {id} to {with}", speaker.code));
+            }
             Ok(Err(refused)) if !is_fair_about_some(&refused) => {
                 self.watch.fail(format!("{} cannot say {said:?}: {refused} ({refused:?})", speaker.code));
             }
@@ -252,6 +257,7 @@ impl World {
         match done {
             Ok(Ok(_)) => {
                 self.withdrawn += 1;
+                self.step(format_args!("{} takes {id} back from {from:?} ([]: all): {reason:?}", issuer.code));
                 self.shared[about].gone.push((from, size));
             }
             // It may have landed, and nobody was told.
@@ -297,6 +303,8 @@ async fn hold_or_lift(world: &World, holder: &Member, (id, issuer): (AlertId, No
     let Ok((_, object)) = hold::find(&life.country.node, id, Some(issuer)) else { return };
     let verb = if begins { Verb::Hold } else { Verb::Lift };
     let act = signed(&life.country, "a", verb, act::about_hold(object, begins));
+    let does = if begins { "holds" } else { "lifts its hold of" };
+    world.step(format_args!("{} {does} {id} of {issuer}", holder.code));
     let done = tokio::time::timeout(PATIENCE, hold::hold(&life.country.node, (id, Some(issuer)), begins, act)).await;
     if let Ok(Err(refused)) = done
         && !is_fair_about_some(&refused)

@@ -57,6 +57,8 @@ impl World {
 
     async fn sign(&mut self, place: usize, to: NodeId, agreement: Arc<Agreement>, ends: bool) {
         let by = country(&self.members[place].code);
+        let verb = if ends { "ends" } else { "accepts" };
+        self.step(format_args!("{by} {verb} edition {} with {to}: {:?}", agreement.terms().edition, agreement.terms()));
         self.members[place].say(to.as_str(), &agreement, ends).await;
         self.treaties.push(Said { by, to, agreement, ends });
     }

@@ -19,6 +19,8 @@ pub struct Seen {
     pub frames: u64,
     /// What must not be.
     pub failures: Vec<String>,
+    /// What was done, in its order.
+    pub steps: Vec<String>,
     /// A log that is forked on purpose.
     pub forked: Option<String>,
     roots: BTreeMap<(String, u64), Vec<u8>>,
@@ -47,6 +49,11 @@ impl Watch {
     /// Notes that something must not be.
     pub fn fail(&self, what: String) {
         self.seen(|seen| seen.failures.push(what));
+    }
+
+    /// Notes that something was done.
+    pub fn step(&self, what: impl FnOnce() -> String) {
+        self.seen(|seen| seen.steps.push(what()));
     }
 
     /// A frame passes.

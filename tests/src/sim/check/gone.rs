@@ -32,7 +32,8 @@ pub(super) fn restless(world: &World) -> Vec<String> {
                 let holder = world.member(one.peer.node());
                 let held = holder.is_some_and(|holder| is_held(&holder, one.id, country(code)));
                 let is_near = now.since(one.asked) < SLACK;
-                if one.standing != Standing::Expired || !held && !is_near {
+                let forgot = world.member(one.peer.node()).is_some_and(|holder| has_forgotten(world, &holder, one.id));
+                if one.standing != Standing::Expired || !held && !is_near && !forgot {
                     what.push(format!("{} owes {code} the erasure of {}: {:?}", one.peer.node(), one.id, one.standing));
                 }
             }),
@@ -60,6 +61,14 @@ pub(super) fn restless(world: &World) -> Vec<String> {
         }
     }
     what
+}
+
+/// Whether an alert was taken back by an issuer who went back behind that, and the recipient, who went back too, has only the leaf of it:
+/// nobody can say more, and the list of what is outstanding says so (docs/recovery.md, 5).
+fn has_forgotten(world: &World, holder: &crate::sim::member::Member, id: varde_proto::id::AlertId) -> bool {
+    let Some(shared) = world.shared.iter().find(|shared| shared.id == id && shared.is_unsure) else { return false };
+    let (Some(life), own) = (holder.life(), country(&world.members[shared.from].code)) else { return false };
+    held::find(&life.country.node.ledger, &[own], id).is_ok_and(|found| found.is_empty())
 }
 
 fn offers_open_row(filed: &offers::Filed) -> Vec<u8> {
@@ -135,6 +144,8 @@ fn check(world: &World, countries: &[&Country], shared: &Shared) -> Result<(), S
             delivery::State::Received { .. } => {}
             delivery::State::Abandoned { .. } if excused => {}
             delivery::State::Rejected { reason, .. } if excused && is_fair(reason) => {}
+            // It was delivered and taken back, which its issuer forgot and its recipient did not.
+            delivery::State::Rejected { reason, .. } if shared.is_offer && shared.is_unsure && reason == REUSED => {}
             // It was on its way while days passed.
             delivery::State::Rejected { reason, .. } if reason == "content:expired" && shared.expires <= now => {}
             other => return Err(format!("{} was to get it, and it became {other:?}", one.country)),
@@ -143,6 +154,9 @@ fn check(world: &World, countries: &[&Country], shared: &Shared) -> Result<(), S
     }
     Ok(())
 }
+
+/// The recipient has had an alert under this id.
+const REUSED: &str = "content:alert-id-reused";
 
 /// Whether a simulation brings about that a recipient refuses an alert so.
 fn is_fair(reason: &str) -> bool {
@@ -168,7 +182,7 @@ fn at_recipient(
         if readable {
             return Err(format!("{code} still shows it (over: {over})"));
         }
-        if received {
+        if received && !has_forgotten(world, &world.members[place], shared.id) {
             return is_mute(there, own, object, false).map_err(|failure| format!("at {code}: {failure}"));
         }
     }
