@@ -50,7 +50,7 @@ const RESTS: u64 = 250;
 /// So many of 1,000 seeds of few countries live a year.
 const YEARS: u64 = 800;
 /// A seed in which so much has happened comes to its end.
-const MOST_EVENTS: u64 = 6_000;
+const MOST_EVENTS: u64 = 5_000;
 /// More countries have too many events for that.
 const MOST_THAT_REST: usize = 8;
 /// No descriptor outlives two years.
