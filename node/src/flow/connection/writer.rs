@@ -9,14 +9,14 @@ use crate::flow::{Node, deliver, entangle, escrow, gossip, withdraw};
 use crate::port::{Peer, StoreError};
 use crate::rows;
 use crate::state::Direction;
-use crate::state::outgoing::{Event, Outgoing};
+use crate::state::outgoing::{Event, Outgoing, Run};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::{Instant, sleep, sleep_until};
 use varde_proto::agreement::Agreed;
-use varde_proto::exchange::{Cosigned, Frame, Proven, Shown};
+use varde_proto::exchange::{Cosigned, Frame, Item, Proven, Shown};
 use varde_proto::limits;
 use varde_proto::log::event::Event as LeafEvent;
 use varde_proto::log::head::Head;
@@ -40,6 +40,8 @@ pub(super) enum Told {
 const ASKING: Duration = Duration::from_millis(250);
 /// So many entries are read at once; more are read aside.
 const FEW: u64 = limits::FRAME_ITEMS as u64;
+/// So many items are read at once; more are read aside.
+const FEW_ITEMS: u64 = 8;
 /// Bytes of a frame that are not items: its head and proof.
 const FRAME_REST: usize = 8 * 1024;
 
@@ -173,8 +175,7 @@ impl Writer {
         while let Some(run) = self.outgoing.next_run(after) {
             let head = self.node.ledger.show()?;
             let room = limits::FRAME_BYTES - FRAME_REST - 32 * self.entries_to(head.size().0) as usize;
-            let with = (&self.node.ledger, self.node.time());
-            let items = match deliver::items(with, (&self.peer, &self.agreed), run, head.size().0, room) {
+            let items = match self.read_items(run, head.size().0, room).await? {
                 Err(Unsent::Unreadable(sent)) => {
                     self.park(*sent).await?;
                     continue;
@@ -195,6 +196,13 @@ impl Writer {
             return Ok(true);
         }
         Ok(false)
+    }
+
+    /// Reads the items of a run: a few at once, many aside, since a frame of them takes as long as a call of staff may.
+    async fn read_items(&self, run: Run, size: u64, room: usize) -> Result<Result<Vec<Item>, Unsent>, Ended> {
+        let (node, peer, agreed) = (self.node.clone(), self.peer.clone(), self.agreed.clone());
+        let read = move || deliver::items((&node.ledger, node.time()), (&peer, &agreed), run, size, room);
+        if run.count > FEW_ITEMS { aside(read).await } else { Ok(read()) }
     }
 
     /// Gives up an item that our own store cannot read any more: it stands as abandoned, and the others go on.
