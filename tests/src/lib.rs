@@ -3,6 +3,7 @@
 pub mod abuse;
 pub mod accounts;
 pub mod bench;
+pub mod bulk;
 #[path = "../fuzz/src/decoders.rs"]
 pub mod decoders;
 pub mod doomed;

@@ -349,7 +349,8 @@ fn read_config(dir: &Path) -> Result<Config, Stopped> {
     }
 }
 
-fn open_ledger(
+/// Opens the store, the keyring and the guard of the node in `dir`, and the ledger over them.
+pub fn open_ledger(
     dir: &Path,
     (genesis, envelope): (&Genesis, &Envelope),
     clock: Arc<dyn Clock>,

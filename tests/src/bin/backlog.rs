@@ -1,21 +1,25 @@
 //! An outage: a peer is away while alerts for it accumulate, comes back and catches up; and what two nodes that hold all of it
 //! say to each other when nothing is new.
 //!
-//! `backlog [--alerts N]` (default 20,000). Two real nodes; while LT is down, staff of NO draft and release N alerts to it, one
-//! by one, many at a time. Then LT starts. Meanwhile: the memory of both processes, which must not grow with what passes (the
-//! last tenth of the catch-up against its middle, when the caches of the stores are full, and a bound); and `varde alert list`
-//! at both all the time, whole command, of which the 99th percentile must be under 200 ms. At last the bytes between the two while nothing is new, in as many heartbeats as were counted with 1,000
-//! alerts held: the same, but for a keep-alive more or less.
+//! `backlog [--alerts N]` (default 20,000). Two real nodes; while LT is down, staff of NO draft and release 4,000 alerts to it, one
+//! by one, many at a time; the rest of the N is released with NO down, too, by its own parts on its own directory (`varde_tests::bulk`,
+//! in a process of its own: this program as `backlog write DIR COUNTRY COUNT`), since people at a door would take hours. Then both
+//! start. Meanwhile: the memory of both processes, which must not grow with what passes or waits, but for the page table of what is
+//! held (the last tenth of the catch-up against its middle, when the caches of the stores are full, and a bound); and `varde alert list` at both all the time, whole command, of which
+//! the 99th percentile must be under 200 ms. At last the bytes between the two while nothing is new, in as many heartbeats as were
+//! counted with 1,000 alerts held: the same, but for a keep-alive more or less.
 //! A node takes 65,536 alerts at once and then 1,000 a second, by its own rule (`node/src/flow/connection/pace.rs`).
 //! Exit codes: 0 all holds, 1 something does not, 2 usage.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that says what it found")]
 
-use std::process::ExitCode;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use varde_proto::home;
 use varde_proto::id::NodeId;
+use varde_tests::bulk;
 use varde_tests::harness::{Country, Trouble, pin_all};
 use varde_tests::pair::origin;
 use varde_tests::staff::Staff;
@@ -23,6 +27,8 @@ use varde_tests::tap::Tap;
 
 /// Alerts held when idle bytes are first counted.
 const FEW: u64 = 1_000;
+/// Alerts that staff release at the operator door while the peer is away.
+const BY_HAND: u64 = 4_000;
 /// People who release at the same time.
 const PEOPLE: u64 = 48;
 /// Seconds between heartbeats, shorter than usual so that there are many in a minute.
@@ -32,27 +38,53 @@ const IDLE: Duration = Duration::from_secs(40);
 /// One keep-alive with its answer, in either direction (RFC 9113 section 6.7, RFC 8446 section 5.2): it falls into the time or
 /// beside it.
 const KEEP_ALIVES: u64 = 2 * 2 * (17 + 22);
-/// What the memory of a node may be at most.
+/// What the memory of a node may be at most, beside what it must hold of every alert.
 const MEMORY_KIB: u64 = 320 * 1024;
-/// How much the last tenth of a catch-up may take more than its middle.
+/// What a node holds in memory of every alert that lies in its store, in bytes: about 1.2 pages of the store an alert, for each of
+/// which sled has a row in its table (56 bytes for each part of a page, 224 at least after a start, and 60 around it), and two or three
+/// leaves of the log of 36 bytes. It is no backlog: an alert that was delivered years ago costs the same. A bound without it was wrong,
+/// for it held for some number of alerts and failed for every larger one, whatever waited.
+const HELD_BYTES: u64 = 768;
+/// How much the last tenth of a catch-up may take more than its middle, beside what came to be held meanwhile.
 const GROWTH_KIB: u64 = 32 * 1024;
 /// The 99th percentile of `varde alert list` while its node catches up.
 const LIST_MS: f64 = 200.0;
 const LAST: f64 = 0.99;
+/// The shortest time between two looks at a catch-up; of a long one there are fewer, a two-hundredth of its time so far apart, so that
+/// looking costs the same however long it takes.
+const LOOK: Duration = Duration::from_millis(100);
+
+enum Asked {
+    /// The whole outage, of so many alerts.
+    Outage(u64),
+    /// The part of the process that releases without a node: directory, recipient, how many.
+    Write(PathBuf, NodeId, u64),
+}
+
+fn asked(words: &[String]) -> Option<Asked> {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words[..] {
+        [] => Some(Asked::Outage(20_000)),
+        ["--alerts", count] => count.parse().ok().filter(|count| *count > FEW).map(Asked::Outage),
+        ["write", dir, to, count] => Some(Asked::Write(dir.into(), NodeId::parse(to).ok()?, count.parse().ok()?)),
+        _ => None,
+    }
+}
 
 fn main() -> ExitCode {
-    let mut words = std::env::args().skip(1);
-    let alerts = match (words.next().as_deref(), words.next(), words.next()) {
-        (None, None, None) => Some(20_000),
-        (Some("--alerts"), Some(count), None) => count.parse().ok().filter(|count| *count > FEW),
-        _ => None,
-    };
-    let Some(alerts) = alerts else {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let Some(asked) = asked(&words) else {
         eprintln!("usage: backlog [--alerts N], more than {FEW}");
         return ExitCode::from(2);
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    match runtime.map_err(Trouble::from).and_then(|runtime| runtime.block_on(run(alerts))) {
+    let work = async {
+        match asked {
+            Asked::Outage(alerts) => run(alerts).await,
+            Asked::Write(dir, to, count) => bulk::release(&dir, to, count).await.map(|()| Vec::new()),
+        }
+    };
+    match runtime.map_err(Trouble::from).and_then(|runtime| runtime.block_on(work)) {
         Ok(breaches) if breaches.is_empty() => ExitCode::SUCCESS,
         Ok(breaches) => {
             breaches.iter().for_each(|breach| eprintln!("backlog: {breach}"));
@@ -82,17 +114,13 @@ async fn run(alerts: u64) -> Result<Vec<String>, Trouble> {
     }
     pin_all(&[&at[0], &at[1]])?;
     let (Some(mut lt), Some(mut no)) = (at.pop(), at.pop()) else { return Err(Trouble::new("two countries")) };
-    no.start()?;
-    taps[0].lead_to(no.address());
+    start(&mut no, &taps[0])?;
     start(&mut lt, &taps[1])?;
     let mut breaches = Vec::new();
     release(&no, FEW).await?;
     let idle_of_few = idle(&no, &taps).await?;
     lt.stop()?;
-    let began = Instant::now();
-    release(&no, alerts - FEW).await?;
-    let rate = (alerts - FEW) as f64 / began.elapsed().as_secs_f64();
-    println!("{} alerts released while LT was away, {rate:.0} a second; NO: {}", alerts - FEW, memory(&no)?);
+    accumulate(&mut no, &taps[0], alerts - FEW).await?;
     start(&mut lt, &taps[1])?;
     breaches.extend(catch_up(&no, &lt, alerts - FEW).await?);
     let idle_of_all = idle(&no, &taps).await?;
@@ -111,6 +139,32 @@ async fn run(alerts: u64) -> Result<Vec<String>, Trouble> {
 fn start(country: &mut Country, tap: &Tap) -> Result<(), Trouble> {
     country.start()?;
     tap.lead_to(country.address());
+    Ok(())
+}
+
+/// So many alerts to LT, the first by staff, the rest without a node. NO runs afterwards.
+async fn accumulate(no: &mut Country, tap: &Tap, count: u64) -> Result<(), Trouble> {
+    let by_hand = count.min(BY_HAND);
+    let began = Instant::now();
+    release(no, by_hand).await?;
+    let rate = by_hand as f64 / began.elapsed().as_secs_f64();
+    println!("{by_hand} alerts released by staff while LT was away, {rate:.0} a second; NO: {}", memory(no)?);
+    let rest = count - by_hand;
+    if rest == 0 {
+        return Ok(());
+    }
+    no.stop()?;
+    let began = Instant::now();
+    let mut writer = Command::new(std::env::current_exe()?);
+    let ended = writer.arg("write").arg(no.dir()).args(["LT", &rest.to_string()]).status()?;
+    if !ended.success() {
+        return Err(Trouble::new(format!("the alerts that no node released: their writer ended with {ended}")));
+    }
+    let rate = rest as f64 / began.elapsed().as_secs_f64();
+    let began = Instant::now();
+    start(no, tap)?;
+    let seconds = began.elapsed().as_secs_f64();
+    println!("{rest} released without a node, {rate:.0} a second; NO started in {seconds:.1} s: {}", memory(no)?);
     Ok(())
 }
 
@@ -173,7 +227,7 @@ async fn catch_up(no: &Country, lt: &Country, count: u64) -> Result<Vec<String>,
             listed[0].push(list(no)?);
             listed[1].push(list(lt)?);
         }
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        tokio::time::sleep(LOOK.max(began.elapsed() / 200)).await;
     }
     let seconds = began.elapsed().as_secs_f64();
     println!("{count} alerts caught up with in {seconds:.1} s, {:.0} a second", count as f64 / seconds);
@@ -190,7 +244,9 @@ async fn catch_up(no: &Country, lt: &Country, count: u64) -> Result<Vec<String>,
             country.code(),
             memory(country)?
         );
-        if last > middle + GROWTH_KIB || kib(country, "VmHWM:")? > MEMORY_KIB {
+        // From the first of the middle fifth to the end.
+        let held = |alerts: u64| alerts * HELD_BYTES / 1024;
+        if last > middle + GROWTH_KIB + held(count / 2) || kib(country, "VmHWM:")? > MEMORY_KIB + held(count) {
             breaches.push(format!("the memory of {} grew from {middle} to {last} KiB", country.code()));
         }
     }
