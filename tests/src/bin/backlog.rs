@@ -25,6 +25,10 @@ use varde_tests::pair::origin;
 use varde_tests::staff::Staff;
 use varde_tests::tap::Tap;
 
+/// As the node has it: the part of this program that releases without a node is one.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Alerts held when idle bytes are first counted.
 const FEW: u64 = 1_000;
 /// Alerts that staff release at the operator door while the peer is away.
