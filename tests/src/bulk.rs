@@ -11,7 +11,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::watch;
-use varde_node::edge::border::{Arrivals, Border, Setup};
+use tokio::task::JoinSet;
+use varde_node::edge::border::{Border, Setup, SystemSockets};
 use varde_node::edge::clock::SystemClock;
 use varde_node::edge::contacts::{self, Folder};
 use varde_node::edge::entropy::SystemEntropy;
@@ -50,7 +51,7 @@ pub async fn release(dir: &Path, to: NodeId, count: u64) -> Result<(), Trouble> 
     let known = |peers: &Arc<Peers>| peers.contains_key(&to);
     tokio::time::timeout(PINNED, node.peers.clone().wait_for(known)).await.map_err(told)?.map_err(told)?;
     let left = Arc::new(AtomicU64::new(count));
-    let mut people = tokio::task::JoinSet::new();
+    let mut people = JoinSet::new();
     for _ in 0..AT_ONCE {
         let (node, staff, left) = (node.clone(), staff.clone(), left.clone());
         people.spawn(async move {
@@ -91,11 +92,12 @@ async fn open(dir: &Path) -> Result<(Arc<Node>, Border), Trouble> {
         genesis: &genesis,
         tls: watch::channel(tls).1,
         listen: ([127, 0, 0, 1], 0).into(),
+        sockets: Arc::new(SystemSockets),
         limits: config.connections,
         clock: clock.clone(),
         entropy: entropy.clone(),
     };
-    let (border, Arrivals { pins, .. }) = Border::open(setup).await.map_err(told)?;
+    let (border, arrivals) = Border::open(setup).await.map_err(told)?;
     let (sender, peers) = watch::channel(Arc::new(Peers::new()));
     let node = Arc::new(Node {
         ledger,
@@ -112,6 +114,8 @@ async fn open(dir: &Path) -> Result<(Arc<Node>, Border), Trouble> {
         pace: Pace::default(),
         under_way: UnderWay::default(),
     });
-    tokio::spawn(contacts::follow_pins(node.clone(), pins, sender));
+    let mut tasks = JoinSet::new();
+    contacts::attend(&mut tasks, &node, &Arc::default(), arrivals, sender);
+    tasks.detach_all();
     Ok((node, border))
 }

@@ -103,7 +103,7 @@ async fn what_was_not_delivered_is_abandoned_owed_to_the_list_and_never_travels(
     let ledger = &no.node.ledger;
     release(&no, doomed(), &["LT"]).await;
     let size = ledger.head().size().0;
-    let run = Run { class: 2, from: 1, count: 1 };
+    let run = Run { class: 2, from: 1, count: 1, taken: 0 };
     let now = no.node.clock.now();
     let nothing = Agreed::default();
     let agreed = nothing.supposed(now);
