@@ -5,10 +5,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 use varde_node::flow::alert::held::{self, What};
+use varde_node::flow::connection::Ended;
+use varde_node::flow::desk::Desk;
 use varde_node::flow::filing;
 use varde_node::flow::withdraw::{Withdrawal, take_back};
 use varde_node::port::Clock;
 use varde_proto::id::AlertId;
+use varde_proto::log::event::{Event, Kind};
+use varde_proto::time::Timestamp;
 use varde_proto::vocabulary::ErasureReason;
 use varde_tests::doomed::id;
 use varde_tests::sim::ground::Calendar;
@@ -193,5 +197,34 @@ fn an_item_that_is_erased_at_its_sender_and_lost_by_its_recipient_does_not_end_i
         two.between.weather.set(Weather::Fair);
         two.minutes(5).await;
         two.is_open_again().await;
+    });
+}
+
+/// Found by seeds in which days passed while a head waited for its turn to be cosigned.
+#[test]
+fn a_machine_that_stood_still_cosigns_nothing_that_it_had_heard_before() {
+    in_virtual_time(async {
+        let (calendar, pause) = (Arc::new(Calendar::begin()), Duration::from_millis(130));
+        let member = |own: &str, other: &str, seed| {
+            let peers = [(country(other), Arc::new(pair::peer(own, other)))].into();
+            Member::new(own, seed, pause, calendar.clone(), peers)
+        };
+        let (no, lt) = (member("NO", "LT", 1), member("LT", "NO", 2));
+        no.start().await.unwrap();
+        lt.start().await.unwrap();
+        let (no, lt) = (no.life().unwrap(), lt.life().unwrap());
+        let (_at_no, at_lt) = pair::connect(&no.country, &lt.country).await;
+        // Each head of NO's waits at LT until a second after the one before: in such a second a day passes.
+        for _ in 0..100 {
+            let pad = |desk: &mut Desk<'_>| desk.append(Event::local(Kind::PAD, Timestamp::default()));
+            no.country.node.ledger.commit(pad).await.unwrap();
+            tokio::time::sleep(pause).await;
+            if at_lt.is_finished() {
+                break;
+            }
+            calendar.skip(1);
+        }
+        assert!(at_lt.is_finished(), "it goes on with what it heard before a day passed");
+        assert!(matches!(at_lt.await.unwrap(), Ended::Closed));
     });
 }

@@ -195,6 +195,8 @@ struct Advance {
     entries: Vec<Entry>,
     /// What governed when what came with it was judged.
     governing: Key,
+    /// When that was.
+    judged: Timestamp,
 }
 
 /// Which agreement governs, and whether it is over.
@@ -300,8 +302,8 @@ impl Reader {
             witness::check(&self.node, &self.peer, cosigned)?;
         }
         let entries = if self.known.size > before { proven.entries } else { Vec::new() };
-        let governing = key(&self.agreed, self.node.time());
-        Ok(Box::new(Advance { head, cosigned: proven.cosigned, entries, governing }))
+        let (governing, judged) = (key(&self.agreed, self.node.time()), self.node.clock.now());
+        Ok(Box::new(Advance { head, cosigned: proven.cosigned, entries, governing, judged }))
     }
 }
 
