@@ -76,14 +76,17 @@ pub(super) fn question(node: &Node, peer: &Peer, sent: Vec<Position>) -> Regain 
     Regain { sent, received: (1..limits::CLASSES).map(position).collect(), size, statements }
 }
 
-/// From where the next question goes on.
-pub(super) fn after(sent: &mut [Position], given: &[RegainedItem]) {
+/// From where the next question goes on: what was sent comes in order, and nothing twice, or a peer could have us ask for ever.
+pub(super) fn after(sent: &mut [Position], given: &[RegainedItem]) -> Result<(), Broken> {
     for event in given.iter().map(|item| item.yours.opening.event()) {
         let ours = sent.iter_mut().find(|of| of.class == event.class && event.direction == LeafDirection::Out);
-        if let Some(position) = ours {
-            (position.seq, position.chain) = (event.seq, event.chain);
+        let Some(position) = ours else { continue };
+        if event.seq != position.seq + 1 {
+            return Err(Broken::Leaf("sequence-gap"));
         }
+        (position.seq, position.chain) = (event.seq, event.chain);
     }
+    Ok(())
 }
 
 /// Takes back what a peer gives, which was asked from `known` leaves of its log on. Whatever does not follow from the log and from what was taken back before ends it.

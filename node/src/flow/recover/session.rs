@@ -229,7 +229,7 @@ impl Session<'_> {
             if !last && !serve::is_full(&given.items) {
                 return Err(Ended::Greeting("too-little-given-back"));
             }
-            adopt::after(&mut sent, &given.items);
+            adopt::after(&mut sent, &given.items).map_err(Ended::Broken)?;
             let (node, peer, ours) = (self.node.clone(), self.peer.clone(), self.node.keys.history());
             let landed =
                 self.node.ledger.commit(move |desk| adopt::regained(desk, &node.me, &ours, (&peer, known), *given));
