@@ -32,10 +32,19 @@ fn erasure(class: u8) -> Duration {
 #[derive(Debug, Default)]
 pub(super) struct Erasures {
     asked: BTreeMap<Origin, BTreeMap<Digest, Asked>>,
-    /// Whether it was done, or may not be done for now.
-    answered: BTreeMap<Origin, BTreeMap<Digest, bool>>,
+    /// What was done, or may not be done for now.
+    answered: BTreeMap<Origin, BTreeMap<Digest, Answer>>,
     /// What was erased because its time was over, it says.
     expired: BTreeMap<Origin, Vec<Expired>>,
+}
+
+/// What a log says to a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    /// Erased, whatever is said of a hold later.
+    Done,
+    /// On hold.
+    Held,
 }
 
 /// Where and when it was asked.
@@ -77,12 +86,17 @@ impl Erasures {
                     let expired = Expired { index, time: *time, class: *class, seq: *seq, object: *object };
                     self.expired.entry(peer.clone()).or_default().push(expired);
                 }
-                true
+                Some(Answer::Done)
             }
-            (Kind::HOLD, Direction::In) => event.body.first() != Some(&0),
+            (Kind::HOLD, Direction::In) => (event.body.first() != Some(&0)).then_some(Answer::Held),
             _ => return,
         };
-        self.answered.entry(peer.clone()).or_default().insert(event.object, answer);
+        let answers = self.answered.entry(peer.clone()).or_default();
+        match answer {
+            _ if answers.get(&event.object) == Some(&Answer::Done) => {}
+            Some(answer) => drop(answers.insert(event.object, answer)),
+            None => drop(answers.remove(&event.object)),
+        }
     }
 }
 
@@ -97,7 +111,7 @@ pub(super) fn erasures(own: &Log, other: &Log, out: &mut Findings) {
     let answered = other.erasures.answered.get(&own.origin);
     for (object, asked) in own.erasures.asked.get(&other.origin).into_iter().flatten() {
         let Asked { index, time, class, seq, request } = *asked;
-        let answered = answered.is_some_and(|answered| answered.get(object) == Some(&true));
+        let answered = answered.is_some_and(|answered| answered.contains_key(object));
         // A request that did not come back after a restored backup is said of that leaf.
         let lost = request.is_some_and(|request| own.is_lost_at(other, request));
         if answered || lost || until <= time.after(erasure(class)) {
