@@ -113,11 +113,12 @@ impl Sequence {
     }
 
     /// A number again: what was sent may be abandoned later, under the same number, E and X. If the leaf by which it was sent could
-    /// not be read, its neighbours must fit instead.
-    fn repeat(&mut self, item: Item, chain: Digest) -> Result<(), Wrong> {
+    /// not be read, its neighbours must fit instead, as far as they could be. `start` is X before the first item of what was sent.
+    fn repeat(&mut self, item: Item, chain: Digest, start: Option<Digest>) -> Result<(), Wrong> {
         let place = self.place(item.seq);
-        if place.is_none() && item.kind == Kind::ABANDONED && !self.late.contains_key(&item.seq) {
-            let fits = self.fits_between(&item, &chain);
+        let may_come_late = place.is_none() && item.kind == Kind::ABANDONED && !self.late.contains_key(&item.seq);
+        if let Some(start) = start.filter(|_| may_come_late) {
+            let fits = self.fits_between(&item, &chain, start);
             self.late.insert(item.seq, (item, chain));
             let text = "the accumulator does not fit the items before and after";
             return if fits { Ok(()) } else { Err(Wrong(codes::CHAIN_MISMATCH, text.into())) };
@@ -133,13 +134,13 @@ impl Sequence {
     }
 
     /// Whether X follows from the item before and leads to the one after, as far as those are known.
-    fn fits_between(&self, item: &Item, chain: &Digest) -> bool {
+    fn fits_between(&self, item: &Item, chain: &Digest, start: Digest) -> bool {
         let known = |seq: u64| match self.place(seq) {
             Some(place) => Some((self.items.get(place)?.object, self.chain(place)?)),
             None => self.late.get(&seq).map(|(item, chain)| (item.object, *chain)),
         };
-        let before =
-            known(item.seq - 1).is_none_or(|(_, before)| chain::next(&before, item.seq, &item.object) == *chain);
+        let before = if item.seq == 1 { Some(start) } else { known(item.seq - 1).map(|(_, before)| before) };
+        let before = before.is_none_or(|before| chain::next(&before, item.seq, &item.object) == *chain);
         let after = known(item.seq + 1);
         before && after.is_none_or(|(object, after)| chain::next(chain, item.seq + 1, &object) == after)
     }
@@ -205,7 +206,9 @@ impl Channels {
         let (seq, index) = (item.seq, item.index);
         let due = last.map_or(1, |last| last.seq + 1);
         if seq < due {
-            return sequence.repeat(item, event.chain);
+            // Who takes things takes them in order.
+            let sends = event.direction == Direction::Out;
+            return sequence.repeat(item, event.chain, sends.then(|| chain::start(from, to, event.class)));
         }
         let before = sequence.newest.unwrap_or_else(|| chain::start(from, to, event.class));
         let follows = seq == due && event.chain == chain::next(&before, seq, &item.object);

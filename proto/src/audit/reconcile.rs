@@ -126,7 +126,13 @@ impl Side<'_> {
         let (mut there, mut here) = (self.unread(self.other, self.own), self.unread(self.own, self.other));
         for item in sent {
             match (find(taken, item.seq), self.receipt(item).filter(|leaf| self.other.is_unread(*leaf))) {
-                (Some(theirs), _) => self.pair(&sent_in, &taken_in, (item, theirs), out),
+                (Some(theirs), _) => {
+                    self.pair(&sent_in, &taken_in, (item, theirs), out);
+                    // Given up here and taken there, and the leaf that sent it is not shown: what it said is in their bundle alone.
+                    let unread = self.proof(theirs).filter(|leaf| self.own.is_unread(*leaf));
+                    let is_given_up = item.kind == Kind::ABANDONED && theirs.kind != Kind::ABANDONED;
+                    here.items.extend(unread.filter(|_| is_given_up).map(|leaf| (theirs, leaf)));
+                }
                 (None, Some(leaf)) => there.items.push((item, leaf)),
                 (None, None) => self.not_taken(&sent_in, item, out),
             }

@@ -1,9 +1,10 @@
 //! Where byte streams come from: the system's TCP. Behind a small trait, so that a simulated network can carry the same border.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 
 /// A byte stream to another machine.
 pub trait Bytes: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -42,11 +43,29 @@ impl Sockets for SystemSockets {
     }
 
     async fn connect(&self, host: &str, port: u16) -> io::Result<(Stream, SocketAddr)> {
-        let stream = TcpStream::connect((host, port)).await?;
+        let addresses = match host.parse::<IpAddr>() {
+            Ok(address) => vec![SocketAddr::new(address, port)],
+            Err(_) => look_up(host.to_owned(), port).await?,
+        };
+        let stream = TcpStream::connect(addresses.as_slice()).await?;
         let remote = stream.peer_addr()?;
         stream.set_nodelay(true)?;
         Ok((Box::new(stream), remote))
     }
+}
+
+/// Names that are looked up at the same time. A look-up takes one of the few threads for work aside, and keeps it until the resolver
+/// answers, also when nobody waits for it any more.
+static LOOK_UPS: Semaphore = Semaphore::const_new(4);
+
+async fn look_up(host: String, port: u16) -> io::Result<Vec<SocketAddr>> {
+    let permit = LOOK_UPS.acquire().await.map_err(io::Error::other)?;
+    let found = tokio::spawn(async move {
+        let found = tokio::net::lookup_host((host.as_str(), port)).await.map(Iterator::collect);
+        drop(permit);
+        found
+    });
+    found.await.map_err(io::Error::other)?
 }
 
 #[tonic::async_trait]

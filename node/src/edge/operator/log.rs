@@ -16,7 +16,7 @@ use crate::state::{ChannelKey, ChannelState, Direction};
 use bytes::Bytes;
 use std::path::PathBuf;
 use std::sync::Arc;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 use varde_proto::audit::{BundleSink, Scope};
@@ -35,6 +35,19 @@ use varde_proto::wire::operator::{
 pub(super) const PART_BYTES: usize = 64 * 1024;
 /// Pieces that may wait for a reader.
 const WAITING: usize = 16;
+/// Bundles and backups that are read at the same time: each takes one of the few threads for work aside for as long as its reader
+/// lets it wait.
+static READERS: Semaphore = Semaphore::const_new(4);
+
+fn place() -> Result<SemaphorePermit<'static>, Status> {
+    READERS.try_acquire().map_err(|_| {
+        Trouble::new(Class::Again, "busy", "four bundles or backups are being read from this node")
+            .means("nothing was made")
+            .next("wait until one of them is finished; one that hangs ends with the command that reads it")
+            .for_staff()
+    })
+}
+
 /// Lines shown when nobody says how many.
 const LINES: usize = 50;
 
@@ -90,7 +103,9 @@ impl Log for Service {
         let node = self.node.clone();
         // Two people have decided that this log ends; when the node starts again, nobody can ask for it any more.
         let ended = generation::is_over(&self.dir, &node);
+        let place = place()?;
         tokio::task::spawn_blocking(move || {
+            let _place = place;
             let sink = Parts(parts.clone());
             let written =
                 if ended { bundle::write_last(&node, scope, sink) } else { bundle::write(&node, scope, sink) };
@@ -113,14 +128,18 @@ impl Log for Service {
     }
 
     async fn backup(&self, _request: Request<LogBackupRequest>) -> Result<Response<Self::BackupStream>, Status> {
+        let place = place()?;
         let made = backup::make(&self.node, &self.dir).await.map_err(|error| match error {
             CommitError::Refused(error) => failed(error),
             CommitError::Stopped => Trouble::incident(&error).for_staff(),
         })?;
         let (parts, reader) = mpsc::channel(WAITING);
-        tokio::task::spawn_blocking(move || match backups::send(made, &mut Parts(parts.clone())) {
-            Ok(()) => tracing::info!("a backup was handed out"),
-            Err(error) => drop(parts.blocking_send(Err(failed(error)))),
+        tokio::task::spawn_blocking(move || {
+            let _place = place;
+            match backups::send(made, &mut Parts(parts.clone())) {
+                Ok(()) => tracing::info!("a backup was handed out"),
+                Err(error) => drop(parts.blocking_send(Err(failed(error)))),
+            }
         });
         Ok(Response::new(ReceiverStream::new(reader)))
     }

@@ -12,7 +12,6 @@ use crate::flow::receive::{self, Answer};
 use crate::flow::{Node, agreement, escrow, fork, witness};
 use crate::port::Peer;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{Instant, sleep_until};
 use varde_proto::agreement::Agreed;
@@ -24,10 +23,6 @@ use varde_proto::log::leaf::Entry;
 /// Entries that wait for a head to be kept with. A frame that repeats what was taken keeps no head, so that a peer cannot make
 /// this store grow by repeating itself; whoever brings more entries than these so is held back like heads alone.
 const PENDING: usize = 2 * limits::FRAME_ENTRIES;
-
-/// A head waits for its turn for seconds. Where it waited longer, the machine was suspended or its clock was set: cosigned now, it would
-/// say that the peer showed so little today, and an auditor that the peer went back behind what others have cosigned since.
-const SUSPENDED: Duration = Duration::from_secs(60);
 
 /// The middle of a connection.
 pub(super) struct Landing {
@@ -115,13 +110,7 @@ impl Landing {
             self.turn = Instant::now() + WITNESSING;
         }
         let permits = self.permits(&load).await?;
-        if self.node.clock.now().since(judged) > SUSPENDED {
-            tracing::warn!(
-                peer = self.peer.origin.node().as_str(),
-                "this machine stood still; the connection begins anew"
-            );
-            return Err(Ended::Closed);
-        }
+        judged.go_on(&self.node)?;
         let (noted, ours) = witness::cosign(&self.node, &head)?;
         let (with, newest, kept) = ((self.peer.clone(), self.agreed.clone()), self.newest, self.kept);
         let mut pending = std::mem::take(&mut self.pending);

@@ -3,6 +3,7 @@
 //! of the one before.
 
 mod landing;
+mod moment;
 mod pace;
 mod under_way;
 mod writer;
@@ -19,6 +20,7 @@ use crate::flow::{Never, Node, fork, recover, witness};
 use crate::port::{Link, Peer, Peers, StoreError};
 use crate::state::outgoing::WINDOW;
 use landing::Landing;
+use moment::Moment;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::{Handle, RuntimeFlavor};
@@ -136,7 +138,9 @@ async fn connect(node: &Arc<Node>, peer: &Arc<Peer>, mut link: Link) -> Result<N
     let (checked, work) = mpsc::channel(CHECKED);
     let Link { outgoing, incoming } = link;
     let landing = Landing::new(node, (peer, agreed.clone()), known, kept.size().0);
-    let reader = Reader { node: node.clone(), peer: peer.clone(), agreed: agreed.clone(), known, kept, positions };
+    let heard = Moment::now(node);
+    let reader =
+        Reader { node: node.clone(), peer: peer.clone(), agreed: agreed.clone(), known, kept, positions, heard };
     let writer = Writer::new(node, (peer, agreed.clone()), (told, shown, escrowed), owed);
     tokio::select! {
         biased;
@@ -196,7 +200,7 @@ struct Advance {
     /// What governed when what came with it was judged.
     governing: Key,
     /// When that was.
-    judged: Timestamp,
+    judged: Moment,
 }
 
 /// Which agreement governs, and whether it is over.
@@ -220,6 +224,8 @@ struct Reader {
     known: KnownHead,
     kept: Frontier,
     positions: Positions,
+    /// When the frame before came.
+    heard: Moment,
 }
 
 impl Reader {
@@ -230,6 +236,7 @@ impl Reader {
     ) -> Result<Never, Ended> {
         loop {
             let frame = incoming.recv().await.ok_or(Ended::Closed)??;
+            self.heard = self.heard.go_on(&self.node)?;
             if let Frame::Items(_, items) = &frame {
                 self.node.pace.wait(self.peer.origin.node(), items.len()).await;
                 // Even a request to erase takes room before it makes any.
@@ -302,7 +309,7 @@ impl Reader {
             witness::check(&self.node, &self.peer, cosigned)?;
         }
         let entries = if self.known.size > before { proven.entries } else { Vec::new() };
-        let (governing, judged) = (key(&self.agreed, self.node.time()), self.node.clock.now());
+        let (governing, judged) = (key(&self.agreed, self.node.time()), Moment::now(&self.node));
         Ok(Box::new(Advance { head, cosigned: proven.cosigned, entries, governing, judged }))
     }
 }

@@ -212,7 +212,7 @@ impl Writer {
             peer = peer.as_str(),
             class,
             seq,
-            "an owed item cannot be read and is given up; its alert says abandoned"
+            "an owed item has no content here that can be read, and is given up; its alert says abandoned"
         );
         let landed = self.node.ledger.commit(move |desk| withdraw::abandon(desk, &sent));
         match landed.await.map_err(stopped)?.into_value() {

@@ -24,10 +24,10 @@ use crate::port::{Guard, Store, StoreError};
 use crate::rows;
 use crate::state::recovery::{Frozen, Phase, Recovery};
 use crate::state::{Book, PeerHead};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::broadcast;
-use varde_proto::exchange::KnownHead;
+use varde_proto::exchange::{KnownHead, Position};
 use varde_proto::id::{Digest, Origin, TreeSize};
 use varde_proto::log::head::Head;
 use varde_proto::time::Timestamp;
@@ -45,13 +45,16 @@ pub struct Recovering {
     closing: tokio::sync::Mutex<()>,
     /// The newest head of ours that a peer had.
     newest: Mutex<Option<Head>>,
+    /// How far each peer has given back what we sent it: a connection that breaks does not begin anew.
+    given: Mutex<BTreeMap<Origin, Vec<Position>>>,
 }
 
 impl Recovering {
     /// Begins with what is stored and what the sign guard says.
     fn new(state: Recovery) -> Self {
         let changed = broadcast::Sender::new(1);
-        Self { state: state.into(), changed, closing: Default::default(), newest: Default::default() }
+        let (closing, newest, given) = Default::default();
+        Self { state: state.into(), changed, closing, newest, given }
     }
 
     /// Whether the store went back: a head was shown that is not in the log, or nobody knows what was shown, or an earlier
@@ -95,6 +98,10 @@ impl Recovering {
 
     fn state(&self) -> MutexGuard<'_, Recovery> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn given(&self) -> MutexGuard<'_, BTreeMap<Origin, Vec<Position>>> {
+        self.given.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut Recovery) -> T) -> T {

@@ -213,7 +213,8 @@ impl Session<'_> {
 
     /// Takes back what was exchanged with the peer, a frame a question.
     async fn regain(&mut self) -> Result<(), Ended> {
-        let mut sent = adopt::answered(self.node, self.peer)?;
+        let before = self.recovering.given().get(&self.peer.origin).cloned();
+        let mut sent = before.map_or_else(|| adopt::answered(self.node, self.peer), Ok)?;
         loop {
             let asked = adopt::question(self.node, self.peer, sent.clone());
             let known = asked.size;
@@ -237,6 +238,7 @@ impl Session<'_> {
                 CommitError::Refused(broken) => Ended::Broken(broken),
                 CommitError::Stopped => Ended::Stopped,
             })?;
+            self.recovering.given().insert(self.peer.origin.clone(), sent.clone());
             if last {
                 return Ok(());
             }

@@ -203,3 +203,47 @@ fn an_item_that_was_given_up_out_of_its_turn_is_not_a_number_twice_when_the_leaf
 fn sent_as(kind: Kind, seq: u64) -> impl Fn(&Event) -> bool {
     move |event| event.kind == kind && event.seq == seq
 }
+
+#[test]
+fn what_is_given_up_out_of_its_turn_hides_nothing_that_the_other_side_took() {
+    let (mut no, mut ee) = two();
+    let taken = send(&mut no, &[&ee], 9);
+    take(&mut ee, &no, &taken, None);
+    send(&mut no, &[&ee], 10);
+    let lost = [place(&no, sent_as(Kind::SENT, 4))];
+    let leaf = no.events[lost[0]].clone();
+    no.write(Event { kind: Kind::ABANDONED, ..leaf });
+    no.commit();
+    say_restored(&mut no, &lost);
+    no.envelopes.remove(&lost[0]);
+    let bundle = hiding(&no, &lost);
+    assert!(!names(&found(&no, &bundle)).contains(&"sequence-repeated"));
+    let told = against(&ee, &no, &bundle);
+    assert!(told.iter().any(|one| one.code.name == "partly-compared" && one.seq == Some(4)), "{told:?}");
+}
+
+#[test]
+fn the_first_number_of_a_channel_is_bound_to_its_beginning_and_who_takes_things_takes_them_in_order() {
+    let (mut no, mut ee) = (Country::new("no", 1), Country::new("ee", 11));
+    let (before_no, before_ee) = (no.clone(), ee.clone());
+    no.pin(&before_ee);
+    ee.pin(&before_no);
+    for number in 1..4 {
+        let envelope = send(&mut no, &[&ee], number);
+        take(&mut ee, &no, &envelope, None);
+    }
+    let given_up = |country: &Country, kind, object: Option<Digest>| {
+        let (mut country, lost) = (country.clone(), [place(country, sent_as(kind, 1))]);
+        let leaf = country.events[lost[0]].clone();
+        country.write(Event { kind: Kind::ABANDONED, object: object.unwrap_or(leaf.object), ..leaf });
+        country.commit();
+        say_restored(&mut country, &lost);
+        country.envelopes.remove(&lost[0]);
+        names(&found(&country, &hiding(&country, &lost)))
+    };
+    let in_order = ["chain-mismatch", "sequence-repeated"];
+    let honest = given_up(&no, Kind::SENT, None);
+    assert!(!honest.iter().any(|name| in_order.contains(name)), "{honest:?}");
+    assert!(given_up(&no, Kind::SENT, Some(Digest([5; 32]))).contains(&"chain-mismatch"));
+    assert!(given_up(&ee, Kind::RECEIVED, None).contains(&"sequence-repeated"));
+}
