@@ -23,7 +23,7 @@ pub struct Held {
 /// Asks for what was exchanged after these numbers.
 #[derive(Debug, Clone)]
 pub struct Regain {
-    /// How far the asker knows that it sent, for each class.
+    /// How far the asker knows that what it sent was answered, or has been given back, for each class.
     pub sent: Vec<Position>,
     /// How far it knows that it received.
     pub received: Vec<Position>,
