@@ -12,7 +12,6 @@ use crate::port::StoreError;
 use std::time::Duration;
 use tokio::time::Instant;
 use tonic::Status;
-use varde_proto::draft::Draft;
 use varde_proto::id::{AlertId, Digest};
 use varde_proto::limits;
 use varde_proto::vocabulary::{ErasureReason, Vocabulary};
@@ -122,20 +121,9 @@ pub(super) fn of(node: &Node, object: &Digest) -> Result<Vec<ErasureStanding>, S
 }
 
 /// E of a released alert of ours.
-fn own_object(node: &Node, id: AlertId) -> Result<Option<Digest>, Status> {
+pub(super) fn own_object(node: &Node, id: AlertId) -> Result<Option<Digest>, Status> {
     let filed = node.ledger.get(&filing::alert_row(node.me.origin.node(), id)).map_err(ours)?;
     filed.map(|value| filing::read_filed(&value).map(|(_, object)| object)).transpose().map_err(ours)
-}
-
-/// How far the recipients of an alert of ours are with erasing it.
-pub(super) fn standing(node: &Node, draft: &Draft) -> Result<Vec<ErasureStanding>, Status> {
-    let Some(object) = own_object(node, draft.content.id)? else { return Ok(Vec::new()) };
-    of(node, &object)
-}
-
-/// Whether a hold keeps an alert of ours from being erased.
-pub(super) fn is_own_held(node: &Node, id: AlertId) -> Result<bool, Status> {
-    own_object(node, id)?.map_or(Ok(false), |object| is_held(node, &object))
 }
 
 /// Whether a hold keeps an alert from being erased.

@@ -43,6 +43,15 @@ fn one(node: &Node, id: AlertId) -> Result<Option<OwnAlert>, Status> {
 }
 
 pub(super) fn own(node: &Node, draft: &Draft) -> Result<OwnAlert, Status> {
+    let (me, content) = (node.me.origin.node(), &draft.content);
+    let (erasures, on_hold, versions) = match erasures::own_object(node, content.id)? {
+        Some(object) => (
+            erasures::of(node, &object)?,
+            erasures::is_held(node, &object)?,
+            versions::of_alert(node, me, &object, content)?,
+        ),
+        None => (Vec::new(), false, versions::before(node, me, content).map_err(ours)?),
+    };
     let (issued_ms, deliveries) = match draft.sent.first() {
         None => (0, Vec::new()),
         Some(kept) => {
@@ -52,15 +61,15 @@ pub(super) fn own(node: &Node, draft: &Draft) -> Result<OwnAlert, Status> {
         }
     };
     Ok(OwnAlert {
-        id: draft.content.id.to_string(),
-        kind: draft.content.kind().number(),
+        id: content.id.to_string(),
+        kind: content.kind().number(),
         state: Some(state(node, draft)),
         issued_ms,
-        expires_ms: draft.content.expires_at.ms(),
+        expires_ms: content.expires_at.ms(),
         deliveries,
-        erasures: erasures::standing(node, draft)?,
-        on_hold: erasures::is_own_held(node, draft.content.id)?,
-        versions: Some(versions::own(node, &draft.content)?),
+        erasures,
+        on_hold,
+        versions: Some(versions),
     })
 }
 

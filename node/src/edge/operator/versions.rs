@@ -2,22 +2,12 @@
 
 use super::alerts::ours;
 use crate::flow::alert::held::Refusal;
-use crate::flow::{Node, filing, versions};
+use crate::flow::{Node, versions};
 use crate::port::StoreError;
 use tonic::Status;
 use varde_proto::alert::AlertContent;
 use varde_proto::id::{Digest, NodeId};
 use varde_proto::wire::operator::{RefusedItem, Versions};
-
-/// Of a draft or an alert of ours.
-pub(super) fn own(node: &Node, content: &AlertContent) -> Result<Versions, Status> {
-    let own = node.me.origin.node();
-    let filed = node.ledger.get(&filing::alert_row(own, content.id)).map_err(ours)?;
-    match filed.map(|value| filing::read_filed(&value)).transpose().map_err(ours)? {
-        Some((_, object)) => of_alert(node, own, &object, content),
-        None => before(node, own, content).map_err(ours),
-    }
-}
 
 /// Of an alert that is here.
 pub(super) fn of_alert(
@@ -26,7 +16,7 @@ pub(super) fn of_alert(
     object: &Digest,
     content: &AlertContent,
 ) -> Result<Versions, Status> {
-    let next = of(node, issuer, object)?.next;
+    let next = versions::next(&node.ledger, issuer, object).map_err(ours)?.map(|id| id.to_string()).unwrap_or_default();
     Ok(Versions { next, ..before(node, issuer, content).map_err(ours)? })
 }
 
@@ -41,7 +31,8 @@ pub(super) fn of(node: &Node, issuer: NodeId, object: &Digest) -> Result<Version
     })
 }
 
-fn before(node: &Node, issuer: NodeId, content: &AlertContent) -> Result<Versions, StoreError> {
+/// What the content says of itself; what follows it does not stand in it.
+pub(super) fn before(node: &Node, issuer: NodeId, content: &AlertContent) -> Result<Versions, StoreError> {
     let before = content.supersedes.map(|before| versions::find(&node.ledger, issuer, &before)).transpose()?;
     let before = before.flatten().map(|version| version.id.to_string()).unwrap_or_default();
     Ok(Versions { number: content.version, before, next: String::new() })
