@@ -94,6 +94,7 @@ async fn open(dir: &Path) -> Result<(Arc<Node>, Border), Trouble> {
         listen: ([127, 0, 0, 1], 0).into(),
         sockets: Arc::new(SystemSockets),
         limits: config.connections,
+        heartbeat: config.heartbeat,
         clock: clock.clone(),
         entropy: entropy.clone(),
     };

@@ -82,6 +82,7 @@ impl Party {
             listen: ([127, 0, 0, 1], 0).into(),
             sockets: Arc::new(SystemSockets),
             limits,
+            heartbeat: std::time::Duration::from_secs(60),
             clock: self.clock.clone(),
             entropy: Arc::new(SystemEntropy),
         })

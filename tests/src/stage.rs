@@ -49,6 +49,7 @@ impl Front {
             listen: ([127, 0, 0, 1], 0).into(),
             sockets: Arc::new(SystemSockets),
             limits: ConnectionLimits::default(),
+            heartbeat: Duration::from_secs(60),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
         };

@@ -68,19 +68,27 @@ pub(crate) struct HoldArgs {
 /// Signs the withdrawal, says what became of it.
 pub(crate) async fn withdraw(args: WithdrawArgs, context: &Context) -> Result<Exit, Failure> {
     let look = format!("`varde alert show {}`", args.id);
-    let standings = args.wait.hold(&look, Duration::ZERO, withdrawn(&args, context)).await?;
+    let (standings, on_hold) = args.wait.hold(&look, Duration::ZERO, withdrawn(&args, context)).await?;
     let render = &context.render;
     if render.is_json() {
         let list: Vec<_> = standings.iter().map(erasures::document).collect();
         render.document(&serde_json::json!({ "alert_id": args.id.to_string(), "erasures": list }))?;
     } else {
         erasures::table(&standings, render);
-        let own =
-            if args.from.is_empty() { "our own copy is gone, and the requests stand" } else { "the requests stand" };
+        let own = match (args.from.is_empty(), on_hold) {
+            (true, true) => "our own copy stays while our hold keeps it, and the requests stand",
+            (true, false) => "our own copy is gone, and the requests stand",
+            (false, _) => "the requests stand",
+        };
         render.talk(&format!(
             "Withdrawn: {own} in the log; the node delivers them by itself. `varde log outstanding` lists who still owes \
              an erasure."
         ));
+        if standings.iter().any(|one| one.state == "not-asked") {
+            render.talk(
+                "Who is not pinned cannot be asked: that happens by itself once `varde peer add` has pinned it again.",
+            );
+        }
     }
     Ok(verdict(&standings, args.wait.milliseconds() > 0))
 }
@@ -103,15 +111,16 @@ fn verdict(standings: &[ErasureStanding], waited: bool) -> Exit {
     }
 }
 
-async fn withdrawn(args: &WithdrawArgs, context: &Context) -> Result<Vec<ErasureStanding>, Failure> {
+/// How far every recipient is, and whether a hold keeps our own copy.
+async fn withdrawn(args: &WithdrawArgs, context: &Context) -> Result<(Vec<ErasureStanding>, bool), Failure> {
     let staff = args.staff.open(context)?;
     let mut node = connect_for(context, args.wait.time()).await?;
     let (shown, object) = released(&mut node, args.id, String::new()).await?;
-    if shown.own.is_none() {
+    let Some(own) = shown.own else {
         return Err(Failure::refused("this alert came from a peer; only who issued it can withdraw it")
             .next("ask the peer's coordinator; it is erased here when its time is over")
             .reason("not-ours"));
-    }
+    };
     let request = WithdrawRequest {
         id: args.id.to_string(),
         reason: args.reason.number(),
@@ -119,7 +128,7 @@ async fn withdrawn(args: &WithdrawArgs, context: &Context) -> Result<Vec<Erasure
         act: Some(staff.sign(Verb::Withdraw, about_withdraw(object, args.reason, &args.from), context)?),
         from: args.from.iter().map(ToString::to_string).collect(),
     };
-    Ok(node.withdraw(request).await?.into_inner().erasures)
+    Ok((node.withdraw(request).await?.into_inner().erasures, own.on_hold))
 }
 
 /// An alert that was exchanged, and its E.

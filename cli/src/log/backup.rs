@@ -12,8 +12,8 @@ use varde_proto::wire::operator::{LogBackupRequest, log_client::LogClient};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  varde log backup no.backup --dir ./no\n\n\
     The folder holds everything the node knows, and the keys to read it: keep it as you keep the node, and destroy it after\n\
-    30 days at most. `varde.toml`, `genesis`, `identity.key`, `keys`, `operators` and `peers` are not in it: copy them once,\n\
-    and whenever they change. `guard` belongs in no backup: by it a restored node sees that it was restored.")]
+    30 days at most. `varde.toml`, `genesis`, `identity.key`, `keys`, `operators`, `peers` and `agreements` are not in it:\n\
+    copy them once, and whenever they change. `guard` belongs in no backup: by it a restored node sees that it was restored.")]
 pub(crate) struct Args {
     /// The folder to make
     #[arg(value_name = "OUT")]

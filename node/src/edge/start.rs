@@ -180,6 +180,7 @@ pub async fn run(
         listen: config.listen,
         sockets: Arc::new(SystemSockets),
         limits: config.connections,
+        heartbeat: config.heartbeat,
         clock: clock.clone(),
         entropy: entropy.clone(),
     };

@@ -39,6 +39,11 @@ pub(super) enum Answer {
 }
 
 impl Duty {
+    /// Whether it has said nothing, and nobody could ask it.
+    pub(super) fn was_not_asked(&self) -> bool {
+        self.request == 0 && self.answer == Answer::None
+    }
+
     fn encode(&self) -> Vec<u8> {
         let (answer, leaf) = match self.answer {
             Answer::None => (0, 0),
@@ -136,7 +141,7 @@ pub(super) fn answered(desk: &mut Desk<'_>, peer: &Peer, message: &Erasure, inde
 /// How far a recipient is with erasing an alert of ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
-    /// It is not pinned, so it could not be asked.
+    /// It is not pinned, so it could not be asked; it is once it is pinned again.
     NotAsked,
     /// The request is on its way.
     Owed,
@@ -214,7 +219,7 @@ fn standing(ledger: &Ledger, peer: &Origin, duty: &Duty) -> Result<Standing, Sto
     Ok(match duty.answer {
         Answer::Done(_) => Standing::Erased,
         Answer::Held(_) => Standing::OnHold,
-        Answer::None if duty.request == 0 => Standing::NotAsked,
+        Answer::None if duty.was_not_asked() => Standing::NotAsked,
         Answer::None => {
             let sent = delivery::of(ledger, duty.request)?;
             match sent.into_iter().find(|delivery| delivery.peer == *peer).map(|delivery| delivery.state) {
@@ -262,14 +267,12 @@ fn expired(node: &Node, now: Timestamp) -> Result<Vec<Outstanding>, StoreError> 
 /// E, the log that was asked, what that owed, and whom to ask now.
 type Over = (Digest, Origin, Duty, Arc<Peer>);
 
-/// What must be asked for again, since one of the two logs ended: of a peer's log that follows, whatever the one before answered, for its
-/// store may have gone back behind the erasure; by our own that follows, what is not shown to be erased.
+/// What must be asked for once more. Where one of the two logs ended: of a peer's log that follows, whatever the one before answered,
+/// for its store may have gone back behind the erasure; by our own that follows, what is not shown to be erased. And of a peer that was
+/// not pinned when it was to be asked, and is now.
 pub(super) fn over(node: &Node) -> Result<Vec<Over>, StoreError> {
     let (peers, first) = (node.peers.borrow().clone(), node.ledger.number(0));
     let mut over = Vec::new();
-    if first == 0 && peers.values().all(|peer| peer.origin.generation() == 1) {
-        return Ok(over);
-    }
     for row in node.ledger.scan(&[rows::OUTSTANDING], &[rows::OUTSTANDING + 1], false) {
         let (name, value) = row?;
         let object = name.get(1..33).and_then(Digest::from_bytes);
@@ -279,7 +282,8 @@ pub(super) fn over(node: &Node) -> Result<Vec<Over>, StoreError> {
         };
         let Some(peer) = peers.get(&log.node()).filter(|peer| peer.origin.is_of_node(&log)) else { continue };
         let unheard = duty.request < first && !matches!(duty.answer, Answer::Done(_));
-        if duty.request > 0 && (peer.origin.generation() > log.generation() || unheard) {
+        let again = duty.request > 0 && (peer.origin.generation() > log.generation() || unheard);
+        if again || duty.was_not_asked() {
             over.push((object, log, duty, peer.clone()));
         }
     }

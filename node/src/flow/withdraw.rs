@@ -18,7 +18,7 @@ use varde_proto::envelope::{self, Envelope, Payload};
 use varde_proto::id::{AlertId, Digest, NodeId, Origin};
 use varde_proto::log::event::{Event, Kind};
 use varde_proto::time::Timestamp;
-use varde_proto::vocabulary::{ErasureBasis, ErasureReason, LegalRegime};
+use varde_proto::vocabulary::{DeskRole, ErasureBasis, ErasureReason, LegalRegime};
 
 /// What is taken back from whom.
 #[derive(Debug, Clone)]
@@ -131,20 +131,21 @@ fn is_target(targets: &[Origin], item: &Event) -> bool {
     item.peer.as_ref().is_some_and(|peer| targets.iter().any(|target| target.is_of_node(peer)))
 }
 
-/// Asks the logs of now for what a log that ended was asked to erase, or our own log that ended asked for ([`outstanding::over`]).
+/// Asks the logs of now for what a log that ended was asked to erase, or our own log that ended asked for; and those who were not pinned
+/// when they were to be asked ([`outstanding::over`]).
 pub(super) async fn ask_anew(node: &Node) -> Result<(), NotErased> {
     for (object, log, was, peer) in outstanding::over(node)? {
-        let Some((_, before)) = kept::if_kept::<Erasure>(&node.ledger, was.request)? else { continue };
-        let Act::Request { basis, authority, .. } = before.act else { continue };
+        let Some((basis, authority)) = asked_by(node, was)? else { continue };
         let asked = node.clock.now();
         let due = asked.after(was.due.since(was.asked));
-        let message = |header| Erasure { header, act: Act::Request { basis, authority, due }, ..before.clone() };
+        let (id, reason, act) = (was.id, was.reason, Act::Request { basis, authority, due });
+        let message = |header| Erasure { header, object, id, reason, act: act.clone() };
         let Some(signed) = erase::signed(node, &peer.origin, message)? else { continue };
         let landed = node.ledger.commit(move |desk| {
             if !outstanding::take_away(desk, &object, &log, was)? {
                 return Ok(());
             }
-            let (id, reason, request) = (was.id, was.reason, envelope::digest(signed.envelope()));
+            let request = envelope::digest(signed.envelope());
             let wanted = leaf::Requested { request, reason, basis, due }.encode();
             let filed = desk.get(&filing::alert_row(desk.origin().node(), id))?;
             let filed = filed.map(|value| filing::read_filed(&value)).transpose()?;
@@ -159,6 +160,20 @@ pub(super) async fn ask_anew(node: &Node) -> Result<(), NotErased> {
         landed.await?;
     }
     Ok(())
+}
+
+/// On what the request rested, and who asked. Where nobody was asked, the alert that said so is gone: the focal point asks, as for every
+/// alert, and by the law that applies unless an alert says that another one does.
+fn asked_by(node: &Node, was: Duty) -> Result<Option<(ErasureBasis, DeskRole)>, StoreError> {
+    if was.was_not_asked() {
+        let by_right = was.reason == ErasureReason::DATA_SUBJECT;
+        let basis = if by_right { ErasureBasis::GDPR_17 } else { ErasureBasis::AGREEMENT };
+        return Ok(Some((basis, DeskRole::FOCAL_POINT)));
+    }
+    Ok(kept::if_kept::<Erasure>(&node.ledger, was.request)?.and_then(|(_, before)| match before.act {
+        Act::Request { basis, authority, .. } => Some((basis, authority)),
+        _ => None,
+    }))
 }
 
 /// Whom it was sent to, as far as it is taken back from them and they have not shown already that it is erased.

@@ -1,11 +1,13 @@
 //! What to send next to one peer: a state machine without I/O. Classes are served in order of urgency, items within a class
-//! strictly in sequence, and no more than a window of items is under way without a receipt.
+//! strictly in sequence, and of each class no more than a window of items is under way without a receipt.
 
 use varde_proto::limits;
 
-/// Items under way without a receipt on one connection. Bounds what a lost connection sends twice and what a slow peer
-/// makes us hold: at 12 KiB an item, 12 MiB.
+/// Items of one class under way without a receipt on one connection. Bounds what a lost connection sends twice and what a slow peer
+/// makes us hold: at 12 KiB an item, 12 MiB. Each class has a window of its own, so that a backlog of one holds back no other.
 pub const WINDOW: u64 = 1024;
+/// The classes in the order in which they are served: what is urgent, what takes something back or proves that it was, the rest.
+const ORDER: [u8; limits::CLASSES as usize - 1] = [1, limits::CONTROL, 2, 3, 4, 6];
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,16 +97,14 @@ impl Outgoing {
         self.lanes.iter().map(|lane| lane.sent - lane.settled).sum()
     }
 
-    /// The next run from a class on, most urgent class first; `None` when all is sent or the window is full. The urgent class has a window
-    /// of its own, so that bulk under way never holds it back.
-    pub fn next_run(&self, from: u8) -> Option<Run> {
-        let bulk: u64 = self.lanes.iter().skip(2).map(|lane| lane.sent - lane.settled).sum();
-        for (class, lane) in self.lanes.iter().enumerate().skip(from.into()) {
-            let used = if class <= 1 { lane.sent - lane.settled } else { bulk };
-            let room = WINDOW.saturating_sub(used);
+    /// The next run, most urgent class first, but of no class that was passed over; `None` when all is sent or the windows are full.
+    pub fn next_run(&self, passed: &[u8]) -> Option<Run> {
+        for class in ORDER.into_iter().filter(|class| !passed.contains(class)) {
+            let lane = self.lanes.get(usize::from(class))?;
+            let room = WINDOW.saturating_sub(lane.sent - lane.settled);
             let count = (lane.owed - lane.sent).min(room).min(limits::FRAME_ITEMS as u64);
             if count > 0 {
-                return Some(Run { class: class as u8, from: lane.sent + 1, count, taken: lane.taken });
+                return Some(Run { class, from: lane.sent + 1, count, taken: lane.taken });
             }
         }
         None
@@ -124,7 +124,7 @@ mod tests {
 
     fn drain(outgoing: &mut Outgoing) -> Vec<Run> {
         let mut runs = Vec::new();
-        while let Some(run) = outgoing.next_run(0) {
+        while let Some(run) = outgoing.next_run(&[]) {
             outgoing.sent(run, run.count);
             runs.push(run);
         }
@@ -140,6 +140,33 @@ mod tests {
         assert_eq!(bulk[1], Run { class: 3, from: 257, count: 256, taken: 0 });
         outgoing.handle(Event::Owed { class: 1, through: 2 });
         assert_eq!(drain(&mut outgoing), [Run { class: 1, from: 1, count: 2, taken: 0 }]);
+    }
+
+    #[test]
+    fn what_takes_something_back_overtakes_every_backlog() {
+        let mut outgoing = Outgoing::new();
+        for class in [2, 3, 4, 6] {
+            outgoing.handle(Event::Owed { class, through: 1_000_000 });
+        }
+        drain(&mut outgoing);
+        // Room for alerts opens at the moment at which one is withdrawn.
+        outgoing.handle(Event::Settled { class: 2, through: 256 });
+        outgoing.handle(Event::Owed { class: limits::CONTROL, through: 1 });
+        let next: Vec<_> = drain(&mut outgoing).iter().map(|run| run.class).collect();
+        assert_eq!(next, [limits::CONTROL, 2]);
+    }
+
+    #[test]
+    fn a_class_is_passed_over_when_asked_and_every_class_but_the_local_one_is_served() {
+        let mut outgoing = Outgoing::new();
+        for class in 1..limits::CLASSES {
+            outgoing.handle(Event::Owed { class, through: 1 });
+        }
+        assert_eq!(outgoing.next_run(&[1, 5, 2]).map(|run| run.class), Some(3));
+        let mut served: Vec<_> = drain(&mut outgoing).iter().map(|run| run.class).collect();
+        assert_eq!(served[..3], [1, limits::CONTROL, 2]);
+        served.sort_unstable();
+        assert!(served.into_iter().eq(1..limits::CLASSES));
     }
 
     #[test]
@@ -159,6 +186,6 @@ mod tests {
         outgoing.handle(Event::Owed { class: 2, through: 9 });
         assert_eq!(drain(&mut outgoing), [Run { class: 2, from: 8, count: 2, taken: 0 }]);
         outgoing.handle(Event::Settled { class: 2, through: 9 });
-        assert_eq!((outgoing.under_way(), outgoing.next_run(0)), (0, None));
+        assert_eq!((outgoing.under_way(), outgoing.next_run(&[])), (0, None));
     }
 }

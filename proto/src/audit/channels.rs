@@ -77,6 +77,8 @@ struct Sequence {
     chains: Vec<Digest>,
     odd: BTreeMap<usize, Digest>,
     newest: Option<Digest>,
+    /// The last leaf that took a number, and that number; a leaf that gives up what was sent by one that cannot be read took none.
+    numbered: Option<(LogIndex, u64)>,
     /// Items whose own leaf could not be read, known by the one that gives them up, which comes after the next numbers.
     late: BTreeMap<u64, (Item, Digest)>,
 }
@@ -202,9 +204,8 @@ impl Channels {
         let channel = Channel { direction: event.direction, peer: peer.clone(), class: event.class };
         let (from, to) = if event.direction == Direction::Out { (own, peer) } else { (peer, own) };
         let sequence = self.0.entry(channel).or_default();
-        let last = sequence.items.last().copied();
         let (seq, index) = (item.seq, item.index);
-        let due = last.map_or(1, |last| last.seq + 1);
+        let due = sequence.items.last().map_or(1, |last| last.seq + 1);
         if seq < due {
             // Who takes things takes them in order.
             let sends = event.direction == Direction::Out;
@@ -212,9 +213,15 @@ impl Channels {
         }
         let before = sequence.newest.unwrap_or_else(|| chain::start(from, to, event.class));
         let follows = seq == due && event.chain == chain::next(&before, seq, &item.object);
+        let (since, known) = sequence.numbered.unwrap_or((LogIndex(0), 0));
+        let gives_up = event.kind == Kind::ABANDONED && event.direction == Direction::Out;
+        if !gives_up {
+            sequence.numbered = Some((index, seq));
+        }
         sequence.push(item, event.chain, follows);
         if seq > due {
-            let (missing, since) = (seq - due, last.map_or(LogIndex(0), |last| last.index));
+            // The leaf of each number stands before that of the next one, also where it is known only by being given up.
+            let missing = if gives_up { seq - known } else { seq - known - 1 };
             let text = format!("numbers {due} to {} are not in the log", seq - 1);
             return if unknown(since, index) >= missing { Ok(()) } else { Err(Wrong(codes::SEQUENCE_GAP, text)) };
         }

@@ -114,6 +114,7 @@ impl Side {
             listen: ([127, 0, 0, 1], 0).into(),
             sockets: Arc::new(SystemSockets),
             limits: ConnectionLimits::default(),
+            heartbeat: std::time::Duration::from_secs(60),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
         };

@@ -8,7 +8,7 @@
 use serde_json::Value;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
-use varde_proto::id::unhex;
+use varde_proto::id::{hex, unhex};
 use varde_proto::vocabulary::{AlertKind, PersonalDataLevel, Vocabulary};
 use varde_tests::doomed::{Opens, gone, opens};
 use varde_tests::harness::{Country, Trouble, pin_all, until};
@@ -50,11 +50,7 @@ fn recall() -> Result<Vec<String>, Trouble> {
     // EE has all of them, and is down from here on.
     ee.stop()?;
     lt.stop()?;
-    let before = copy(lt)?;
-    let before: Vec<Opens> = doomed.iter().map(|one| opens(&before, &one.token)).collect();
-    if before.iter().any(|(items, buckets)| items.is_empty() || buckets.is_empty()) {
-        return Err(Trouble::new("what is not erased does not come out of a copy: the search shows nothing"));
-    }
+    let [at_lt, at_ee] = [lying(lt, &doomed)?, lying(ee, &doomed)?];
     lt.start()?;
     for one in &doomed {
         no.varde(&["alert", "withdraw", &one.id, "--reason", "WITHDRAWN"])?.ok()?;
@@ -63,14 +59,7 @@ fn recall() -> Result<Vec<String>, Trouble> {
     if owed_by(no, "EE")? != doomed.len() {
         return Err(Trouble::new(format!("EE, which is down, does not stand on the list with {}", doomed.len())));
     }
-    lt.stop()?;
-    let after = copy(lt)?;
-    lt.start()?;
-    for (one, keys) in doomed.iter().zip(&before) {
-        let name = one.kind.name().unwrap_or_default();
-        gone(&after, keys, &one.token).map_err(|why| Trouble::new(format!("{name}: {why}")))?;
-        tombstoned(lt, one)?;
-    }
+    emptied(lt, &doomed, &at_lt)?;
 
     let begun = Instant::now();
     ee.start()?;
@@ -80,12 +69,12 @@ fn recall() -> Result<Vec<String>, Trouble> {
     if took > HEARTBEAT {
         return Err(Trouble::new(format!("EE complied {took:?} after its return, which is more than {HEARTBEAT:?}")));
     }
-    doomed.iter().try_for_each(|one| tombstoned(ee, one))?;
+    emptied(ee, &doomed, &at_ee)?;
     audited(&countries)?;
     let checked = doomed.iter().map(|one| receipted(&countries[0], one)).sum::<Result<usize, Trouble>>()?;
     Ok(vec![
         format!(
-            "{} kinds withdrawn: gone from LT's files and command line, tombstoned, {checked} receipts checked",
+            "{} kinds withdrawn: gone from the files and the command line of LT and EE, tombstoned, {checked} receipts checked",
             doomed.len()
         ),
         format!(
@@ -107,6 +96,9 @@ fn stage(home: &std::path::Path) -> Result<[Country; 3], Trouble> {
         let beats = format!("heartbeat_seconds = {}", HEARTBEAT.as_secs());
         let lines = text.lines().map(|line| if line.starts_with("# heartbeat_seconds") { &beats } else { line });
         let lines: Vec<&str> = lines.collect();
+        if !lines.contains(&beats.as_str()) {
+            return Err(Trouble::new("the settings have no line for the heartbeat"));
+        }
         std::fs::write(&path, lines.join("\n"))?;
         country.start()?;
     }
@@ -151,6 +143,36 @@ fn owed_by(no: &Country, country: &str) -> Result<usize, Trouble> {
     let listed: Value = serde_json::from_str(&outcome.stdout).map_err(|_| outcome.trouble("no list"))?;
     let all = listed.as_array().ok_or_else(|| outcome.trouble("no list"))?;
     Ok(all.iter().filter(|one| one["country"] == country).count())
+}
+
+/// Where each payload lies in the files of a country that is down, and by which keys it opens.
+fn lying(country: &Country, doomed: &[Doomed]) -> Result<Vec<Opens>, Trouble> {
+    let files = copy(country)?;
+    let all: Vec<Opens> = doomed.iter().map(|one| opens(&files, &one.token)).collect();
+    match all.iter().any(|(items, buckets)| items.is_empty() || buckets.is_empty()) {
+        true => Err(Trouble::new("what is not erased does not come out of a copy: the search shows nothing")),
+        false => Ok(all),
+    }
+}
+
+/// Nothing of any payload comes out of the files of a country, nor out of what it says to its people.
+fn emptied(country: &mut Country, doomed: &[Doomed], before: &[Opens]) -> Result<(), Trouble> {
+    country.stop()?;
+    let after = copy(country)?;
+    country.start()?;
+    let mut said = String::new();
+    for words in [["alert", "inbox"], ["alert", "list"], ["alert", "refused"]] {
+        said += &country.varde(&[&words[..], &["--json"]].concat())?.ok()?;
+    }
+    for (one, keys) in doomed.iter().zip(before) {
+        let told = |why: &str| Trouble::new(format!("{} at {}: {why}", one.kind, country.code()));
+        gone(&after, keys, &one.token).map_err(told)?;
+        if said.contains(&hex(&one.token)) {
+            return Err(told("its contact token stands on the command line"));
+        }
+        tombstoned(country, one)?;
+    }
+    Ok(())
 }
 
 /// At a recipient there is no more than that there was one.

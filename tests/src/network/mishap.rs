@@ -13,6 +13,9 @@ use std::time::Duration;
 const TURNS: u64 = 20;
 const CALM: Duration = Duration::from_secs(8);
 
+/// How many kinds of mishap there are, as [`Mishap::kind`] tells them apart.
+pub(super) const KINDS: usize = 11;
+
 /// One thing that goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mishap {

@@ -2,7 +2,7 @@
 
 use super::NoRun;
 use super::field::Field;
-use super::mishap::{Mishap, Part, Schedule, Turn};
+use super::mishap::{KINDS, Mishap, Part, Schedule, Turn};
 use super::proxies::Proxies;
 use super::proxy::Mode;
 use crate::accounts::{self, Desk};
@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 
 const CODES: [&str; 5] = ["NO", "LT", "EE", "DK", "SE"];
 const DISK_MEBIBYTES: u64 = 2048;
+/// In a run of this length everything must go wrong at least once.
+const LONG: Duration = Duration::from_secs(10 * 60);
 /// What all staff together release in a second, at most: so much that something is always under way, and so little that the load
 /// itself is not what a small machine is busy with.
 const RELEASES: u32 = 50;
@@ -79,9 +81,13 @@ pub async fn run(plan: &Plan) -> Result<String, NoRun> {
     let checked = accounts::compare(&stage.countries, &desks).await?;
     let bundles = accounts::reconcile(&stage.countries, &plan.papers)?;
     let open = stage.open_files()?;
-    let proof = stage.proof(&desks)?;
+    let proof = stage.proof(&desks, plan.time >= LONG)?;
     let Plan { nodes, seed, time, .. } = plan;
     let delivered = during.saturating_sub(owed);
+    if 2 * delivered < during {
+        let told = format!("of {during} alerts, {delivered} were delivered before all was healed");
+        return Err(Trouble::new(format!("{told}: channels that only work on a whole network")).into());
+    }
     Ok(format!(
         "{nodes} nodes, {} s, seed {seed}: {proof}; {checked} ({delivered} while things went wrong, the last {settled} s after); \
          {bundles}; at most {open} files and sockets open in a node",
@@ -98,6 +104,9 @@ impl Stage {
             std::fs::create_dir(&place)?;
             match Disk::new(&place, DISK_MEBIBYTES).and_then(|mut disk| disk.mount().map(|()| disk)) {
                 Ok(disk) => disks.push(disk),
+                Err(NoDisk::Skipped(why)) if plan.time >= LONG => {
+                    return Err(NoRun::Skipped(format!("no power can be cut: {why}")));
+                }
                 Err(NoDisk::Skipped(why)) => {
                     println!("without power cuts: {why}");
                     disks.clear();
@@ -201,11 +210,15 @@ impl Stage {
         Ok(most)
     }
 
-    /// Says what went wrong; a run in which nothing did, or in which somebody could release nothing, proves nothing.
-    fn proof(self, desks: &[Desk]) -> Result<String, Trouble> {
+    /// Says what went wrong; a run in which nothing did, or in which somebody could release nothing, proves nothing. In a long one
+    /// everything goes wrong that can.
+    fn proof(self, desks: &[Desk], long: bool) -> Result<String, Trouble> {
         let (lost, carried) = (self.field.lost()?, self.proxies.end()?);
         let list: Vec<String> = self.tally.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
         let list = list.join(", ");
+        if long && self.tally.len() < KINDS {
+            return Err(Trouble::new(format!("{list}, of {KINDS} kinds of mishap")));
+        }
         if self.tally.len() > 5 && (lost == 0 || carried == 0) {
             return Err(Trouble::new(format!(
                 "{list}, but {lost} packets lost and {carried} connections through the proxy"

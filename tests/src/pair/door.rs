@@ -43,6 +43,7 @@ pub async fn open(
         listen: ([0, 0, 0, 0], PORT).into(),
         sockets,
         limits: ConnectionLimits::default(),
+        heartbeat: ground.heartbeat,
         clock: ground.clock.clone(),
         entropy: ground.entropy.clone(),
     };

@@ -128,7 +128,7 @@ impl World {
         // Few countries mostly, many sometimes: what goes wrong between two needs few, what goes wrong in a quorum many.
         let count = match (network, chance.below(100)) {
             (Network::Tls, _) => 2 + chance.below(4),
-            (Network::Frames, 0..60) => 3 + chance.below(3),
+            (Network::Frames, 0..60) => 2 + chance.below(4),
             (Network::Frames, 60..95) => 5 + chance.below(6),
             (Network::Frames, _) => 11 + chance.below(10),
         } as usize;
@@ -203,7 +203,8 @@ impl World {
             }
         }
         self.rest().await;
-        if self.network == Network::Frames && self.chance.permille(ATTACKED) {
+        // Two faces need somebody to show each of them to.
+        if self.network == Network::Frames && self.members.len() > 2 && self.chance.permille(ATTACKED) {
             attack::two_faces(&mut self).await;
         }
         network.shutdown().await;

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 use varde_node::edge::store::memory::MemoryStore;
+use varde_node::flow::alert::held;
 use varde_node::flow::delivery::{self, State};
-use varde_node::flow::erase;
+use varde_node::flow::{erase, recover};
 use varde_proto::agreement::{Agreement, Terms};
-use varde_proto::id::Digest;
+use varde_proto::id::{AlertId, Digest};
+use varde_tests::doomed::end;
 use varde_tests::pair::promises::{terms, text};
 use varde_tests::pair::{Country, connect, release, route};
+use varde_tests::sim::ground::SimStore;
 
 const SOON: Duration = Duration::from_secs(60);
 
@@ -21,9 +24,13 @@ async fn countries(dir: &std::path::Path) -> (Country, Country) {
     (no, lt)
 }
 
+fn id(n: u8) -> [u8; 16] {
+    *Digest::of(&[n]).0.first_chunk().unwrap()
+}
+
 /// Releases an alert to LT; returns where it is kept.
 async fn owe(no: &Country, n: u8) -> u64 {
-    release(no, route(*Digest::of(&[n]).0.first_chunk().unwrap()), &["LT"]).await
+    release(no, route(id(n)), &["LT"]).await
 }
 
 async fn state(no: &Country, kept: u64) -> State {
@@ -106,4 +113,34 @@ async fn a_word_that_is_said_while_two_greet_is_told_before_anything_passes_by_i
         agreed.governing(country.node.time()).map(|one| one.agreement.id())
     };
     assert_eq!((governs(&no, &lt), governs(&lt, &no)), (Some(agreement.id()), Some(agreement.id())));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_peer_may_keep_after_the_end_comes_back_to_it() {
+    for over in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Arc::new(SimStore::default());
+        let no = Country::open("NO", Arc::new(MemoryStore::default()), &dir.path().join("NO")).await;
+        let lt = Country::open("LT", store.clone(), &dir.path().join("LT")).await;
+        let sides = connect(&no, &lt).await;
+        let kept = owe(&no, 1).await;
+        assert!(matches!(state(&no, kept).await, State::Received { .. }));
+        let backup = store.snapshot();
+        let kept = owe(&no, 2).await;
+        assert!(matches!(state(&no, kept).await, State::Received { .. }));
+        if over {
+            no.say("LT", &Agreement::by_default(), true).await;
+        }
+        end(sides).await;
+        drop(lt);
+        store.restore(backup);
+        let lt = Country::open("LT", store, &dir.path().join("LT")).await;
+        let sides = connect(&no, &lt).await;
+        let mut locked = lt.node.ledger.locked();
+        let whole = tokio::time::timeout(SOON, locked.wait_for(|locked| !locked)).await;
+        assert!(whole.is_ok(), "{:?}", recover::standing(&lt.node));
+        let has = |n| !held::find(&lt.node.ledger, &[no.origin().node()], AlertId(id(n))).unwrap().is_empty();
+        assert_eq!((has(1), has(2)), (true, true), "over: {over}");
+        end(sides).await;
+    }
 }

@@ -118,3 +118,24 @@ async fn an_id_that_several_countries_use_is_held_only_for_the_one_that_is_named
     stand(&no, object, &[Standing::Erased]).await;
     assert_eq!(hold::find(&lt.node, AlertId(id(1)), None).unwrap(), of("EE", 1).unwrap());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recipient_that_was_not_pinned_when_it_was_to_be_asked_is_asked_once_it_is_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let (no, lt) = (in_memory("NO", &dir).await, in_memory("LT", &dir).await);
+    eraser(&no);
+    eraser(&lt);
+    let sides = connect(&no, &lt).await;
+    sent(&no, [route(id(1))]).await;
+    end(sides).await;
+    no.pin_all(Arc::default()).await.unwrap();
+    let object = take_back(&no.node, AlertId(id(1)), from_all(WITHDRAWN)).await.unwrap();
+    stand(&no, object, &[Standing::NotAsked]).await;
+    let sides = connect(&no, &lt).await;
+    let answered = stand(&no, object, &[Standing::Erased]).await;
+    assert!(answered[0].proof(&no.node.ledger).unwrap().is_some());
+    end(sides).await;
+    let (here, there) = (audited(&no, Scope::National), audited(&lt, Scope::National));
+    assert_eq!((against(&here), against(&there)), (vec![], vec![]));
+    assert_eq!(reconcile(&here, &there), []);
+}

@@ -77,6 +77,8 @@ pub struct Setup<'a> {
     pub sockets: Arc<dyn Sockets>,
     /// How many connections.
     pub limits: ConnectionLimits,
+    /// Peers who are away are dialled more often than this.
+    pub heartbeat: Duration,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Chance.
@@ -107,7 +109,7 @@ pub struct Border {
 impl Border {
     /// Listens, and begins to dial. Must be called within a tokio runtime.
     pub async fn open(setup: Setup<'_>) -> Result<(Self, Arrivals), BorderError> {
-        let Setup { dir, genesis, tls, listen, sockets, limits, clock, entropy } = setup;
+        let Setup { dir, genesis, tls, listen, sockets, limits, heartbeat, clock, entropy } = setup;
         let unable = |source| BorderError::Listen { address: listen, source };
         let listener = sockets.listen(listen).await.map_err(unable)?;
         let local = listener.local().map_err(unable)?;
@@ -124,7 +126,7 @@ impl Border {
         let door = accept::Door { tls, pins: pins.clone(), reporter: reporter.clone(), limits, accepted };
         let service = serve::Service { registry: registry.clone(), links: to_flow.clone(), reporter: reporter.clone() };
         let dialler = Arc::new(dial::Dialler { sockets, tls: setup, registry: registry.clone() });
-        let redial = redial::Redial { dialler, links: to_flow, reporter, entropy };
+        let redial = redial::Redial { dialler, links: to_flow, reporter, heartbeat, entropy };
 
         let mut tasks = JoinSet::new();
         tasks.spawn(watcher.run());

@@ -25,6 +25,8 @@ pub(crate) struct Redial {
     pub(crate) links: mpsc::Sender<Link>,
     /// Where failures are told.
     pub(crate) reporter: Reporter,
+    /// How often peers hear of us, and we try to reach those who are away.
+    pub(crate) heartbeat: Duration,
     /// Places the waits.
     pub(crate) entropy: Arc<dyn Entropy>,
 }
@@ -76,7 +78,7 @@ impl Redial {
                 Err((code, remote)) => self.report(peer, code, remote),
             }
             failures += 1;
-            tokio::time::sleep(backoff::wait(failures, self.chance())).await;
+            tokio::time::sleep(backoff::wait(failures, self.heartbeat, self.chance())).await;
         }
     }
 

@@ -95,7 +95,7 @@ fn four_eyes(refused: &Refused) -> Trouble {
         }
         Refused::OwnDraft => told(Class::Ask, "own-draft")
             .means("four eyes: two people answer for what is shared about a child")
-            .next("another member of staff runs: varde alert approve ID --as THEIR-KEY-FILE"),
+            .next("another member of staff runs the same command with --as THEIR-KEY-FILE"),
         _ => told(Class::Ask, "drafter-gone")
             .means("so nobody can be shown to be the second person")
             .next("draft it anew"),

@@ -36,9 +36,9 @@ use varde_proto::log::leaf::Entry;
 use varde_proto::time::Timestamp;
 use writer::Writer;
 
-/// Receipts that may wait for the writing loop, one a permit. An honest peer never has more under way than two windows of items,
+/// Receipts that may wait for the writing loop, one a permit. An honest peer never has more under way than a window of each class,
 /// so its receipts always find room and reading never waits for writing; another one is held back here.
-const ANSWERS: u64 = 2 * WINDOW + limits::FRAME_ITEMS as u64;
+const ANSWERS: u64 = (limits::CLASSES as u64 - 1) * WINDOW + limits::FRAME_ITEMS as u64;
 /// Heads that come alone are kept and cosigned at most so often: otherwise a peer could make this store grow by telling of its
 /// own log and sending nothing. What follows such a head waits with it.
 const WITNESSING: Duration = Duration::from_secs(1);

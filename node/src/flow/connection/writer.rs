@@ -171,8 +171,8 @@ impl Writer {
 
     /// The next of what is owed; false where there is none. A class of which nothing may go yet holds up no other.
     async fn send_items(&mut self, out: &mpsc::Sender<Frame>) -> Result<bool, Ended> {
-        let mut after = 0;
-        while let Some(run) = self.outgoing.next_run(after) {
+        let mut passed = Vec::new();
+        while let Some(run) = self.outgoing.next_run(&passed) {
             let head = self.node.ledger.show()?;
             let room = limits::FRAME_BYTES - FRAME_REST - 32 * self.entries_to(head.size().0) as usize;
             let items = match self.read_items(run, head.size().0, room).await? {
@@ -185,7 +185,7 @@ impl Writer {
             };
             // Without any, the next one is under a head that is about to be signed, and that wakes the loop; or it is not agreed.
             if items.is_empty() {
-                after = run.class + 1;
+                passed.push(run.class);
                 continue;
             }
             let count = items.len() as u64;

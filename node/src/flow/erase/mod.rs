@@ -28,6 +28,7 @@ use crate::port::{Peer, StoreError};
 use crate::rows;
 use std::time::Duration;
 use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::time::Instant;
 use varde_proto::alert::{Alert, AlertContent};
 use varde_proto::control::{self, Act, Erasure, leaf};
 use varde_proto::envelope::Rejection;
@@ -71,12 +72,20 @@ impl From<CommitError<StoreError>> for NotErased {
 /// Erases what expired, finishes every erasure that was begun, and keeps to what was agreed, for as long as the node runs.
 pub async fn keep_erasing(node: std::sync::Arc<Node>) {
     let (mut heads, mut peers) = (node.ledger.heads(), node.peers.clone());
-    let mut kept = agreement::Kept::new();
+    let (mut kept, mut asked) = (agreement::Kept::new(), None);
     loop {
+        // Whom to ask anew depends on whom we know; it takes a look at all that was ever asked.
+        let anew = peers.has_changed().unwrap_or(false) || asked.is_none_or(|at: Instant| at.elapsed() >= LOOK);
         peers.borrow_and_update();
         // A node that is being recovered logs nothing; what a recovery left undone comes first.
         let locked = node.ledger.recovering().is_some();
-        let done = if locked { Ok(()) } else { go_on(&node).await.and(agreement::keep_to(&node, &mut kept).await) };
+        let done = match locked {
+            true => Ok(()),
+            false => go_on(&node, anew).await.and(agreement::keep_to(&node, &mut kept).await),
+        };
+        if anew && !locked && done.is_ok() {
+            asked = Some(Instant::now());
+        }
         if let Err(failure) = done {
             tracing::error!(%failure, "an erasure did not come to its end; it is tried again within a minute");
         }
@@ -91,19 +100,20 @@ pub async fn keep_erasing(node: std::sync::Arc<Node>) {
     }
 }
 
-async fn go_on(node: &Node) -> Result<(), NotErased> {
-    let repeated = recover::finish(node).await.and(withdraw::ask_anew(node).await);
+async fn go_on(node: &Node, anew: bool) -> Result<(), NotErased> {
+    let asked = if anew { withdraw::ask_anew(node).await } else { Ok(()) };
+    let repeated = recover::finish(node).await.and(asked);
     repeated.and(look(node, node.clock.now()).await)
 }
 
 /// Erases what is expired by now, and finishes every erasure that was begun.
 pub async fn look(node: &Node, now: Timestamp) -> Result<(), NotErased> {
-    for (row, index) in expired(&node.ledger, now)? {
-        let landed = node.ledger.commit(move |desk| expire(desk, row, index));
-        landed.await?;
-    }
     // One that cannot go on holds up no other.
     let mut looked = Ok(());
+    for (row, index) in expired(&node.ledger, now)? {
+        let landed = node.ledger.commit(move |desk| expire(desk, row, index));
+        looked = looked.and(landed.await.map(drop).map_err(NotErased::from));
+    }
     for item in remains::unfinished(&node.ledger)? {
         looked = looked.and(finish(node, item).await);
     }

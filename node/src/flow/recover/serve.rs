@@ -140,7 +140,8 @@ fn took(node: &Node, peer: &Peer, (class, seq): (u8, u64), _: u64) -> Result<Opt
     Ok(Some(RegainedItem { yours, envelope, mine: None }))
 }
 
-/// Something that we sent and hold a receipt for. What the peer was asked to erase does not travel again.
+/// Something that we sent and hold a receipt for. What the peer was asked to erase does not travel again; what an agreement that is
+/// over let it keep does.
 fn gave(node: &Node, peer: &Peer, (class, seq): (u8, u64), size: u64) -> Result<Option<RegainedItem>, StoreError> {
     let Some(yours) = proof(&node.ledger, rows::RECEIPT, &peer.origin, class, seq)? else { return Ok(None) };
     let row = node.ledger.get(&item_row(rows::SETTLED, &peer.origin, class, node.ledger.number(seq)))?;

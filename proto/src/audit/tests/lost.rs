@@ -205,6 +205,33 @@ fn sent_as(kind: Kind, seq: u64) -> impl Fn(&Event) -> bool {
 }
 
 #[test]
+fn the_last_numbers_may_be_given_up_in_any_order_when_their_leaves_are_lost_but_each_had_a_leaf() {
+    let (mut no, ee) = two();
+    for number in 10..22 {
+        send(&mut no, &[&ee], number);
+    }
+    let last = no.events.iter().map(|event| event.seq).max().unwrap();
+    let given_up = |lost: [u64; 4], numbers: [u64; 4]| {
+        let mut no = no.clone();
+        let lost = lost.map(|seq| place(&no, sent_as(Kind::SENT, seq)));
+        for seq in numbers {
+            let leaf = no.events[place(&no, sent_as(Kind::SENT, seq.min(last)))].clone();
+            no.write(Event { kind: Kind::ABANDONED, seq, ..leaf });
+        }
+        no.commit();
+        say_restored(&mut no, &lost);
+        lost.iter().for_each(|leaf| drop(no.envelopes.remove(leaf)));
+        let mut found = names(&found(&no, &hiding(&no, &lost)));
+        found.dedup();
+        found
+    };
+    let lost = [last - 3, last - 2, last - 1, last];
+    assert_eq!(given_up(lost, [last - 2, last, last - 3, last - 1]), ["restored", "undelivered"]);
+    let more = given_up(lost, [last - 2, last + 1, last - 3, last - 1]);
+    assert!(more.contains(&"sequence-gap"), "five numbers had four leaves: {more:?}");
+}
+
+#[test]
 fn what_is_given_up_out_of_its_turn_hides_nothing_that_the_other_side_took() {
     let (mut no, mut ee) = two();
     let taken = send(&mut no, &[&ee], 9);

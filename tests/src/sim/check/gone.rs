@@ -30,9 +30,11 @@ pub(super) fn restless(world: &World) -> Vec<String> {
             Ok(all) => all.into_iter().filter(|one| one.standing != Standing::OnHold).for_each(|one| {
                 // Nobody was asked: whoever holds it says nothing of that.
                 let holder = world.member(one.peer.node());
-                let held = holder.is_some_and(|holder| is_held(&holder, one.id, country(code)));
+                let held = holder.as_ref().is_some_and(|holder| is_held(holder, one.id, country(code)));
                 let is_near = now.since(one.asked) < SLACK;
-                let forgot = world.member(one.peer.node()).is_some_and(|holder| has_forgotten(world, &holder, one.id));
+                let shared = world.shared.iter().find(|shared| shared.id == one.id);
+                let holder = holder.as_ref().and_then(|holder| holder.life());
+                let forgot = shared.zip(holder).is_some_and(|(of, at)| has_forgotten(world, of, &at.country));
                 if one.standing != Standing::Expired || !held && !is_near && !forgot {
                     what.push(format!("{} owes {code} the erasure of {}: {:?}", one.peer.node(), one.id, one.standing));
                 }
@@ -65,10 +67,10 @@ pub(super) fn restless(world: &World) -> Vec<String> {
 
 /// Whether an alert was taken back by an issuer who went back behind that, and the recipient, who went back too, has only the leaf of it:
 /// nobody can say more, and the list of what is outstanding says so (docs/recovery.md, 5).
-fn has_forgotten(world: &World, holder: &crate::sim::member::Member, id: varde_proto::id::AlertId) -> bool {
-    let Some(shared) = world.shared.iter().find(|shared| shared.id == id && shared.is_unsure) else { return false };
-    let (Some(life), own) = (holder.life(), country(&world.members[shared.from].code)) else { return false };
-    held::find(&life.country.node.ledger, &[own], id).is_ok_and(|found| found.is_empty())
+pub(super) fn has_forgotten(world: &World, shared: &Shared, holder: &Country) -> bool {
+    let own = country(&world.members[shared.from].code);
+    let found = held::find(&holder.node.ledger, &[own], shared.id);
+    shared.is_unsure && found.is_ok_and(|found| found.is_empty())
 }
 
 fn offers_open_row(filed: &offers::Filed) -> Vec<u8> {
@@ -182,7 +184,7 @@ fn at_recipient(
         if readable {
             return Err(format!("{code} still shows it (over: {over})"));
         }
-        if received && !has_forgotten(world, &world.members[place], shared.id) {
+        if received && !has_forgotten(world, shared, there) {
             return is_mute(there, own, object, false).map_err(|failure| format!("at {code}: {failure}"));
         }
     }

@@ -1,6 +1,7 @@
 //! Both ends of every conversation: what one says and the other acknowledged, both have, and nobody has anything else; and where an alert
 //! still lives, both say that it is as far.
 
+use super::gone::has_forgotten;
 use crate::pair::Country;
 use crate::sim::World;
 use std::collections::{BTreeMap, BTreeSet};
@@ -101,6 +102,7 @@ fn states(world: &World, countries: &[&Country]) {
             match here {
                 Some(Ok(here)) if here.state == one.state => {}
                 Some(Ok(here)) if !lives(here.state) && shared.expires <= there.node.clock.now() => {}
+                None if has_forgotten(world, shared, there) => {}
                 other => {
                     let other = other.map(|other| other.map(|other| other.state));
                     let what = format!("{own} says {:?} of {} at {}", one.state, shared.id, one.country);
