@@ -152,6 +152,12 @@ pub(super) async fn accept(args: AcceptArgs, context: &Context) -> Result<Exit, 
         |bad: &dyn std::fmt::Display| Failure::ours(format!("the node shows an agreement that cannot be read: {bad}"));
     let agreement = Agreement::read(&one.text).map_err(|bad| broken(&bad))?;
     let peer = NodeId::parse(&one.peer).map_err(|bad| broken(&bad))?;
+    if one.ended_by_us_ms != 0 || one.ended_by_peer_ms != 0 {
+        return Err(Failure::refused(format!("this agreement with {peer} was ended, and an end is for good"))
+            .means("nothing was signed")
+            .next("agree on a later edition: `varde agreement propose`")
+            .reason("agreement-ended"));
+    }
     if one.accepted_by_us_ms == 0 {
         check(&home, &agreement, peer, &known)?;
         let word = say::word(&home, (agreement.id(), false), say::log_of(&home, peer)?, context.now()?)?;

@@ -87,6 +87,7 @@ fn words(one: &RecipientStanding, now: Timestamp) -> String {
     match (one.state.as_str(), Timestamp::from_ms(one.since_ms)) {
         ("stored", Ok(since)) => format!("stored, not seen for {}", age(now.since(since))),
         ("refused", _) if !one.reason.is_empty() => format!("refused: {}", one.reason),
+        ("withdrawn", _) if one.reason == "not-asked" => "withdrawn, not asked: it is not pinned".to_owned(),
         (state, _) => state.to_owned(),
     }
 }

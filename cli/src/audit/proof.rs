@@ -143,8 +143,7 @@ fn remark(policy: &Policy, findings: &mut Vec<Finding>) {
         findings.push(Finding::new(codes::WITNESS_UNVERIFIABLE, text));
     }
     if policy.is_quorum(&[]) {
-        findings
-            .push(Finding::new(codes::UNWITNESSED, "the policy asks for no witness: the log's word alone was taken"));
+        findings.push(Finding::new(codes::UNWITNESSED, "no witness was asked for: the log's word alone was taken"));
     }
 }
 

@@ -213,6 +213,8 @@ codes! {
     /// One side asked the other to erase an item, and the other's log says neither that it did nor that it may not.
     ERASURE_OVERDUE = Finding "erasure-overdue" "L7"
         "ask the recipient whether the item is erased, and for the proof of its `erase-done` leaf";
+    /// One side took an item back and never asked the other, which had it: it was not pinned.
+    ERASURE_NOT_ASKED = Finding "erasure-not-asked" "L7" "pin the recipient again: the issuer's node asks it by itself";
     /// One side logged a head of the other that is not in the other's log; neither shows a signature under it.
     ENTANGLED_OTHERWISE = Finding "entangled-otherwise" "L1"
         "ask the side that logged it for the signed head: if it has one, the other log was rewritten; ask third countries for theirs";

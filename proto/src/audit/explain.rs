@@ -196,6 +196,7 @@ const GROUPS: &[(Proof, Who, &[Code])] = &[
             codes::IN_FLIGHT,
             codes::OVERDUE,
             codes::ERASURE_OVERDUE,
+            codes::ERASURE_NOT_ASKED,
             codes::ENTANGLED_OTHERWISE,
             codes::NEVER_SENT,
             codes::ITEM_DIFFERS,

@@ -58,6 +58,13 @@ struct Asked {
     request: Option<Digest>,
 }
 
+impl Asked {
+    /// Whether it was taken back without a request to anybody.
+    fn is_silent(&self) -> bool {
+        self.request == Some(Digest::NONE)
+    }
+}
+
 /// Where and when something was erased because its time was over.
 #[derive(Debug, Clone, Copy)]
 struct Expired {
@@ -77,7 +84,11 @@ impl Erasures {
                 let Event { time, class, seq, object, .. } = event;
                 let request = Requested::decode(&event.body).map(|said| said.request);
                 let asked = Asked { index, time: *time, class: *class, seq: *seq, request };
-                self.asked.entry(peer.clone()).or_default().entry(*object).or_insert(asked);
+                let first = self.asked.entry(peer.clone()).or_default().entry(*object).or_insert(asked);
+                // Whom nobody could ask is asked once it is pinned again, and has its time from then on.
+                if first.is_silent() && !asked.is_silent() {
+                    *first = asked;
+                }
                 return;
             }
             (Kind::ERASE_DONE, Direction::In) => {
@@ -111,6 +122,10 @@ pub(super) fn erasures(own: &Log, other: &Log, out: &mut Findings) {
     let answered = other.erasures.answered.get(&own.origin);
     for (object, asked) in own.erasures.asked.get(&other.origin).into_iter().flatten() {
         let Asked { index, time, class, seq, request } = *asked;
+        if asked.is_silent() {
+            not_asked(own, other, object, asked, out);
+            continue;
+        }
         let answered = answered.is_some_and(|answered| answered.contains_key(object));
         // A request that did not come back after a restored backup is said of that leaf.
         let lost = request.is_some_and(|request| own.is_lost_at(other, request));
@@ -125,6 +140,26 @@ pub(super) fn erasures(own: &Log, other: &Log, out: &mut Findings) {
         (finding.class, finding.seq) = (Some(class), Some(seq).filter(|seq| *seq > 0));
         out.add(finding.between(Some(time), Some(until)));
     }
+}
+
+/// What `own` took back, and `other` has, although nobody asked it for so long that it would be overdue.
+fn not_asked(own: &Log, other: &Log, object: &Digest, asked: &Asked, out: &mut Findings) {
+    let Asked { index, time, class, seq, .. } = *asked;
+    let Some(until) = shown_until(own, other) else { return };
+    let answered = other.erasures.answered.get(&own.origin).is_some_and(|answered| answered.contains_key(object));
+    let channel = Channel { direction: Direction::In, peer: own.origin.clone(), class };
+    let taken = find(other.channels.get(&channel).map_or(&[], Vec::as_slice), seq);
+    let has = taken.is_some_and(|item| item.object == *object && item.kind == Kind::RECEIVED);
+    if answered || !has || until <= time.after(erasure(class)) {
+        return;
+    }
+    let text = format!(
+        "{} took it back (leaf {}) and never asked {}, which has it and says nothing of an erasure",
+        own.origin, index.0, other.origin
+    );
+    let mut finding = Finding::new(codes::ERASURE_NOT_ASKED, text).of(&own.origin).with(&other.origin);
+    (finding.class, finding.seq) = (Some(class), Some(seq).filter(|seq| *seq > 0));
+    out.add(finding.between(Some(time), Some(until)));
 }
 
 /// What `other` erased because its time was over, it says, while the content that `own` shows says that it was not.

@@ -161,6 +161,8 @@ fn an_end_stops_everything_at_once_and_what_was_sent_is_erased_with_proof() -> R
     let again = no.dir().join("offered.txt");
     let again = no.varde(&["agreement", "propose", &again.to_string_lossy(), "--to", "EE"])?;
     assert!(again.code == Some(3) && again.stderr.contains("for good"), "{}", again.stderr);
+    let again = ee.varde(&["agreement", "accept", &id])?;
+    assert!(again.code == Some(3) && again.stderr.contains("for good"), "{}", again.stderr);
     agree(&no, &ee, 2)?;
     release(&no, &draft(&no, "MODUS_OPERANDI")?, "EE", 0)?;
     audited([&no, &ee])

@@ -3,10 +3,12 @@
 use super::{Between, Talk};
 use crate::flow::alert::held::{Received, What};
 use crate::flow::delivery::{self, Delivery};
-use crate::flow::{Node, erase, filing, kept, outstanding};
+use crate::flow::outstanding::{self, Outstanding};
+use crate::flow::{Node, erase, filing, kept};
 use crate::port::StoreError;
 use varde_proto::envelope;
 use varde_proto::id::{AlertId, Digest, NodeId};
+use varde_proto::log::proof::TlogProof;
 use varde_proto::reply::{Progress, Reply, Said, Turn, progress};
 use varde_proto::time::Timestamp;
 use varde_proto::vocabulary::{DeskRole, ErasureReason};
@@ -116,7 +118,7 @@ pub struct Standing {
     pub state: State,
     /// Since when, as our log or the recipient's receipt says.
     pub since: Timestamp,
-    /// The recipient's code, where its node refused it.
+    /// The recipient's code, where its node refused it; `not-asked`, where it could not be asked to erase it.
     pub reason: Option<String>,
     /// Until when an answer is due, where one still is.
     pub due: Option<Timestamp>,
@@ -137,7 +139,7 @@ pub fn of_ours(
         let between = Between { issuer: node.me.origin.node(), recipient: delivery.country };
         let (due, said) = said(node, between, id)?;
         let duty = erasing.iter().find(|duty| duty.peer.is_of_node(&delivery.peer));
-        let (mut state, mut since, reason) = of_delivery(node, &delivery);
+        let (mut state, mut since, mut reason) = of_delivery(node, &delivery);
         if state == State::Stored {
             (state, since) = of_words(&said, &object, since);
         }
@@ -145,7 +147,12 @@ pub fn of_ours(
         if let Some(duty) = duty.filter(|_| had) {
             let erased = duty.standing == outstanding::Standing::Erased;
             let asked = if duty.reason == ErasureReason::EXPIRED { State::Expired } else { State::Withdrawn };
-            (state, since) = (if erased { State::Erased } else { asked }, duty.asked);
+            (state, since) = (asked, duty.asked);
+            if erased {
+                (state, since) = (State::Erased, erased_at(node, duty)?.unwrap_or(since));
+            } else if duty.standing == outstanding::Standing::NotAsked {
+                reason = Some(NOT_ASKED.to_owned());
+            }
         } else if let Some(expires) = expires.filter(|expires| had && *expires <= node.clock.now()) {
             (state, since) = (State::Expired, expires);
         } else if had && gone.is_some() {
@@ -154,6 +161,15 @@ pub fn of_ours(
         Ok(Standing { country: delivery.country, state, since, reason, due, said })
     };
     delivery::of(&node.ledger, kept)?.into_iter().map(one).collect()
+}
+
+/// It is not pinned.
+const NOT_ASKED: &str = "not-asked";
+
+/// When an item was erased, by the clock of the recipient that has shown it.
+fn erased_at(node: &Node, duty: &Outstanding) -> Result<Option<Timestamp>, StoreError> {
+    let proof = duty.proof(&node.ledger)?.and_then(|proof| TlogProof::parse(&proof).ok());
+    Ok(proof.and_then(|proof| proof.opening().map(|opening| opening.event().time)))
 }
 
 pub(super) fn of_delivery(node: &Node, delivery: &Delivery) -> (State, Timestamp, Option<String>) {

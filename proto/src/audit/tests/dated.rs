@@ -5,10 +5,12 @@ use super::witnessed::{cosign, later, watched};
 use super::world::{Country, exchange, send, settle, take, two};
 use super::{found, names};
 use crate::audit::{codes, verify};
+use crate::control::leaf::Requested;
 use crate::envelope;
 use crate::id::{Digest, LogIndex};
 use crate::log::body::Entangled;
 use crate::log::event::{Direction, Event, Kind};
+use crate::vocabulary::{ErasureBasis, ErasureReason};
 use std::time::Duration;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -155,6 +157,39 @@ fn an_erasure_that_was_asked_for_and_not_done_is_overdue() {
     assert_eq!(after(31 * DAY, &[held, lifted]), ["erasure-overdue"]);
     // A hold of what a backup lost is lifted after the erasure that its restore did again.
     assert_eq!(after(31 * DAY, &[held, done, lifted]), Vec::<&str>::new());
+}
+
+#[test]
+fn whoever_takes_back_and_does_not_ask_owes_it_itself_until_it_asks() {
+    let after = |asks: &[(Duration, Digest)], answers: bool| {
+        let (mut no, mut ee) = two();
+        let sent = no.events.iter().find(|event| event.kind == Kind::SENT).unwrap().clone();
+        let about = |kind, direction, peer: &Country, time| Event {
+            peer: Some(peer.origin()),
+            direction,
+            class: sent.class,
+            seq: sent.seq,
+            object: sent.object,
+            ..Event::local(kind, time)
+        };
+        for (pause, request) in asks {
+            go_on([&mut no, &mut ee], *pause);
+            let (reason, basis) = (ErasureReason::WITHDRAWN, ErasureBasis::AGREEMENT);
+            let body = Requested { request: *request, reason, basis, due: no.clock }.encode();
+            no.write(Event { body, ..about(Kind::ERASE_REQUEST, Direction::Out, &ee, no.clock) });
+        }
+        if answers {
+            ee.write(about(Kind::ERASE_REQUEST, Direction::In, &no, ee.clock));
+            ee.write(Event { body: vec![1], ..about(Kind::ERASE_DONE, Direction::In, &no, ee.clock) });
+        }
+        go_on([&mut no, &mut ee], 31 * DAY);
+        let findings = compare(&no, &ee);
+        findings.iter().map(|found| (found.code.name, found.origin == Some(no.origin()))).collect::<Vec<_>>()
+    };
+    let (silent, request) = ((MINUTE, Digest::NONE), Digest([7; 32]));
+    assert_eq!(after(&[silent], false), [("erasure-not-asked", true)]);
+    assert_eq!(after(&[silent], true), []);
+    assert_eq!(after(&[silent, (DAY, request)], false), [("erasure-overdue", false)]);
 }
 
 #[test]
