@@ -296,7 +296,7 @@ fn list(country: &Country) -> Result<f64, Trouble> {
 /// The newest alert of a country.
 fn newest(country: &Country) -> Result<String, Trouble> {
     let listed = country.varde(&["alert", "list", "--most", "1", "--json"])?.json(0)?;
-    let id = listed[0]["id"].as_str();
+    let id = listed[0]["alert_id"].as_str();
     id.map(str::to_owned).ok_or_else(|| Trouble::new(format!("nothing is listed: {listed}")))
 }
 
