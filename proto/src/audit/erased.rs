@@ -9,6 +9,7 @@ use super::finding::Finding;
 use super::leaves::Leaves;
 use crate::control::leaf::{Done, Requested};
 use crate::id::{Digest, LogIndex, Origin};
+use crate::log::body::Recovery;
 use crate::log::event::{Direction, Event, Kind};
 use crate::vocabulary::ErasureReason;
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,6 +33,8 @@ pub(super) struct Pretexts {
     done: Vec<(LogIndex, Event)>,
     /// Items whose erasure is explained.
     erased: BTreeSet<Item>,
+    /// Erasures on a peer's request whose own leaf is lost.
+    on_lost_word: u64,
 }
 
 impl Pretexts {
@@ -136,14 +139,25 @@ impl Leaves<'_> {
         event.direction != Direction::In && self.withheld > 0
     }
 
-    /// Whether the leaf of the request did not come back after a restored backup, while that of the erasure did: then the peer's
-    /// request must have come back, too.
-    fn lost_its_request(&self, index: LogIndex, event: &Event) -> bool {
+    /// Whether the leaf of the request did not come back after a restored backup, while that of the erasure did. The peer's own
+    /// request came back as well, or is lost with its own leaf: one lost leaf explains one such erasure, and the peer's log says
+    /// whether it asked.
+    fn lost_its_request(&mut self, index: LogIndex, event: &Event) -> bool {
         let Some(Done { request, reason }) = Done::decode(&event.body) else { return false };
-        let word = event.direction == Direction::Out || self.pretexts.is_asked(event, request, reason);
-        word && self.own.recoveries.iter().any(|recovery| {
-            (recovery.backup_size..recovery.size).contains(&index.0)
-                && recovery.missing.iter().any(|(from, _)| *from < index.0)
-        })
+        let covers = |recovery: &Recovery| (recovery.backup_size..recovery.size).contains(&index.0);
+        let gone = self.own.recoveries.iter().flat_map(|recovery| &recovery.missing);
+        let lost: u64 = gone.map(|(from, to)| to.min(&index.0).saturating_sub(*from)).sum();
+        if lost == 0 || !self.own.recoveries.iter().any(covers) {
+            return false;
+        }
+        if event.direction == Direction::Out || self.pretexts.is_asked(event, request, reason) {
+            return true;
+        }
+        let is_lost = request != Digest::NONE && self.pretexts.on_lost_word < lost;
+        if is_lost {
+            self.pretexts.on_lost_word += 1;
+            self.erasures.on_lost_word(index, event, request);
+        }
+        is_lost
     }
 }

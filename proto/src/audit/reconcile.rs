@@ -41,6 +41,8 @@ pub fn reconcile(a: &Audit, b: &Audit) -> Vec<Finding> {
                 overdue::erasures(b, a, &mut out);
                 overdue::expired(a, b, &mut out);
                 overdue::expired(b, a, &mut out);
+                overdue::on_lost_words(a, b, &mut out);
+                overdue::on_lost_words(b, a, &mut out);
                 if comparable::exchanged_nothing(a, b) {
                     let text = format!("{} and {} know each other, and neither log has an item", a.origin, b.origin);
                     out.add(Finding::new(codes::NOTHING_EXCHANGED, text));

@@ -10,7 +10,7 @@ use crate::log::event::{Direction, Event, Kind};
 use crate::log::tiles::{read_bundle, write_bundle};
 
 /// Says that a backup of two leaves was restored, and that these leaves did not come back.
-fn say_restored(country: &mut Country, missing: &[usize]) {
+pub(super) fn say_restored(country: &mut Country, missing: &[usize]) {
     let missing = missing.iter().map(|leaf| (*leaf as u64, *leaf as u64 + 1)).collect();
     let size = country.events.len() as u64;
     let recovery = Recovery { backup: country.events[1].time, backup_size: 2, size, missing };
@@ -26,7 +26,7 @@ pub(super) fn clear(bytes: &mut Vec<u8>, leaves: &[usize]) {
 }
 
 /// The country's bundle without these openings, signed by its operator.
-fn hiding(country: &Country, leaves: &[usize]) -> MemoryBundle {
+pub(super) fn hiding(country: &Country, leaves: &[usize]) -> MemoryBundle {
     country.with("openings/000", |bytes| clear(bytes, leaves))
 }
 
