@@ -41,12 +41,33 @@ pub(super) struct Done {
     pub(super) connections: AtomicU64,
     pub(super) operations: AtomicU64,
     pub(super) bytes: AtomicU64,
+    /// Connections that are open now, and the most that ever were.
+    open: AtomicU64,
+    pub(super) at_once: AtomicU64,
+    /// What the node should have ended and did not.
+    pub(super) kept: AtomicU64,
+}
+
+/// A connection that is open, to be counted among those that are.
+pub(super) struct Open<'a>(&'a Done);
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Done {
     pub(super) fn add(&self, operations: u64, bytes: usize) {
         self.operations.fetch_add(operations, Ordering::Relaxed);
         self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Counts a connection as open as long as what it returns is kept.
+    pub(super) fn open(&self) -> Open<'_> {
+        let now = self.open.fetch_add(1, Ordering::Relaxed) + 1;
+        self.at_once.fetch_max(now, Ordering::Relaxed);
+        Open(self)
     }
 }
 
@@ -114,12 +135,11 @@ fn loopback(number: u32) -> IpAddr {
     Ipv4Addr::new(127, 1, high, low).into()
 }
 
-/// Reads until the other side closes, at most for so long.
-pub(super) async fn until_closed(from: &mut (impl tokio::io::AsyncRead + Unpin), most: Duration) {
+/// Reads until the other side closes, at most for so long; whether it did.
+pub(super) async fn until_closed(from: &mut (impl tokio::io::AsyncRead + Unpin), most: Duration) -> bool {
     let mut waste = [0; 4096];
     let read = async { while matches!(from.read(&mut waste).await, Ok(n) if n > 0) {} };
-    // Whoever has not closed by then is left.
-    let _ = tokio::time::timeout(most, read).await;
+    tokio::time::timeout(most, read).await.is_ok()
 }
 
 /// So many operations a second, however many tasks do them, and none made up for.

@@ -35,75 +35,102 @@ pub struct Attack {
     pub what: &'static str,
     /// So many operations it must have come to, or it was no attack.
     pub least: u64,
+    /// So many of its connections must have been open at once.
+    pub at_once: u64,
+    /// A round of it lasts so many seconds at least, for what the node ends only after some time.
+    pub round: u64,
+}
+
+impl Attack {
+    const fn new(by: By, name: &'static str, what: &'static str, least: u64) -> Self {
+        Self { name, by, what, least, at_once: 0, round: 1 }
+    }
 }
 
 /// All of them, in the order in which they are run.
 pub const ATTACKS: [Attack; 12] = [
+    Attack::new(
+        By::Stranger,
+        "slowloris",
+        "200 handshakes, each a byte at a time, from one address; those that are closed begin anew, 1,000 a second",
+        200,
+    ),
+    Attack::new(By::Stranger, "slowloris-many", "the same from 200 addresses", 200),
     Attack {
-        name: "slowloris",
-        by: By::Stranger,
-        what: "200 handshakes, each a byte at a time, from one address; those that are closed begin anew, 1,000 a second",
-        least: 200,
+        at_once: 9_500,
+        round: 4,
+        ..Attack::new(
+            By::Stranger,
+            "connections",
+            "10,000 connections at once that say nothing, from 100 addresses, opened again when the node has closed them",
+            10_000,
+        )
     },
-    Attack { name: "slowloris-many", by: By::Stranger, what: "the same from 200 addresses", least: 200 },
+    Attack::new(
+        By::Stranger,
+        "handshakes",
+        "whole handshakes with a key that nobody has pinned, 200 a second from 100 addresses",
+        100,
+    ),
+    Attack::new(
+        By::Stranger,
+        "noise",
+        "random bytes as fast as they are taken, on 8 connections at a time, opened again 500 times a second",
+        100,
+    ),
     Attack {
-        name: "connections",
-        by: By::Stranger,
-        what: "10,000 connections that say nothing, from 100 addresses, opened and opened again, 3,000 a second",
-        least: 10_000,
+        round: 13,
+        ..Attack::new(
+            By::Pinned,
+            "half-open",
+            "connections that greet and stop, heads that never end, streams opened and left: 8 that stay, and 50 a second that leave",
+            50,
+        )
     },
-    Attack {
-        name: "handshakes",
-        by: By::Stranger,
-        what: "whole handshakes with a key that nobody has pinned, 200 a second from 100 addresses",
-        least: 100,
-    },
-    Attack {
-        name: "noise",
-        by: By::Stranger,
-        what: "random bytes as fast as they are taken, on 8 connections at a time, opened again 500 times a second",
-        least: 100,
-    },
-    Attack {
-        name: "half-open",
-        by: By::Pinned,
-        what: "connections that greet and stop, heads that never end, streams opened and left; 50 connections a second",
-        least: 50,
-    },
-    Attack {
-        name: "rapid-reset",
-        by: By::Pinned,
-        what: "streams opened and reset at once (CVE-2023-44487), 20,000 a second; 50 connections a second",
-        least: 1_000,
-    },
-    Attack {
-        name: "giant-frames",
-        by: By::Pinned,
-        what: "frames and messages that say 16 MiB and 4 GiB, and as many bytes as are taken; 50 connections a second",
-        least: 50,
-    },
-    Attack {
-        name: "metadata",
-        by: By::Pinned,
-        what: "continuations without end (CVE-2024-27316), heads of a MiB, one word repeated to 64 MiB; 50 connections a second",
-        least: 50,
-    },
-    Attack {
-        name: "control",
-        by: By::Pinned,
-        what: "pings, settings, empty data, unknown frames, as fast as they are taken, and nothing is ever read",
-        least: 1_000,
-    },
-    Attack {
-        name: "garbage",
-        by: By::Pinned,
-        what: "random bytes in well-formed frames, and frames with bytes changed; 50 connections a second",
-        least: 50,
-    },
-    Attack {
-        name: "bad-proofs",
-        by: By::Pinned,
-        what: "an honest greeting, then alerts with proofs that do not hold, and true heads as fast as they are taken",
-        least: 50,
-    },
+    Attack::new(
+        By::Pinned,
+        "rapid-reset",
+        "streams opened and reset at once (CVE-2023-44487), 20,000 a second; 50 connections a second",
+        1_000,
+    ),
+    Attack::new(
+        By::Pinned,
+        "giant-frames",
+        "frames and messages that say 16 MiB and 4 GiB, and as many bytes as are taken; 50 connections a second",
+        50,
+    ),
+    Attack::new(
+        By::Pinned,
+        "metadata",
+        "continuations without end (CVE-2024-27316), heads of a MiB, one word repeated to 64 MiB; 50 connections a second",
+        50,
+    ),
+    Attack::new(
+        By::Pinned,
+        "control",
+        "pings, settings, empty data, unknown frames, as fast as they are taken, and nothing is ever read",
+        1_000,
+    ),
+    Attack::new(
+        By::Pinned,
+        "garbage",
+        "random bytes as messages, after greetings, in frames of no kind, as fast as they are taken; 500 connections a second",
+        50,
+    ),
+    Attack::new(
+        By::Pinned,
+        "bad-proofs",
+        "an honest greeting, then alerts with proofs that do not hold, and true heads as fast as they are taken",
+        50,
+    ),
 ];
+
+impl std::fmt::Display for Attack {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let by = match self.by {
+            By::Stranger => "strangers",
+            By::Pinned => "a pinned country",
+        };
+        write!(f, "{}, by {by}: {}", self.name, self.what)
+    }
+}

@@ -13,7 +13,6 @@ use rand_core::{Rng, SeedableRng};
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio_rustls::client::TlsStream;
@@ -30,8 +29,10 @@ use varde_proto::wire::peer::exchange_client::ExchangeClient;
 
 /// Connections at once: more than one peer may have.
 const CONNECTIONS: u32 = 6;
-/// What a peer may take until it closes.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// What a node may take until it closes: ten seconds, and what a busy machine needs.
+const PATIENCE: Duration = Duration::from_secs(12);
+/// Connections that stay half open.
+const STAYING: u32 = 8;
 
 type Stream = TlsStream<TcpStream>;
 
@@ -61,20 +62,26 @@ fn drained(stream: Stream) -> tokio::io::WriteHalf<Stream> {
     write
 }
 
-/// Begun and left.
+/// Begun, and left after a moment or never.
 pub(super) async fn half_open(foe: Arc<Foe>) {
-    again(foe, |foe, mut stream, number| async move {
-        let begun = match number % 4 {
-            0 => Vec::new(),
-            1 => frame(HEADERS, 0, 1, &call(EXCHANGE)),
-            2 => open(1, EXCHANGE),
-            _ => (0..100).flat_map(|n| open(2 * n + 1, EXCHANGE)).collect(),
-        };
-        foe.send(&mut stream, 1, &begun).await?;
-        // Most are left after a moment, so that there are always new ones; some stay as long as they may.
-        let most = if number.is_multiple_of(3) { PATIENCE } else { Duration::from_millis(100) };
-        until_closed(&mut stream, most).await;
-        Ok(())
+    let pace = Arc::new(Pace::new(50));
+    crowd(STAYING + CONNECTIONS, move |place| {
+        let (foe, pace) = (foe.clone(), pace.clone());
+        async move {
+            pace.turn(1).await;
+            let mut stream = foe.enter().await?;
+            let begun = match place % 4 {
+                0 => Vec::new(),
+                1 => frame(HEADERS, 0, 1, &call(EXCHANGE)),
+                2 => open(1, EXCHANGE),
+                _ => (0..100).flat_map(|n| open(2 * n + 1, EXCHANGE)).collect(),
+            };
+            foe.send(&mut stream, 1, &begun).await?;
+            let stays = place < STAYING;
+            let closed = until_closed(&mut stream, if stays { PATIENCE } else { Duration::from_millis(100) }).await;
+            foe.done.kept.fetch_add(u64::from(stays && !closed), std::sync::atomic::Ordering::Relaxed);
+            Ok(())
+        }
     })
     .await;
 }
@@ -220,36 +227,47 @@ pub(super) async fn control(foe: Arc<Foe>) {
     .await;
 }
 
-/// Frames of no meaning.
+/// Messages, items after a greeting, and frames, of no meaning, as fast as they are taken.
 pub(super) async fn garbage(foe: Arc<Foe>) {
     let hello = foe.rogue().map(|rogue| {
         let nothing = KnownHead { size: 0, root: Digest::of(b"") };
         Frame::Hello(Box::new(rogue.hello(nothing))).into_wire().encode_to_vec()
     });
-    let hello = Arc::new(hello.unwrap_or_default());
-    again(foe, move |foe, stream, number| {
-        let hello = hello.clone();
+    let (hello, pace) = (Arc::new(hello.unwrap_or_default()), Arc::new(Pace::new(500)));
+    crowd(CONNECTIONS, move |place| {
+        let (foe, hello, pace) = (foe.clone(), hello.clone(), pace.clone());
         async move {
-            let mut chance = ChaCha8Rng::seed_from_u64(number.into());
-            let mut message = hello.to_vec();
-            if number.is_multiple_of(2) || message.is_empty() {
-                message = vec![0; 1 + (chance.next_u64() % (256 * 1024)) as usize];
-                chance.fill_bytes(&mut message);
-            } else {
+            pace.turn(1).await;
+            let mut stream = drained(foe.enter().await?);
+            let mut chance = ChaCha8Rng::seed_from_u64(foe.done.connections.load(std::sync::atomic::Ordering::Relaxed));
+            foe.send(&mut stream, 1, &open(1, EXCHANGE)).await?;
+            let mut greeting = hello.to_vec();
+            if place % 3 == 1 {
                 for _ in 0..1 + chance.next_u64() % 8 {
-                    let place = (chance.next_u64() % message.len() as u64) as usize;
-                    message[place] = chance.next_u64() as u8;
+                    let changed = (chance.next_u64() % greeting.len().max(1) as u64) as usize;
+                    if let Some(byte) = greeting.get_mut(changed) {
+                        *byte = chance.next_u64() as u8;
+                    }
                 }
             }
-            let mut stream = drained(stream);
-            foe.send(&mut stream, 1, &open(1, EXCHANGE)).await?;
-            let whole = [message_head(message.len() as u32), message].concat();
-            for part in whole.chunks(FRAME_BYTES) {
+            if place % 3 != 0 {
+                let message = [message_head(greeting.len() as u32), greeting].concat();
+                foe.send(&mut stream, 1, &frame(DATA, 0, 1, &message)).await?;
+            }
+            let mut noise = vec![0; 1 + (chance.next_u64() % limits::MESSAGE_BYTES as u64) as usize];
+            chance.fill_bytes(&mut noise);
+            let message = [message_head(noise.len() as u32), noise].concat();
+            for part in message.chunks(FRAME_BYTES) {
                 foe.send(&mut stream, 1, &frame(DATA, 0, 1, part)).await?;
             }
-            stream.flush().await?;
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            Ok(())
+            // Whoever must not read a message any more must read frames that nobody knows.
+            let unknown: Vec<u8> = message.chunks(FRAME_BYTES).flat_map(|part| frame(UNKNOWN, 0, 0, part)).collect();
+            let flood = async {
+                loop {
+                    foe.send(&mut stream, 1, &unknown).await?;
+                }
+            };
+            tokio::time::timeout(Duration::from_millis(500), flood).await.unwrap_or(Ok(()))
         }
     })
     .await;

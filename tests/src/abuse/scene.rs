@@ -2,17 +2,16 @@
 //! newcomer DK which comes again and again, and the attacker with the keys of EE.
 
 use super::foe::{connect_from, with_key_of};
-use super::{Attack, By, wire};
+use super::strike::{Done, Striker};
+use super::{Attack, wire};
 use crate::bench::disk_bytes;
 use crate::harness::{Country, Trouble, pin_all, until};
 use crate::pair::origin;
 use crate::staff::Staff;
 use crate::stranger::connect_over;
 use rustls::ClientConfig;
-use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
-use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -20,16 +19,20 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use varde_proto::home;
 use varde_proto::id::NodeId;
 
-/// How much longer an exchange may take while the node is attacked, as a ratio of medians.
+/// How much longer an exchange may take while the node is attacked, as a ratio of medians, and of 95th percentiles.
 const SLOWER: f64 = 2.0;
 /// How much memory an attack may cost the node.
 const MEMORY_KIB: u64 = 64 * 1024;
+/// How much all attacks one after the other may.
+const ALL_MEMORY_KIB: u64 = 96 * 1024;
 /// How much longer the log may get than by what was exchanged honestly.
 const LEAVES: u64 = 16;
 /// How much larger the store may get than by what was exchanged honestly: the journal of refusals, and the store's own pieces.
 const STORE_BYTES: u64 = 8 * 1024 * 1024;
 /// What an honest exchange may add to the store, with the store's own waste before it is tidied up.
 const EXCHANGE_BYTES: u64 = 32 * 1024;
+/// Of all exchanges, the part that is as fast, for which attacked and undisturbed are compared.
+const PARTS: [f64; 2] = [0.5, 0.95];
 /// Within this a newcomer is let in, however often it must try.
 const NEWCOMER: Duration = Duration::from_secs(1);
 /// At the beginning of an attack nothing is measured but newcomers.
@@ -52,6 +55,10 @@ pub struct Scene {
     /// Alerts that were exchanged.
     released: AtomicU64,
     to: NodeId,
+    /// The program that attacks, see [`super::strike`].
+    attacker: PathBuf,
+    /// Memory of the victim before anything was done to it.
+    calm_kib: u64,
     _home: tempfile::TempDir,
 }
 
@@ -61,6 +68,8 @@ pub struct Report {
     pub line: String,
     /// What a longer attack must show again: others were served too slowly, or a busy machine left too little to go by.
     pub doubts: Vec<String>,
+    /// Newcomers were let in too late.
+    pub late: Vec<String>,
     /// What did not hold.
     pub breaches: Vec<String>,
 }
@@ -92,7 +101,7 @@ fn told(error: &dyn std::fmt::Display) -> Trouble {
 
 impl Scene {
     /// Four countries that have pinned each other; two of them run a node.
-    pub async fn set() -> Result<Self, Trouble> {
+    pub async fn set(attacker: &Path) -> Result<Self, Trouble> {
         let home = tempfile::tempdir()?;
         let init = |code| Country::init(home.path(), code);
         let (mut victim, mut honest, foe, newcomer) = (init("NO")?, init("LT")?, init("EE")?, init("DK")?);
@@ -104,7 +113,7 @@ impl Scene {
         let watching = Staff::connect(victim.dir(), origin("NO")).await?;
         let newcomer = with_key_of(newcomer.dir()).map_err(|e| told(&e))?;
         let to = NodeId::parse("NO").map_err(|e| told(&e))?;
-        let scene = Self {
+        let mut scene = Self {
             victim,
             _honest: honest,
             foe,
@@ -113,10 +122,13 @@ impl Scene {
             newcomer,
             released: AtomicU64::new(0),
             to,
+            attacker: attacker.to_owned(),
+            calm_kib: 0,
             _home: home,
         };
         // Not measured: what is done for the first time takes longer.
         scene.exchange(Duration::from_secs(2)).await?;
+        scene.calm_kib = scene.status_kib("VmRSS:")?;
         Ok(scene)
     }
 
@@ -127,29 +139,33 @@ impl Scene {
     /// Lets the node suffer an attack for so long in all: in rounds, each between times without it, because what else goes on
     /// on a machine changes from one moment to the next.
     pub async fn suffer(&self, attack: &Attack, seconds: u64, rounds: u32) -> Result<Report, Trouble> {
-        let span = Duration::from_secs(seconds) / rounds;
+        let span = (Duration::from_secs(seconds) / rounds).max(Duration::from_secs(attack.round));
         self.forget_peak();
         let before = self.holds().await?;
         let (mut served, mut done) = ([Served::default(), Served::default()], Done::default());
-        let mut ratios = Vec::new();
+        let mut ratios = [Vec::new(), Vec::new()];
         for _ in 0..rounds {
             let mut calm = self.serve(span / 2).await?;
             let files = self.files()?;
-            let striker = Striker::start(attack.name, self.target()?, self.foe.dir())?;
+            let striker = Striker::start(&self.attacker, attack.name, self.target()?, self.foe.dir())?;
             let beginning = self.serve(BEGINNING).await?;
             let mut attacked = self.serve(span).await?;
             done.add(&striker.stop()?);
             self.recovered(files)?;
             calm.add(self.serve(span / 2).await?);
-            ratios.push(attacked.exchanges.at(0.5) / calm.exchanges.at(0.5));
+            for (ratios, part) in ratios.iter_mut().zip(PARTS) {
+                ratios.push(attacked.exchanges.at(part) / calm.exchanges.at(part));
+            }
             attacked.newcomers.0.extend(beginning.newcomers.0);
             served[0].add(calm);
             served[1].add(attacked);
         }
-        ratios.sort_by(f64::total_cmp);
-        let ratio = ratios[ratios.len() / 2];
+        let ratios = ratios.map(|mut of_rounds| {
+            of_rounds.sort_by(f64::total_cmp);
+            of_rounds[of_rounds.len() / 2]
+        });
         let (peak_kib, after) = (self.status_kib("VmHWM:")?, self.holds().await?);
-        Ok(Suffered { served, ratio, peak_kib, before, after, done }.judge(attack))
+        Ok(Suffered { served, ratios, calm_kib: self.calm_kib, peak_kib, before, after, done }.judge(attack))
     }
 
     /// The honest country exchanges alerts, and a newcomer comes again and again, for so long.
@@ -251,8 +267,9 @@ impl Served {
 struct Suffered {
     /// Without it, and while it lasted.
     served: [Served; 2],
-    /// Of the medians of a round, the one in the middle.
-    ratio: f64,
+    /// Attacked to undisturbed, the round in the middle, by [`PARTS`].
+    ratios: [f64; 2],
+    calm_kib: u64,
     peak_kib: u64,
     before: Holds,
     after: Holds,
@@ -267,35 +284,43 @@ impl Suffered {
         let store = self.after.store.saturating_sub(self.before.store);
         let strange = self.after.leaves.abs_diff(self.before.leaves + self.after.honest - self.before.honest);
         let allowed = STORE_BYTES + EXCHANGE_BYTES * (self.after.honest - self.before.honest);
-        let operations = self.done.operations;
-        let ratio = self.ratio;
+        let all = self.peak_kib.saturating_sub(self.calm_kib);
+        let Done { operations, at_once, kept, .. } = self.done;
+        let [median, most] = self.ratios;
         let certain = [
-            (ratio <= SLOWER, format!("exchanges took {ratio:.2} times as long")),
+            (median <= SLOWER, format!("exchanges took {median:.2} times as long")),
+            (most <= SLOWER, format!("the slow ones among the exchanges took {most:.2} times as long")),
             (counted >= FEWEST, format!("only {counted} exchanges")),
             (operations >= attack.least, format!("only {operations} operations: no attack")),
+            (at_once >= attack.at_once, format!("only {at_once} connections at once: no attack")),
         ];
+        let late =
+            [(slowest <= NEWCOMER.as_secs_f64() * 1e3, format!("a newcomer was let in only after {slowest:.0} ms"))];
         let checks = [
+            (counted > 0, "not one exchange".to_owned()),
             (grown <= MEMORY_KIB, format!("memory grew by {} MiB", grown >> 10)),
+            (all <= ALL_MEMORY_KIB, format!("memory has grown by {} MiB since the beginning", all >> 10)),
             (strange <= LEAVES, format!("{strange} leaves of the log are of no honest exchange")),
             (store <= allowed, format!("the store grew by {store} bytes")),
-            (slowest <= NEWCOMER.as_secs_f64() * 1e3, format!("a newcomer was let in only after {slowest:.0} ms")),
+            (kept == 0, format!("{kept} connections that stayed half open were not closed in time")),
         ];
         let failed = |checks: &[(bool, String)]| {
             let failed = checks.iter().filter(|(holds, _)| !holds);
             failed.map(|(_, what)| format!("{}: {what}", attack.name)).collect()
         };
-        Report { line: self.line(), doubts: failed(&certain), breaches: failed(&checks) }
+        Report { line: self.line(), doubts: failed(&certain), late: failed(&late), breaches: failed(&checks) }
     }
 
     fn line(&mut self) -> String {
-        let Self { served: [calm, attacked], ratio, peak_kib, before, after, done } = self;
-        let Done { connections, operations, bytes } = done;
+        let Self { served: [calm, attacked], ratios: [median, most], peak_kib, before, after, done, .. } = self;
+        let Done { connections, operations, bytes, at_once, .. } = done;
         let parts = [
             format!(
-                "median {:.1} ms, attacked {:.1} ms, {ratio:.2}x",
+                "median {:.1} ms, attacked {:.1} ms, {median:.2}x",
                 calm.exchanges.at(0.5),
                 attacked.exchanges.at(0.5)
             ),
+            format!("95th {:.1}, {:.1}, {most:.2}x", calm.exchanges.at(0.95), attacked.exchanges.at(0.95)),
             format!("99th {:.1}, {:.1}", calm.exchanges.at(0.99), attacked.exchanges.at(0.99)),
             format!("of {} and {}", calm.exchanges.0.len(), attacked.exchanges.0.len()),
             format!("newcomer {:.1} ms, {:.1}", calm.newcomers.at(0.5), attacked.newcomers.at(0.5)),
@@ -303,76 +328,12 @@ impl Suffered {
             format!("memory {} MiB, at most {}", before.rss_kib >> 10, *peak_kib >> 10),
             format!("log +{}", after.leaves - before.leaves),
             format!("store +{} KiB", after.store.saturating_sub(before.store) >> 10),
-            format!("attacker {connections} connections, {operations} operations, {} MiB", *bytes >> 20),
+            match at_once {
+                0 | 1 => format!("attacker {connections} connections"),
+                most => format!("attacker {connections} connections, {most} at once"),
+            },
+            format!("{operations} operations, {} MiB", *bytes >> 20),
         ];
         parts.join("; ")
-    }
-}
-
-/// The attacker's process.
-struct Striker {
-    child: Child,
-    out: BufReader<ChildStdout>,
-}
-
-/// What it did.
-#[derive(Default)]
-struct Done {
-    connections: u64,
-    operations: u64,
-    bytes: u64,
-}
-
-impl Done {
-    fn add(&mut self, more: &Self) {
-        self.connections += more.connections;
-        self.operations += more.operations;
-        self.bytes += more.bytes;
-    }
-}
-
-impl Striker {
-    fn start(name: &str, target: SocketAddr, home: &Path) -> Result<Self, Trouble> {
-        let mut command = Command::new(std::env::current_exe()?);
-        command.args(["--strike", name, "--target", &target.to_string(), "--home"]).arg(home);
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-        let out = child.stdout.take().ok_or_else(|| Trouble::new("the attacker has no output"))?;
-        let (mut out, mut line) = (BufReader::new(out), String::new());
-        out.read_line(&mut line)?;
-        if line.trim() == "striking" {
-            return Ok(Self { child, out });
-        }
-        child.kill()?;
-        Err(Trouble::new(format!("the attacker of {name} did not begin but said {line:?}")))
-    }
-
-    fn stop(mut self) -> Result<Done, Trouble> {
-        drop(self.child.stdin.take());
-        let mut said = String::new();
-        self.out.read_to_string(&mut said)?;
-        let status = self.child.wait()?;
-        let counts: Vec<u64> = said.split_whitespace().filter_map(|word| word.parse().ok()).collect();
-        match counts[..] {
-            [connections, operations, bytes] if status.success() => Ok(Done { connections, operations, bytes }),
-            _ => Err(Trouble::new(format!("the attacker ended with {status}, saying {said:?}"))),
-        }
-    }
-}
-
-impl Drop for Striker {
-    fn drop(&mut self) {
-        // The process that we started; it has ended by itself when all went well.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl std::fmt::Display for Attack {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let by = match self.by {
-            By::Stranger => "strangers",
-            By::Pinned => "a pinned country",
-        };
-        write!(f, "{}, by {by}: {}", self.name, self.what)
     }
 }

@@ -52,16 +52,19 @@ pub(super) async fn slowloris(foe: Arc<Foe>, addresses: u32) {
     .await;
 }
 
-/// As many connections as files allow, 10,000 at most, silent.
+/// As many connections as files allow, 10,000 at most, silent. What the node closes is kept for a moment all the same, so that there
+/// are as many at once, and then opened again.
 pub(super) async fn connections(foe: Arc<Foe>) {
-    let pace = Arc::new(Pace::new(3000));
+    let pace = Arc::new(Pace::new(10_000));
     crowd(super::strike::files().min(10_000), move |number| {
         let (foe, pace) = (foe.clone(), pace.clone());
         async move {
             pace.turn(1).await;
             let mut stream = foe.knock(number % 100).await?;
+            let _open = foe.done.open();
             foe.done.add(1, 0);
             until_closed(&mut stream, Duration::from_secs(60)).await;
+            tokio::time::sleep(Duration::from_secs(3)).await;
             Ok(())
         }
     })

@@ -3,11 +3,13 @@
 
 use super::foe::Foe;
 use super::{pinned, strangers};
+use crate::harness::Trouble;
 use crate::party::Failure;
 use rustix::process::{Resource, Rlimit, getrlimit, nice, setrlimit};
-use std::io::Write;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -49,9 +51,8 @@ pub fn strike(name: &str, target: SocketAddr, home: &Path) -> Result<(), Failure
             ended = ended => ended?,
         }?;
         let done = &foe.done;
-        let [connections, operations, bytes] =
-            [&done.connections, &done.operations, &done.bytes].map(|count| count.load(Ordering::Relaxed));
-        Ok::<_, Failure>(format!("{connections} {operations} {bytes}"))
+        let counts = [&done.connections, &done.operations, &done.bytes, &done.at_once, &done.kept];
+        Ok::<_, Failure>(counts.map(|count| count.load(Ordering::Relaxed).to_string()).join(" "))
     })?;
     println!("{said}");
     // What still waits for an answer is left as it is.
@@ -74,5 +75,69 @@ async fn attack(name: &str, foe: Arc<Foe>) {
         "garbage" => pinned::garbage(foe).await,
         "bad-proofs" => pinned::bad_proofs(foe).await,
         _ => {}
+    }
+}
+
+/// The attacker's process.
+pub(super) struct Striker {
+    child: Child,
+    out: BufReader<ChildStdout>,
+}
+
+/// What it did.
+#[derive(Default)]
+pub(super) struct Done {
+    pub(super) connections: u64,
+    pub(super) operations: u64,
+    pub(super) bytes: u64,
+    pub(super) at_once: u64,
+    pub(super) kept: u64,
+}
+
+impl Done {
+    pub(super) fn add(&mut self, more: &Self) {
+        self.at_once = self.at_once.max(more.at_once);
+        self.kept += more.kept;
+        self.connections += more.connections;
+        self.operations += more.operations;
+        self.bytes += more.bytes;
+    }
+}
+
+impl Striker {
+    pub(super) fn start(attacker: &Path, name: &str, target: SocketAddr, home: &Path) -> Result<Self, Trouble> {
+        let mut command = Command::new(attacker);
+        command.args(["--strike", name, "--target", &target.to_string(), "--home"]).arg(home);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let out = child.stdout.take().ok_or_else(|| Trouble::new("the attacker has no output"))?;
+        let (mut out, mut line) = (BufReader::new(out), String::new());
+        out.read_line(&mut line)?;
+        if line.trim() == "striking" {
+            return Ok(Self { child, out });
+        }
+        child.kill()?;
+        Err(Trouble::new(format!("the attacker of {name} did not begin but said {line:?}")))
+    }
+
+    pub(super) fn stop(mut self) -> Result<Done, Trouble> {
+        drop(self.child.stdin.take());
+        let mut said = String::new();
+        self.out.read_to_string(&mut said)?;
+        let status = self.child.wait()?;
+        let counts: Vec<u64> = said.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+        match counts[..] {
+            [connections, operations, bytes, at_once, kept] if status.success() => {
+                Ok(Done { connections, operations, bytes, at_once, kept })
+            }
+            _ => Err(Trouble::new(format!("the attacker ended with {status}, saying {said:?}"))),
+        }
+    }
+}
+
+impl Drop for Striker {
+    fn drop(&mut self) {
+        // The process that we started; it has ended by itself when all went well.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
