@@ -132,7 +132,11 @@ fn a_node_that_is_restored_asks_its_peer_is_made_whole_and_goes_on_and_its_audit
     assert!(list.as_array().is_some_and(|list| list.iter().any(listed)), "{since}: {list:#}");
     no.varde(&["alert", "show", &since])?.ok()?;
     no.connected("EE")?;
+    let none = no.varde(&["alert", "proof", &since, "--from", "EE", "--json"])?;
+    assert_eq!((none.code, none.stderr.contains("\"no-proof\"")), (Some(2), true), "{}", none.stderr);
     no.varde(&["alert", "withdraw", &since, "--reason", "WITHDRAWN", "--wait", "90s"])?.ok()?;
+    let proof = no.varde(&["alert", "proof", &since, "--from", "EE"])?.ok()?;
+    assert!(proof.starts_with("c2sp.org/tlog-proof@v1\n") && proof.contains("\nvarde.example/ee/1\n"), "{proof}");
     Ok(())
 }
 

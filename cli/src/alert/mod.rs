@@ -7,6 +7,7 @@ mod draft;
 mod lists;
 mod offer;
 mod preview;
+mod proof;
 mod queries;
 mod refused;
 mod release;
@@ -68,6 +69,8 @@ enum Verb {
     Refused(refused::Args),
     /// Take a released alert back: every recipient, or some, must erase it
     Withdraw(withdraw::WithdrawArgs),
+    /// Print a recipient's proof that it erased an alert of ours
+    Proof(proof::Args),
     /// Keep an alert from being erased for now, or end that
     Hold(withdraw::HoldArgs),
     /// Say something about an alert, in codes: that it was seen, what came of it, that it is disputed
@@ -98,6 +101,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
         Verb::Renew(args) => version::renew(args, context).await,
         Verb::Withdraw(args) => withdraw::withdraw(args, context).await,
         Verb::Refused(args) => refused::run(args, context).await,
+        Verb::Proof(args) => proof::run(args, context).await,
         Verb::Hold(args) => withdraw::hold(args, context).await,
         Verb::Reply(args) => reply::run(args, context).await,
         Verb::Status(args) => standing::run(args, context).await,

@@ -187,16 +187,14 @@ fn tombstoned(country: &Country, one: &Doomed) -> Result<(), Trouble> {
 
 /// The proofs of both recipients, each checked by the policy of the log that it is from, without node or network.
 fn receipted(no: &Country, one: &Doomed) -> Result<usize, Trouble> {
-    let shown = no.varde(&["alert", "show", &one.id, "--json"])?.json(0)?;
-    let erasures = shown["own"]["erasures"].as_array().cloned().unwrap_or_default();
-    for erasure in &erasures {
-        let (file, country) = (no.dir().join("proof"), erasure["country"].as_str().unwrap_or_default().to_lowercase());
-        std::fs::write(&file, erasure["proof"].as_str().unwrap_or_default())?;
-        let policy = no.dir().with_file_name(format!("{country}.bundle")).join("policy");
+    for country in ["LT", "EE"] {
+        let file = no.dir().join("proof");
+        std::fs::write(&file, no.varde(&["alert", "proof", &one.id, "--from", country])?.ok()?)?;
+        let policy = no.dir().with_file_name(format!("{}.bundle", country.to_lowercase())).join("policy");
         let (file, policy) = (file.to_string_lossy(), policy.to_string_lossy());
         no.varde(&["audit", "proof", &file, "--policy", &policy, "--log-alone"])?.ok()?;
     }
-    if erasures.len() == 2 { Ok(2) } else { Err(Trouble::new(format!("{} has not two receipts: {shown}", one.kind))) }
+    Ok(2)
 }
 
 fn audited(countries: &[Country; 3]) -> Result<(), Trouble> {
