@@ -132,12 +132,25 @@ fn a_node_that_is_restored_asks_its_peer_is_made_whole_and_goes_on_and_its_audit
     assert!(list.as_array().is_some_and(|list| list.iter().any(listed)), "{since}: {list:#}");
     no.varde(&["alert", "show", &since])?.ok()?;
     no.connected("EE")?;
-    let none = no.varde(&["alert", "proof", &since, "--from", "EE", "--json"])?;
-    assert_eq!((none.code, none.stderr.contains("\"no-proof\"")), (Some(2), true), "{}", none.stderr);
-    no.varde(&["alert", "withdraw", &since, "--reason", "WITHDRAWN", "--wait", "90s"])?.ok()?;
-    let proof = no.varde(&["alert", "proof", &since, "--from", "EE"])?.ok()?;
-    assert!(proof.starts_with("c2sp.org/tlog-proof@v1\n") && proof.contains("\nvarde.example/ee/1\n"), "{proof}");
+    taken_back_with_proof(&no, &since)?;
     Ok(())
+}
+
+/// NO takes an alert back from EE, and only then has EE's proof of it.
+fn taken_back_with_proof(no: &Country, id: &str) -> Result<(), Trouble> {
+    let proof = |from: &str| no.varde(&["alert", "proof", id, "--from", from, "--json"]);
+    let none = |from: &str, code: i32, reason: &str| -> Result<(), Trouble> {
+        let outcome = proof(from)?;
+        assert_eq!((outcome.code, outcome.stderr.contains(reason)), (Some(code), true), "{}", outcome.stderr);
+        Ok(())
+    };
+    none("EE", 3, "\"not-withdrawn\"")?;
+    none("LT", 2, "\"not-a-recipient\"")?;
+    no.varde(&["alert", "withdraw", id, "--reason", "WITHDRAWN", "--wait", "90s"])?.ok()?;
+    let document = proof("EE")?.json(0)?;
+    let proof = document["proof"].as_str().unwrap_or_default();
+    assert!(proof.starts_with("c2sp.org/tlog-proof@v1\n") && proof.contains("\nvarde.example/ee/1\n"), "{proof}");
+    none("LT", 2, "\"not-a-recipient\"")
 }
 
 #[test]

@@ -27,12 +27,14 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
     let Args { id, from } = args;
     let (mut node, _) = connect_to_read(context).await?;
     let request = ShowRequest { id: id.to_string(), issuer: String::new() };
-    let own = node.show(request).await?.into_inner().own;
+    let Some(own) = node.show(request).await?.into_inner().own else {
+        return Err(Failure::refused("this alert came from a peer: who issued it has the proofs").reason("not-ours"));
+    };
     let country = from.to_string();
-    let erasures = own.map(|own| own.erasures).unwrap_or_default();
-    let of_it: Vec<&ErasureStanding> = erasures.iter().filter(|one| one.country == country).collect();
+    let of_it: Vec<&ErasureStanding> = own.erasures.iter().filter(|one| one.country == country).collect();
     let Some(proof) = of_it.iter().map(|one| &one.proof).find(|proof| !proof.is_empty()) else {
-        return Err(none(id, &country, &of_it));
+        let went_there = own.deliveries.iter().any(|one| one.country == country);
+        return Err(none(id, &country, of_it.first().map(|one| one.state.as_str()), went_there));
     };
     if context.render.is_json() {
         let document = serde_json::json!({ "alert_id": id.to_string(), "from": country, "proof": proof });
@@ -43,14 +45,28 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
     Ok(Exit::Done)
 }
 
-fn none(id: AlertId, country: &str, of_it: &[&ErasureStanding]) -> Failure {
-    let failure = Failure::usage(format!("there is no proof that {country} erased {id}")).reason("no-proof");
-    match of_it.first() {
-        Some(one) => failure
-            .means(format!("it was to erase it, and is so far: {}", one.state))
-            .next("`varde log outstanding` lists who still owes an erasure, and since when"),
-        None => failure
-            .means("the alert is ours and was not taken back from that country, or is not ours, or never went there")
-            .next("look who has it: `varde alert status ID`; take it back: `varde alert withdraw ID --reason CODE`"),
+/// Why there is no proof, by how far the recipient is.
+fn none(id: AlertId, country: &str, state: Option<&str>, went_there: bool) -> Failure {
+    let what = format!("there is no proof that {country} erased {id}");
+    let list = "`varde log outstanding` lists who still owes an erasure, since when and until when";
+    match state {
+        Some("owed" | "asked" | "expired") => Failure::not_ready(what)
+            .means("it is to erase it, and has not answered yet")
+            .next(list)
+            .reason("erasure-owed"),
+        Some(state) => Failure::refused(what)
+            .means(format!("it was to erase it, and how that stands is: {state}"))
+            .next(format!("{list}; `varde alert show {id} --json` says what it answered"))
+            .reason("no-proof"),
+        None if went_there => Failure::refused(what)
+            .means("it was released to that country and not taken back")
+            .next(format!(
+                "nothing, unless it is wrong: the proof comes when its time is over; `varde alert status {id}`"
+            ))
+            .reason("not-withdrawn"),
+        None => Failure::usage(what)
+            .means("it was never released to that country")
+            .next(format!("look who has it: `varde alert status {id}`"))
+            .reason("not-a-recipient"),
     }
 }

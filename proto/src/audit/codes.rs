@@ -130,6 +130,9 @@ codes! {
     ADMITTED_TWICE = Finding "admitted-twice" "L3" "ask the operator why a repetition was not refused";
     /// An erasure that the item's issuer did not ask for, and before its time was over.
     ERASURE_UNREQUESTED = Finding "erasure-unrequested" "L7" "ask the operator who asked for it; what is gone is not explained by it";
+    /// An erasure that the item's issuer asked for, it is said, by a request that was lost with a backup.
+    ERASURE_REQUEST_LOST = Note "erasure-request-lost" "L7"
+        "compare with the bundle of the country that asked, which shows whether it did: `varde audit reconcile`";
     /// A leaf is older than the one before it.
     TIME_DECREASING = Finding "time-decreasing" "L1" "ask the operator what happened to the clock";
     /// A leaf says that it is older than something of another log that was woven into its log by then.

@@ -7,9 +7,8 @@ use super::channels::Channel;
 use super::codes;
 use super::finding::Finding;
 use super::leaves::Leaves;
-use crate::control::leaf::{Done, Requested};
+use crate::control::leaf::Requested;
 use crate::id::{Digest, LogIndex, Origin};
-use crate::log::body::Recovery;
 use crate::log::event::{Direction, Event, Kind};
 use crate::vocabulary::ErasureReason;
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,8 +32,6 @@ pub(super) struct Pretexts {
     done: Vec<(LogIndex, Event)>,
     /// Items whose erasure is explained.
     erased: BTreeSet<Item>,
-    /// Erasures on a peer's request whose own leaf is lost.
-    on_lost_word: u64,
 }
 
 impl Pretexts {
@@ -70,7 +67,7 @@ impl Pretexts {
     }
 
     /// Whether the peer of a leaf asked for it, or nobody needed to.
-    fn is_asked(&self, event: &Event, request: Digest, reason: ErasureReason) -> bool {
+    pub(super) fn is_asked(&self, event: &Event, request: Digest, reason: ErasureReason) -> bool {
         if request == Digest::NONE {
             return reason == ErasureReason::EXPIRED;
         }
@@ -110,13 +107,16 @@ impl Leaves<'_> {
     /// Judges the erasures that no leaf before them explains.
     pub(super) fn erasures_without_request(&mut self) {
         let believed = self.pretexts.believed();
-        for (index, event) in std::mem::take(&mut self.pretexts.done) {
+        let done = std::mem::take(&mut self.pretexts.done);
+        let mut lost = self.lost(&done);
+        for (index, event) in done {
             let item = item(event.direction, event.peer.as_ref(), event.object);
             if self.pretexts.erased.contains(&item) {
                 continue;
             }
             let waited = believed.get(&item).is_some_and(|first| *first < index);
-            if waited || self.is_withheld(&event) || self.lost_its_request(index, &event) {
+            let explained = waited || self.is_withheld(&event) || self.lost_its_request(index, &event, &lost);
+            if explained || self.on_lost_word(index, &event, &mut lost) {
                 self.pretexts.erased.insert(item);
                 continue;
             }
@@ -137,27 +137,5 @@ impl Leaves<'_> {
     /// Whether the request may be among the leaves that are not for this reader: what we asked of others.
     fn is_withheld(&self, event: &Event) -> bool {
         event.direction != Direction::In && self.withheld > 0
-    }
-
-    /// Whether the leaf of the request did not come back after a restored backup, while that of the erasure did. The peer's own
-    /// request came back as well, or is lost with its own leaf: one lost leaf explains one such erasure, and the peer's log says
-    /// whether it asked.
-    fn lost_its_request(&mut self, index: LogIndex, event: &Event) -> bool {
-        let Some(Done { request, reason }) = Done::decode(&event.body) else { return false };
-        let covers = |recovery: &Recovery| (recovery.backup_size..recovery.size).contains(&index.0);
-        let gone = self.own.recoveries.iter().flat_map(|recovery| &recovery.missing);
-        let lost: u64 = gone.map(|(from, to)| to.min(&index.0).saturating_sub(*from)).sum();
-        if lost == 0 || !self.own.recoveries.iter().any(covers) {
-            return false;
-        }
-        if event.direction == Direction::Out || self.pretexts.is_asked(event, request, reason) {
-            return true;
-        }
-        let is_lost = request != Digest::NONE && self.pretexts.on_lost_word < lost;
-        if is_lost {
-            self.pretexts.on_lost_word += 1;
-            self.erasures.on_lost_word(index, event, request);
-        }
-        is_lost
     }
 }

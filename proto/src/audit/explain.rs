@@ -129,6 +129,7 @@ const GROUPS: &[(Proof, Who, &[Code])] = &[
             codes::LEAF_MALFORMED,
             codes::ADMITTED_TWICE,
             codes::ERASURE_UNREQUESTED,
+            codes::ERASURE_REQUEST_LOST,
             codes::TIME_DECREASING,
             codes::CLOCK_STEP,
             codes::ENVELOPE_UNLOGGED,

@@ -93,6 +93,8 @@ impl Scope {
                 | Kind::MISBEHAVIOUR
                 | Kind::KEY_ROTATE
                 | Kind::KEY_REVOKE
+                // Without it nobody could tell what was lost from what was never there.
+                | Kind::RECOVERY
         );
         self == Self::National || common || event.peer.as_ref().is_some_and(|peer| self.concerns(peer))
     }

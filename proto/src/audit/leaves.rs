@@ -8,6 +8,7 @@ use super::crew::Line;
 use super::erased::Pretexts;
 use super::files::Files;
 use super::finding::{Code, Finding, Findings, Wrong};
+use super::forgotten::Forgotten;
 use super::forks::Forks;
 use super::items::Items;
 use super::layout::{self, Scope, packed};
@@ -65,6 +66,8 @@ pub(super) struct Leaves<'a> {
     pub(super) erasures: Erasures,
     /// On whose word something was erased.
     pub(super) pretexts: Pretexts,
+    /// What was erased on a word that is lost.
+    pub(super) forgotten: Vec<Forgotten>,
     /// Queries without answer.
     pub(super) queries: Queries,
     /// Logs that were forked.
@@ -108,6 +111,7 @@ impl<'a> Leaves<'a> {
             own: Own::default(),
             erasures: Erasures::default(),
             pretexts: Pretexts::default(),
+            forgotten: Vec::new(),
             queries: Queries::default(),
             forks: Forks::default(),
             unknown: Vec::new(),

@@ -17,6 +17,7 @@ mod erased;
 mod explain;
 mod files;
 mod finding;
+mod forgotten;
 mod forks;
 mod generation;
 mod heads;
@@ -58,6 +59,7 @@ use crate::time::Timestamp;
 use dating::Brackets;
 use files::Files;
 use finding::Findings;
+use forgotten::Forgotten;
 use heads::Heads;
 use leaves::{Held, Leaves};
 use overdue::Erasures;
@@ -151,6 +153,7 @@ pub struct Log {
     /// Whether the times that it gives contradict other evidence.
     pub(super) misdated: bool,
     erasures: Erasures,
+    forgotten: Vec<Forgotten>,
 }
 
 impl Log {
@@ -235,7 +238,7 @@ fn read(
         until: leaves.last_time(),
         quorum: witnessed.quorum().values().copied().max(),
     };
-    let Leaves { out, scope, peers, channels, held, policy, own, erasures, unknown, follows, .. } = leaves;
+    let Leaves { out, scope, peers, channels, held, policy, own, erasures, forgotten, unknown, follows, .. } = leaves;
     views::policy(&mut files, policy.as_deref(), &head, !unknown.is_empty(), out)?;
     files.rest(out)?;
     out.bracket(genesis.origin(), |index| brackets.of(index));
@@ -254,6 +257,7 @@ fn read(
         brackets,
         misdated,
         erasures,
+        forgotten,
         tree,
         genesis,
         history: files.history,

@@ -36,8 +36,6 @@ pub(super) struct Erasures {
     answered: BTreeMap<Origin, BTreeMap<Digest, Answer>>,
     /// What was erased because its time was over, it says.
     expired: BTreeMap<Origin, Vec<Expired>>,
-    /// What was erased on a request whose own leaf is lost, it says.
-    on_lost_word: BTreeMap<Origin, Vec<OnLostWord>>,
 }
 
 /// What a log says to a request.
@@ -77,25 +75,7 @@ struct Expired {
     object: Digest,
 }
 
-/// Where and when something was erased on a request whose own leaf is lost.
-#[derive(Debug, Clone, Copy)]
-struct OnLostWord {
-    index: LogIndex,
-    time: Timestamp,
-    class: u8,
-    seq: u64,
-    /// E of the request.
-    request: Digest,
-}
-
 impl Erasures {
-    /// Takes in an erasure on a request that is lost.
-    pub(super) fn on_lost_word(&mut self, index: LogIndex, event: &Event, request: Digest) {
-        let Event { time, class, seq, .. } = *event;
-        let Some(peer) = event.peer.clone() else { return };
-        self.on_lost_word.entry(peer).or_default().push(OnLostWord { index, time, class, seq, request });
-    }
-
     /// Takes in a leaf.
     pub(super) fn take(&mut self, index: LogIndex, event: &Event) {
         let Some(peer) = &event.peer else { return };
@@ -128,6 +108,14 @@ impl Erasures {
             Some(answer) => drop(answers.insert(event.object, answer)),
             None => drop(answers.remove(&event.object)),
         }
+    }
+}
+
+impl Erasures {
+    /// Whether a node was asked to erase this, under whatever generation of its log.
+    pub(super) fn asked(&self, node: &Origin, object: &Digest) -> bool {
+        let of_node = self.asked.iter().filter(|(peer, _)| peer.is_of_node(node));
+        of_node.filter_map(|(_, asked)| asked.get(object)).any(|asked| !asked.is_silent())
     }
 }
 
@@ -197,31 +185,6 @@ pub(super) fn expired(own: &Log, other: &Log, out: &mut Findings) {
              asked to erase it",
             index.0, other.origin, own.origin
         );
-        let finding = about(codes::ERASURE_UNREQUESTED, text, &channel, seq).of(&other.origin).with(&own.origin);
-        out.add(finding.at(index).between(Some(time), Some(time)));
-    }
-}
-
-/// What `other` erased because `own` asked for it, it says, and lost the request with a backup, while `own` shows that it never asked.
-pub(super) fn on_lost_words(own: &Log, other: &Log, out: &mut Findings) {
-    // A log that lost leaves itself may have lost what it asked for.
-    if !own.own.recoveries.is_empty() || !own.unread.is_empty() || own.misdated || other.misdated {
-        return;
-    }
-    for erased in other.erasures.on_lost_word.get(&own.origin).into_iter().flatten() {
-        let OnLostWord { index, time, class, seq, request } = *erased;
-        let to_it = |channel: &&Channel| channel.direction == Direction::Out && channel.peer.is_of_node(&other.origin);
-        let mut sent = own.channels.iter().filter(|(channel, _)| to_it(channel)).flat_map(|(_, items)| items);
-        let shown = own.counts.until.is_some_and(|until| until > time.after(SKEW));
-        if !shown || sent.any(|item| item.object == request) {
-            continue;
-        }
-        let text = format!(
-            "leaf {} of {} says that {} asked to erase this item, by a request that was lost with a backup, and {} never sent that \
-             request",
-            index.0, other.origin, own.origin, own.origin
-        );
-        let channel = Channel { direction: Direction::In, peer: own.origin.clone(), class };
         let finding = about(codes::ERASURE_UNREQUESTED, text, &channel, seq).of(&other.origin).with(&own.origin);
         out.add(finding.at(index).between(Some(time), Some(time)));
     }

@@ -7,6 +7,7 @@ use super::channels::{Channel, Item, about, find};
 use super::codes;
 use super::comparable::{self, Incomparable};
 use super::finding::{Finding, Findings};
+use super::forgotten;
 use super::overdue;
 use super::partly::Unread;
 use super::witnesses::SKEW;
@@ -41,8 +42,12 @@ pub fn reconcile(a: &Audit, b: &Audit) -> Vec<Finding> {
                 overdue::erasures(b, a, &mut out);
                 overdue::expired(a, b, &mut out);
                 overdue::expired(b, a, &mut out);
-                overdue::on_lost_words(a, b, &mut out);
-                overdue::on_lost_words(b, a, &mut out);
+                for (own, other, heads) in [(a, b, of_a), (b, a, of_b)] {
+                    // A log of which another version was shown proves nothing against whoever saw that.
+                    if !heads.forked && !heads.misread {
+                        forgotten::unasked(own, other, &mut out);
+                    }
+                }
                 if comparable::exchanged_nothing(a, b) {
                     let text = format!("{} and {} know each other, and neither log has an item", a.origin, b.origin);
                     out.add(Finding::new(codes::NOTHING_EXCHANGED, text));

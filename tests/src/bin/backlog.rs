@@ -135,8 +135,7 @@ async fn run(alerts: u64) -> Result<Vec<String>, Trouble> {
     let idle_of_few = idle(&no, &taps).await?;
     let known = newest(&no)?;
     lt.stop()?;
-    accumulate(&mut no, &taps[0], alerts - FEW).await?;
-    no.varde(&["alert", "withdraw", &known, "--reason", "WITHDRAWN"])?.ok()?;
+    accumulate(&mut no, &taps[0], alerts - FEW, &known).await?;
     start(&mut lt, &taps[1])?;
     let back = Instant::now();
     breaches.extend(taken_back(&no, &known).await?);
@@ -161,13 +160,15 @@ fn start(country: &mut Country, tap: &Tap) -> Result<(), Trouble> {
     Ok(())
 }
 
-/// So many alerts to LT, the first by staff, the rest without a node. NO runs afterwards.
-async fn accumulate(no: &mut Country, tap: &Tap, count: u64) -> Result<(), Trouble> {
+/// So many alerts to LT, the first by staff, the rest without a node; between them staff take one back that LT has. NO runs afterwards: where
+/// the rest took more than ten minutes, it waits for LT before it signs anything, and can take nothing back before LT is there.
+async fn accumulate(no: &mut Country, tap: &Tap, count: u64, known: &str) -> Result<(), Trouble> {
     let by_hand = count.min(BY_HAND);
     let began = Instant::now();
     release(no, by_hand).await?;
     let rate = by_hand as f64 / began.elapsed().as_secs_f64();
     println!("{by_hand} alerts released by staff while LT was away, {rate:.0} a second; NO: {}", memory(no)?);
+    no.varde(&["alert", "withdraw", known, "--reason", "WITHDRAWN"])?.ok()?;
     let rest = count - by_hand;
     if rest == 0 {
         return Ok(());

@@ -3,11 +3,12 @@
 use super::pairs::compare;
 use super::world::{Country, exchange, two};
 use super::{found, names};
-use crate::audit::{reconcile, verify};
+use crate::audit::{Audit, MemoryBundle, Scope, reconcile, verify};
 use crate::control::leaf::{Done, Requested};
 use crate::control::{Act, Erasure};
 use crate::envelope::{self, Payload};
 use crate::id::Digest;
+use crate::log::body::Recovery;
 use crate::log::chain;
 use crate::log::event::{Direction, Event, Kind};
 use crate::time::Timestamp;
@@ -172,43 +173,123 @@ fn an_item_that_is_shown_and_not_over_has_not_expired() {
     assert_eq!(names(&found(&no, &no.national())), ["erasure-unrequested"]);
 }
 
-/// NO erased this many items of EE on a request, was restored and lost these leaves (0: the request as it came, 1: that it is to be
-/// erased). EE did ask, or the request is NO's invention. What NO's bundle alone shows, and both.
-fn lost(leaves: &[usize], asks: bool, erased: usize) -> [Vec<&'static str>; 2] {
+/// On what NO says that it erased an item of EE.
+#[derive(Clone, Copy, PartialEq)]
+enum Word {
+    /// EE's request.
+    Asked,
+    /// A request that never was.
+    Invented,
+    /// E of the item itself, which EE did send.
+    Item,
+    /// EE's request about something else.
+    Other,
+}
+
+/// NO erased this many items of EE, and was restored after that: it says that these leaves did not come back (0: the request as it
+/// came, 1: that the item is to be erased).
+struct Restored {
+    no: Country,
+    ee: Country,
+    gone: Vec<usize>,
+}
+
+fn restored(leaves: &[usize], word: Word, erased: usize) -> Restored {
     let (mut no, mut ee) = two();
     exchange(&mut ee, &mut no, 9);
     let items: Vec<usize> = (0..no.events.len()).filter(|index| no.events[*index].kind == Kind::RECEIVED).collect();
-    let object = if asks { no.events[items[0]].object } else { Digest([6; 32]) };
-    let request = ask(&mut ee, &mut no, object);
-    let request = if asks { request } else { Digest([7; 32]) };
+    let object = no.events[items[0]].object;
+    let asked = ask(&mut ee, &mut no, if word == Word::Asked { object } else { Digest([5; 32]) });
+    if word == Word::Asked {
+        let sent = Event { seq: 1, ..ee.item(Kind::SENT, Direction::Out, &no, object) };
+        ee.write(about(&sent, Kind::ERASE_REQUEST, requested(asked, ErasureReason::WITHDRAWN)));
+        ee.commit();
+    }
+    let request = match word {
+        Word::Asked | Word::Other => asked,
+        Word::Invented => Digest([7; 32]),
+        Word::Item => object,
+    };
     let (received, reason) = (no.events.len() - 1, ErasureReason::WITHDRAWN);
-    let asked = no.log(about(&no.events[items[0]].clone(), Kind::ERASE_REQUEST, requested(request, reason)));
+    let to_erase = no.log(about(&no.events[items[0]].clone(), Kind::ERASE_REQUEST, requested(request, reason)));
     for index in &items[..erased] {
         no.envelopes.remove(index);
         no.write(about(&no.events[*index].clone(), Kind::ERASE_DONE, Done { request, reason }.encode()));
     }
-    let gone: Vec<usize> = leaves.iter().map(|leaf| [received, asked][*leaf]).collect();
+    let gone: Vec<usize> = leaves.iter().map(|leaf| [received, to_erase][*leaf]).collect();
     super::lost::say_restored(&mut no, &gone);
     ee.clock = no.clock.after(Duration::from_secs(3600));
     ee.write(Event::local(Kind::ANCHOR, ee.clock));
     ee.commit();
-    let bundle = super::lost::hiding(&no, &gone);
-    let alone = names(&found(&no, &bundle));
-    let [no, ee] = [(&no, bundle), (&ee, ee.national())].map(|(of, bundle)| verify(&bundle, &of.given()).unwrap());
-    [alone, names(&reconcile(&ee, &no))]
+    Restored { no, ee, gone }
 }
+
+impl Restored {
+    /// What NO's bundle shows by itself, and beside EE's.
+    fn found(&self) -> [Vec<&'static str>; 2] {
+        let Self { no, ee, gone } = self;
+        let bundle = super::lost::hiding(no, gone);
+        let alone = names(&found(no, &bundle));
+        [alone, names(&reconcile(&audit(ee, &ee.national()), &audit(no, &bundle)))]
+    }
+}
+
+fn audit(country: &Country, bundle: &MemoryBundle) -> Audit {
+    verify(bundle, &country.given()).unwrap()
+}
+
+const NOTHING: [&str; 0] = [];
+const LIED: [&str; 3] = ["restored", "erasure-unrequested", "envelope-missing"];
+const BELIEVED: [&str; 2] = ["restored", "erasure-request-lost"];
 
 #[test]
 fn a_request_whose_leaf_did_not_come_back_is_known_by_the_peers_own_message() {
-    let clean = Vec::<&str>::new();
-    assert_eq!(lost(&[1], true, 1), [vec!["restored"], clean.clone()]);
-    assert_eq!(lost(&[], true, 2), [vec!["restored", "erasure-unrequested", "envelope-missing"], clean]);
+    let [alone, both] = restored(&[1], Word::Asked, 1).found();
+    assert_eq!((&alone[..], &both[..]), (&["restored"][..], &NOTHING[..]));
+    assert_eq!(restored(&[], Word::Asked, 2).found()[0], LIED);
 }
 
 #[test]
-fn a_request_that_did_not_come_back_itself_is_believed_once_for_each_lost_leaf_unless_the_peers_log_shows_that_it_never_asked()
- {
-    assert_eq!(lost(&[0, 1], true, 1), [vec!["restored"], vec!["in-flight"]]);
-    assert_eq!(lost(&[0], true, 2), [vec!["restored", "erasure-unrequested", "envelope-missing"], vec!["in-flight"]]);
-    assert_eq!(lost(&[0, 1], false, 1), [vec!["restored"], vec!["in-flight", "erasure-unrequested"]]);
+fn a_request_that_was_lost_is_believed_once_for_each_lost_leaf_until_the_issuers_log_shows_that_it_never_asked() {
+    let [alone, both] = restored(&[0, 1], Word::Asked, 1).found();
+    assert_eq!((&alone[..], &both[..]), (&BELIEVED[..], &["in-flight"][..]));
+    let [alone, both] = restored(&[0, 1], Word::Invented, 1).found();
+    assert_eq!((&alone[..], &both[..]), (&BELIEVED[..], &["in-flight", "erasure-unrequested"][..]));
+    // Two erasures on one lost leaf.
+    let once = ["restored", "erasure-request-lost", "erasure-unrequested", "envelope-missing"];
+    assert_eq!(restored(&[0], Word::Invented, 2).found()[0], once);
+}
+
+#[test]
+fn a_request_that_is_shown_and_is_another_was_not_lost() {
+    for word in [Word::Item, Word::Other] {
+        assert_eq!(restored(&[1], word, 1).found()[0], LIED);
+    }
+    // Nor is anything lost because a leaf says so.
+    let shown = Restored { gone: Vec::new(), ..restored(&[0, 1], Word::Invented, 1) };
+    assert_eq!(shown.found()[0], LIED);
+}
+
+#[test]
+fn whoever_may_have_lost_its_request_itself_proves_nothing_by_not_having_it() {
+    let mut both = restored(&[0, 1], Word::Invented, 1);
+    let sent = both.ee.events.iter().position(|event| event.kind == Kind::SENT).unwrap();
+    let restored_at = |mut ee: Country, backup_size, backup| {
+        let size = ee.events.len() as u64;
+        let recovery = Recovery { backup, backup_size, size, missing: Vec::new() };
+        ee.write(Event { body: recovery.write().unwrap(), ..Event::local(Kind::RECOVERY, ee.clock) });
+        ee.commit();
+        ee
+    };
+    let (before, ee) = (both.ee.events[sent].time, both.ee.clone());
+    both.ee = restored_at(ee.clone(), sent as u64 + 1, before);
+    assert_eq!(both.found()[1], ["in-flight"]);
+    // Not if the backup is newer than the erasure.
+    both.ee = restored_at(ee.clone(), ee.events.len() as u64, ee.clock);
+    assert_eq!(both.found()[1], ["in-flight", "erasure-unrequested"]);
+    // A bundle for one peer says that it was restored as well.
+    both.ee = restored_at(ee, sent as u64 + 1, before);
+    let for_no = both.ee.bundle(Scope::For(both.no.origin().node()));
+    let bundle = super::lost::hiding(&both.no, &both.gone);
+    assert_eq!(names(&reconcile(&audit(&both.ee, &for_no), &audit(&both.no, &bundle))), ["in-flight"]);
 }
