@@ -7,9 +7,16 @@ use varde_tests::abuse::{ATTACKS, Report, Scene};
 async fn suffers(name: &str) {
     let attack = ATTACKS.iter().find(|attack| attack.name == name).unwrap();
     let scene = Scene::set(env!("CARGO_BIN_EXE_abuse").as_ref()).await.unwrap();
-    let Report { line, breaches, .. } = scene.suffer(attack, 2, 1).await.unwrap();
-    println!("{attack}\n  {line}");
-    assert!(breaches.is_empty(), "{breaches:?}: {line}");
+    // A slow machine needs more of them until the attacker has done enough.
+    for _ in 0..5 {
+        let Report { line, breaches, idle, .. } = scene.suffer(attack, 2, 1).await.unwrap();
+        println!("{attack}\n  {line}");
+        assert!(breaches.is_empty(), "{breaches:?}: {line}");
+        if idle.is_empty() {
+            return;
+        }
+    }
+    panic!("the attacker did too little five times");
 }
 
 #[test]
@@ -45,8 +52,13 @@ async fn bytes_of_no_protocol() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn half_open_connections_and_streams() {
+async fn half_open_connections() {
     suffers("half-open").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn half_open_streams() {
+    suffers("half-open-streams").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -35,8 +35,8 @@ pub struct Attack {
     pub what: &'static str,
     /// So many operations it must have come to, or it was no attack.
     pub least: u64,
-    /// So many of its connections must have been open at once.
-    pub at_once: u64,
+    /// So many of its sockets must have been open at once, those among them that the node had closed.
+    at_once: u64,
     /// A round of it lasts so many seconds at least, for what the node ends only after some time.
     pub round: u64,
 }
@@ -45,10 +45,15 @@ impl Attack {
     const fn new(by: By, name: &'static str, what: &'static str, least: u64) -> Self {
         Self { name, by, what, least, at_once: 0, round: 1 }
     }
+
+    /// So many sockets must have been open at once, or as many as this machine lets one process have.
+    fn at_once(&self) -> u64 {
+        self.at_once.min(strike::most_files().saturating_mul(95) / 100)
+    }
 }
 
 /// All of them, in the order in which they are run.
-pub const ATTACKS: [Attack; 12] = [
+pub const ATTACKS: [Attack; 13] = [
     Attack::new(
         By::Stranger,
         "slowloris",
@@ -62,7 +67,7 @@ pub const ATTACKS: [Attack; 12] = [
         ..Attack::new(
             By::Stranger,
             "connections",
-            "10,000 connections at once that say nothing, from 100 addresses, opened again when the node has closed them",
+            "10,000 sockets at once that say nothing, from 100 addresses; what the node closes is opened again three seconds later",
             10_000,
         )
     },
@@ -79,14 +84,21 @@ pub const ATTACKS: [Attack; 12] = [
         100,
     ),
     Attack {
-        round: 13,
+        round: 19,
         ..Attack::new(
             By::Pinned,
             "half-open",
-            "connections that greet and stop, heads that never end, streams opened and left: 8 that stay, and 50 a second that leave",
-            50,
+            "a connection that greets and stops, a head that never ends and a stream that says nothing, as long as they may; and 50 \
+             connections a second that leave",
+            3,
         )
     },
+    Attack::new(
+        By::Pinned,
+        "half-open-streams",
+        "streams that say nothing, one or a hundred on a connection, left after a moment; 50 connections a second",
+        50,
+    ),
     Attack::new(
         By::Pinned,
         "rapid-reset",

@@ -11,8 +11,9 @@ use prost::Message;
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 use std::future::Future;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio_rustls::client::TlsStream;
@@ -29,10 +30,10 @@ use varde_proto::wire::peer::exchange_client::ExchangeClient;
 
 /// Connections at once: more than one peer may have.
 const CONNECTIONS: u32 = 6;
-/// What a node may take until it closes: ten seconds, and what a busy machine needs.
-const PATIENCE: Duration = Duration::from_secs(12);
-/// Connections that stay half open.
-const STAYING: u32 = 8;
+/// What a node may take until it closes: ten seconds for a greeting, five for what is under way, and what a busy machine needs.
+const PATIENCE: Duration = Duration::from_secs(18);
+/// What stays open at least so long was ended because its time was over, and not for another reason.
+const STAYED: Duration = Duration::from_secs(5);
 
 type Stream = TlsStream<TcpStream>;
 
@@ -42,13 +43,13 @@ where
     F: Fn(Arc<Foe>, Stream, u32) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = Result<(), Failure>> + Send,
 {
-    let (pace, count) = (Arc::new(Pace::new(50)), Arc::new(std::sync::atomic::AtomicU32::new(0)));
+    let (pace, count) = (Arc::new(Pace::new(50)), Arc::new(AtomicU32::new(0)));
     crowd(CONNECTIONS, move |_| {
         let (foe, pace, count, one) = (foe.clone(), pace.clone(), count.clone(), one.clone());
         async move {
             pace.turn(1).await;
             let stream = foe.enter().await?;
-            let number = count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            let number = count.fetch_add(1, Ordering::Relaxed);
             one(foe, stream, number).await
         }
     })
@@ -62,26 +63,43 @@ fn drained(stream: Stream) -> tokio::io::WriteHalf<Stream> {
     write
 }
 
-/// Begun, and left after a moment or never.
+/// Begun, and left after a moment or never: three that stay, which leaves one place of those that a peer may have.
 pub(super) async fn half_open(foe: Arc<Foe>) {
     let pace = Arc::new(Pace::new(50));
-    crowd(STAYING + CONNECTIONS, move |place| {
+    crowd(3 + CONNECTIONS, move |place| {
         let (foe, pace) = (foe.clone(), pace.clone());
         async move {
             pace.turn(1).await;
             let mut stream = foe.enter().await?;
-            let begun = match place % 4 {
-                0 => Vec::new(),
-                1 => frame(HEADERS, 0, 1, &call(EXCHANGE)),
-                2 => open(1, EXCHANGE),
-                _ => (0..100).flat_map(|n| open(2 * n + 1, EXCHANGE)).collect(),
+            let begun = match place {
+                0 => open(1, EXCHANGE),
+                odd if odd % 2 == 1 => frame(HEADERS, 0, 1, &call(EXCHANGE)),
+                _ => Vec::new(),
             };
-            foe.send(&mut stream, 1, &begun).await?;
-            let stays = place < STAYING;
-            let closed = until_closed(&mut stream, if stays { PATIENCE } else { Duration::from_millis(100) }).await;
-            foe.done.kept.fetch_add(u64::from(stays && !closed), std::sync::atomic::Ordering::Relaxed);
+            foe.send(&mut stream, 0, &begun).await?;
+            if place >= 3 {
+                until_closed(&mut stream, Duration::from_millis(100)).await;
+                return Ok(());
+            }
+            let since = Instant::now();
+            match until_closed(&mut stream, PATIENCE).await {
+                true => foe.done.add(u64::from(since.elapsed() > STAYED), 0),
+                false => drop(foe.done.kept.fetch_add(1, Ordering::Relaxed)),
+            }
             Ok(())
         }
+    })
+    .await;
+}
+
+/// Streams that say nothing; each takes the place of the one before.
+pub(super) async fn half_open_streams(foe: Arc<Foe>) {
+    again(foe, |foe, mut stream, number| async move {
+        let streams = if number.is_multiple_of(2) { 1 } else { 100 };
+        let begun: Vec<u8> = (0..streams).flat_map(|n| open(2 * n + 1, EXCHANGE)).collect();
+        foe.send(&mut stream, 1, &begun).await?;
+        until_closed(&mut stream, Duration::from_millis(100)).await;
+        Ok(())
     })
     .await;
 }
@@ -229,17 +247,15 @@ pub(super) async fn control(foe: Arc<Foe>) {
 
 /// Messages, items after a greeting, and frames, of no meaning, as fast as they are taken.
 pub(super) async fn garbage(foe: Arc<Foe>) {
-    let hello = foe.rogue().map(|rogue| {
-        let nothing = KnownHead { size: 0, root: Digest::of(b"") };
-        Frame::Hello(Box::new(rogue.hello(nothing))).into_wire().encode_to_vec()
-    });
-    let (hello, pace) = (Arc::new(hello.unwrap_or_default()), Arc::new(Pace::new(500)));
+    let Ok(rogue) = foe.rogue() else { return };
+    let hello = Frame::Hello(Box::new(rogue.hello(KnownHead { size: 0, root: Digest::of(b"") })));
+    let (hello, pace) = (Arc::new(hello.into_wire().encode_to_vec()), Arc::new(Pace::new(500)));
     crowd(CONNECTIONS, move |place| {
         let (foe, hello, pace) = (foe.clone(), hello.clone(), pace.clone());
         async move {
             pace.turn(1).await;
             let mut stream = drained(foe.enter().await?);
-            let mut chance = ChaCha8Rng::seed_from_u64(foe.done.connections.load(std::sync::atomic::Ordering::Relaxed));
+            let mut chance = ChaCha8Rng::seed_from_u64(foe.done.connections.load(Ordering::Relaxed));
             foe.send(&mut stream, 1, &open(1, EXCHANGE)).await?;
             let mut greeting = hello.to_vec();
             if place % 3 == 1 {

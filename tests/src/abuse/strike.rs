@@ -26,6 +26,11 @@ pub(super) fn files() -> u32 {
     u32::try_from(most).unwrap_or(u32::MAX).saturating_sub(OWN_FILES)
 }
 
+/// How many connections an attacker may hold, once it has raised its limit.
+pub(super) fn most_files() -> u64 {
+    getrlimit(Resource::Nofile).maximum.unwrap_or(FILES).min(FILES).saturating_sub(OWN_FILES.into())
+}
+
 /// Raises the number of files of this process as far as it may, and as far as it needs.
 fn more_files() -> Result<(), Failure> {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
@@ -68,6 +73,7 @@ async fn attack(name: &str, foe: Arc<Foe>) {
         "handshakes" => strangers::handshakes(foe).await,
         "noise" => strangers::noise(foe).await,
         "half-open" => pinned::half_open(foe).await,
+        "half-open-streams" => pinned::half_open_streams(foe).await,
         "rapid-reset" => pinned::rapid_reset(foe).await,
         "giant-frames" => pinned::giants(foe).await,
         "metadata" => pinned::metadata(foe).await,
