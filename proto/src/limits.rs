@@ -131,6 +131,8 @@ pub const POLICY_NAMES: usize = 256;
 pub const TILE_WIDTH: u64 = 256;
 /// Bytes of a key file (PKCS#8 in PEM).
 pub const KEY_FILE_BYTES: usize = 4 * 1024;
+/// Restores of which an auditor takes a log's word.
+pub const RECOVERIES: usize = 1000;
 /// The longest that a release waits for receipts, in milliseconds: a person at a terminal has left by then.
 pub const WAIT_MS: u32 = 600_000;
 /// Bytes of an agreement's text.

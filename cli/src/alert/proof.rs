@@ -34,7 +34,9 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Exit, Failure> 
     let of_it: Vec<&ErasureStanding> = own.erasures.iter().filter(|one| one.country == country).collect();
     let Some(proof) = of_it.iter().map(|one| &one.proof).find(|proof| !proof.is_empty()) else {
         let went_there = own.deliveries.iter().any(|one| one.country == country);
-        return Err(none(id, &country, of_it.first().map(|one| one.state.as_str()), went_there));
+        let over = went_there && own.expires_ms != 0 && own.expires_ms <= context.now()?.ms();
+        let state = of_it.first().map(|one| one.state.as_str()).or(over.then_some("asked"));
+        return Err(none(id, &country, state, went_there));
     };
     if context.render.is_json() {
         let document = serde_json::json!({ "alert_id": id.to_string(), "from": country, "proof": proof });
@@ -50,7 +52,7 @@ fn none(id: AlertId, country: &str, state: Option<&str>, went_there: bool) -> Fa
     let what = format!("there is no proof that {country} erased {id}");
     let list = "`varde log outstanding` lists who still owes an erasure, since when and until when";
     match state {
-        Some("owed" | "asked" | "expired") => Failure::not_ready(what)
+        Some("owed" | "asked") => Failure::not_ready(what)
             .means("it is to erase it, and has not answered yet")
             .next(list)
             .reason("erasure-owed"),

@@ -7,7 +7,7 @@ use super::channels::Channel;
 use super::codes;
 use super::finding::Finding;
 use super::leaves::Leaves;
-use crate::control::leaf::Requested;
+use crate::control::leaf::{Done, Requested};
 use crate::id::{Digest, LogIndex, Origin};
 use crate::log::event::{Direction, Event, Kind};
 use crate::vocabulary::ErasureReason;
@@ -75,6 +75,12 @@ impl Pretexts {
     }
 }
 
+/// What is kept of an `erase-done` leaf: one that is not of its form says nothing.
+fn small(event: &Event) -> Event {
+    let body = Done::decode(&event.body).map(|done| done.encode()).unwrap_or_default();
+    Event { body, ..event.clone() }
+}
+
 /// Whether a leaf is about what was exchanged with this peer, under any generation of its log.
 fn is_peer(event: &Event, peer: &Origin) -> bool {
     event.peer.as_ref().is_some_and(|of| of.is_of_node(peer))
@@ -93,7 +99,7 @@ impl Leaves<'_> {
             Kind::ERASE_REQUEST => {}
             _ if pretexts.asked.contains(&item) => drop(pretexts.erased.insert(item)),
             // What asked for it may be among the leaves that a restored backup lost, which only a later leaf says.
-            _ => pretexts.done.push((index, event.clone())),
+            _ => pretexts.done.push((index, small(event))),
         }
     }
 
@@ -118,6 +124,9 @@ impl Leaves<'_> {
             let explained = waited || self.is_withheld(&event) || self.lost_its_request(index, &event, &lost);
             if explained || self.on_lost_word(index, &event, &mut lost) {
                 self.pretexts.erased.insert(item);
+                continue;
+            }
+            if self.is_of_the_log_before(&event, &lost) {
                 continue;
             }
             let text = format!(

@@ -167,6 +167,10 @@ impl Leaves<'_> {
         let out = event.direction == Direction::Out;
         let pinned = self.peers.get(peer);
         if !out && pinned.is_none() {
+            // The leaf that pinned it may be lost.
+            if self.is_in_doubt() && self.items.may_wait(envelope) {
+                self.items.later.push((index, event.clone(), envelope.clone()));
+            }
             return;
         }
         let keys = if out { self.own_keys(index) } else { pinned.map(Pinned::message_keys).unwrap_or_default() };
@@ -216,6 +220,7 @@ impl Leaves<'_> {
                     self.say(index, event, codes::DECISION_ALTERED, text);
                 }
             }
+            Ok(Checked::Request(object)) if out => self.erasures.requested(object),
             Ok(Checked::Request(object)) => self.pretexts.received(event, object),
             Ok(Checked::Summary(place, release)) if out && self.scope == Scope::National => {
                 self.items.published.push((place, release, index, Event { body: Vec::new(), ..event.clone() }));
@@ -235,8 +240,13 @@ impl Leaves<'_> {
     /// Checks by what the log has come to say of its peers' keys what could not be believed where it stands.
     pub(super) fn judge_later(&mut self, is_last: bool) {
         for (index, event, envelope) in std::mem::take(&mut self.items.later) {
-            let pinned = event.peer.as_ref().and_then(|peer| self.peers.get(peer));
-            let keys = pinned.map(Pinned::message_keys).unwrap_or_default();
+            let Some(pinned) = event.peer.as_ref().and_then(|peer| self.peers.get(peer)) else {
+                if !is_last {
+                    self.items.later.push((index, event, envelope));
+                }
+                continue;
+            };
+            let keys = pinned.message_keys();
             match payload::check_item(&envelope, &event, self.genesis, &keys) {
                 Some(Err(Rejection::BadSignature)) if !is_last => self.items.later.push((index, event, envelope)),
                 Some(verdict) => self.judged((index, &event, &envelope), verdict),

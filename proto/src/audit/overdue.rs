@@ -12,7 +12,7 @@ use crate::id::{Digest, LogIndex, Origin, TreeSize};
 use crate::log::event::{Direction, Event, Kind};
 use crate::time::Timestamp;
 use crate::vocabulary::ErasureReason;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -36,6 +36,8 @@ pub(super) struct Erasures {
     answered: BTreeMap<Origin, BTreeMap<Digest, Answer>>,
     /// What was erased because its time was over, it says.
     expired: BTreeMap<Origin, Vec<Expired>>,
+    /// What the log's own messages, which are shown, asked to erase.
+    requested: BTreeSet<Digest>,
 }
 
 /// What a log says to a request.
@@ -112,10 +114,18 @@ impl Erasures {
 }
 
 impl Erasures {
-    /// Whether a node was asked to erase this, under whatever generation of its log.
-    pub(super) fn asked(&self, node: &Origin, object: &Digest) -> bool {
-        let of_node = self.asked.iter().filter(|(peer, _)| peer.is_of_node(node));
-        of_node.filter_map(|(_, asked)| asked.get(object)).any(|asked| !asked.is_silent())
+    /// A message of our own asks to erase this.
+    pub(super) fn requested(&mut self, object: Digest) {
+        self.requested.insert(object);
+    }
+
+    /// Which of these a node was asked to erase, under whatever generation of its log.
+    pub(super) fn asked(&self, node: &Origin, objects: &BTreeSet<Digest>) -> BTreeSet<Digest> {
+        let of_node: Vec<_> =
+            self.asked.iter().filter(|(peer, _)| peer.is_of_node(node)).map(|(_, asked)| asked).collect();
+        let said =
+            |object: &Digest| of_node.iter().filter_map(|asked| asked.get(object)).any(|asked| !asked.is_silent());
+        objects.iter().filter(|object| self.requested.contains(*object) || said(object)).copied().collect()
     }
 }
 

@@ -185,6 +185,9 @@ impl Leaves<'_> {
         self.say(index, event, codes::RESTORED, text);
         let place = |index: u64| self.unknown.partition_point(|lost| lost.0 < index);
         self.own.explained += recovery.missing.iter().map(|(from, to)| place(*to) - place(*from)).sum::<usize>();
-        self.own.recoveries.push(recovery);
+        // What more restores than any node has had explain is not looked at: each costs something for every leaf that is lost.
+        if self.own.recoveries.len() < limits::RECOVERIES {
+            self.own.recoveries.push(recovery);
+        }
     }
 }

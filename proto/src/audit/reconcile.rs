@@ -34,8 +34,8 @@ pub fn reconcile(a: &Audit, b: &Audit) -> Vec<Finding> {
             generation::told_otherwise(a, b, &mut out);
             let by_a = !of_b.misread && overdue::dates(a, b, of_b.forked, &mut out);
             let by_b = !of_a.misread && overdue::dates(b, a, of_a.forked, &mut out);
+            let misdated = by_a || by_b;
             if comparable::between(a, b).is_none() {
-                let misdated = by_a || by_b;
                 Side { own: a, other: b, of_own: of_a, of_other: of_b, misdated }.compare(&mut out);
                 Side { own: b, other: a, of_own: of_b, of_other: of_a, misdated }.compare(&mut out);
                 overdue::erasures(a, b, &mut out);
@@ -43,8 +43,8 @@ pub fn reconcile(a: &Audit, b: &Audit) -> Vec<Finding> {
                 overdue::expired(a, b, &mut out);
                 overdue::expired(b, a, &mut out);
                 for (own, other, heads) in [(a, b, of_a), (b, a, of_b)] {
-                    // A log of which another version was shown proves nothing against whoever saw that.
-                    if !heads.forked && !heads.misread {
+                    // A log of which another version was shown proves nothing against whoever saw that, nor do times that are wrong.
+                    if !(heads.forked || heads.misread || misdated) {
                         forgotten::unasked(own, other, &mut out);
                     }
                 }

@@ -1,7 +1,7 @@
 //! What is gone, and on whose word: an operator who would like to lose something writes the word himself.
 
-use super::pairs::compare;
-use super::world::{Country, exchange, two};
+use super::pairs::{compare, without};
+use super::world::{Country, exchange, send, two};
 use super::{found, names};
 use crate::audit::{Audit, MemoryBundle, Scope, reconcile, verify};
 use crate::control::leaf::{Done, Requested};
@@ -265,6 +265,9 @@ fn a_request_that_is_shown_and_is_another_was_not_lost() {
     for word in [Word::Item, Word::Other] {
         assert_eq!(restored(&[1], word, 1).found()[0], LIED);
     }
+    // Nor does one lost request ask for two things.
+    let twice = ["restored", "erasure-request-lost", "erasure-unrequested", "envelope-missing"];
+    assert_eq!(restored(&[0, 1], Word::Invented, 2).found()[0], twice);
     // Nor is anything lost because a leaf says so.
     let shown = Restored { gone: Vec::new(), ..restored(&[0, 1], Word::Invented, 1) };
     assert_eq!(shown.found()[0], LIED);
@@ -287,9 +290,30 @@ fn whoever_may_have_lost_its_request_itself_proves_nothing_by_not_having_it() {
     // Not if the backup is newer than the erasure.
     both.ee = restored_at(ee.clone(), ee.events.len() as u64, ee.clock);
     assert_eq!(both.found()[1], ["in-flight", "erasure-unrequested"]);
-    // A bundle for one peer says that it was restored as well.
-    both.ee = restored_at(ee, sent as u64 + 1, before);
-    let for_no = both.ee.bundle(Scope::For(both.no.origin().node()));
+    // Nor does a bundle for one peer, which leaves out what its maker likes.
+    let mut later = ee;
+    send(&mut later, &[&both.no], 11);
     let bundle = super::lost::hiding(&both.no, &both.gone);
-    assert_eq!(names(&reconcile(&audit(&both.ee, &for_no), &audit(&both.no, &bundle))), ["in-flight"]);
+    let beside = |of_ee| names(&reconcile(&audit(&later, &of_ee), &audit(&both.no, &bundle)));
+    assert_eq!(beside(later.national()), ["in-flight", "in-flight", "erasure-unrequested"]);
+    assert_eq!(beside(later.bundle(Scope::For(both.no.origin().node()))), ["in-flight", "in-flight"]);
+    // Its own message is its word, whatever leaf it left out.
+    let mut silent = restored(&[0, 1], Word::Asked, 1);
+    silent.ee = without(&silent.ee, |event| event.kind == Kind::ERASE_REQUEST);
+    assert_eq!(silent.found()[1], ["in-flight"]);
+}
+
+#[test]
+fn a_request_from_a_country_whose_pin_was_lost_as_well_is_believed_once_it_is_pinned_again() {
+    let Restored { mut no, mut ee, .. } = restored(&[], Word::Asked, 1);
+    let recovery = no.events.pop().unwrap();
+    let gone: Vec<usize> = (0..no.events.len())
+        .filter(|index| matches!(no.events[*index].kind, Kind::ROSTER | Kind::AGREEMENT | Kind::ERASE_REQUEST))
+        .collect();
+    assert_eq!((recovery.kind, gone.len()), (Kind::RECOVERY, 4));
+    no.heads.retain(|size| *size <= no.events.len() as u64);
+    super::lost::say_restored_to(&mut no, gone[0], &gone);
+    no.pin(&ee);
+    ee.commit();
+    assert_eq!(names(&found(&no, &super::lost::hiding(&no, &gone))), ["restored"]);
 }

@@ -3,6 +3,7 @@
 use super::world::{Country, two};
 use super::{found, names};
 use crate::audit::{Audit, reconcile, verify};
+use crate::control::leaf::Done;
 use crate::envelope::{self, Envelope};
 use crate::exchange::KnownHead;
 use crate::id::{Digest, LogIndex, TreeSize};
@@ -11,6 +12,7 @@ use crate::identity::{Descriptor, Genesis, History, Incident, Reason, Role};
 use crate::log::event::{Direction, Event, Kind};
 use crate::log::fork::Fork;
 use crate::log::head::Head;
+use crate::vocabulary::ErasureReason;
 use crate::wire::peer::Mode;
 use prost::Message;
 
@@ -50,6 +52,22 @@ fn second(leaf: impl FnOnce(&Envelope) -> Event) -> Country {
     no.events.insert(1, leaf);
     no.commit();
     no
+}
+
+#[test]
+fn what_the_log_before_took_and_a_later_one_erases_is_no_finding_and_excuses_nothing() {
+    let mut no = second(|founding| bump(&statement(founding, 1), DECIDED));
+    let done = Done { request: Digest::NONE, reason: ErasureReason::EXPIRED }.encode();
+    let (peer, direction, object) = (Some(origin("ee")), Direction::In, Digest([3; 32]));
+    let leaf =
+        Event { peer, direction, class: 2, seq: 1, object, body: done, ..Event::local(Kind::ERASE_DONE, no.clock) };
+    no.write(leaf.clone());
+    no.commit();
+    assert_eq!(names(&found(&no, &no.national())), ["generation-bumped"]);
+    let mut first = Country::new("no", 1);
+    first.write(leaf);
+    first.commit();
+    assert_eq!(names(&found(&first, &first.national())), ["erasure-unrequested"]);
 }
 
 #[test]

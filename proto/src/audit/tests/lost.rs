@@ -11,9 +11,14 @@ use crate::log::tiles::{read_bundle, write_bundle};
 
 /// Says that a backup of two leaves was restored, and that these leaves did not come back.
 pub(super) fn say_restored(country: &mut Country, missing: &[usize]) {
+    say_restored_to(country, 2, missing);
+}
+
+/// As [`say_restored`], of a backup of so many leaves.
+pub(super) fn say_restored_to(country: &mut Country, backup_size: usize, missing: &[usize]) {
     let missing = missing.iter().map(|leaf| (*leaf as u64, *leaf as u64 + 1)).collect();
     let size = country.events.len() as u64;
-    let recovery = Recovery { backup: country.events[1].time, backup_size: 2, size, missing };
+    let recovery = Recovery { backup: country.events[1].time, backup_size: backup_size as u64, size, missing };
     country.write(Event { body: recovery.write().unwrap(), ..Event::local(Kind::RECOVERY, country.clock) });
     country.commit();
 }
