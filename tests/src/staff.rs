@@ -62,7 +62,7 @@ impl Staff {
     pub async fn exchange_route(&self, to: NodeId) -> Result<Duration, tonic::Status> {
         let draft = self.draft_route().await?;
         let released = Instant::now();
-        let deliveries = self.release(&draft, &[to], 60_000).await?;
+        let deliveries = self.release(&draft, &[to], 10_000).await?;
         let took = released.elapsed();
         if deliveries.iter().all(|delivery| delivery.state == "receipted") && !deliveries.is_empty() {
             return Ok(took);

@@ -240,7 +240,7 @@ impl Scene {
     /// After an attack the node lets go of all that it held because of it.
     fn recovered(&self, before: usize) -> Result<(), Trouble> {
         let fewer = || (self.files().ok()? <= before + FILES).then_some(());
-        until("the node to close what the attacker opened", Duration::from_secs(60), fewer)
+        until("the node to close what the attacker opened", Duration::from_secs(20), fewer)
     }
 
     fn proc(&self, file: &str) -> std::path::PathBuf {
