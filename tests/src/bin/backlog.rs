@@ -275,9 +275,10 @@ async fn catch_up(no: &Country, lt: &Country, count: u64, began: Instant) -> Res
         let (count, code) = (times.len(), country.code());
         times.sort_by(|a, b| a.0.total_cmp(&b.0));
         let slowest: Vec<_> = times.iter().rev().take(3).map(|(ms, at)| format!("{ms:.0} ms at {at} s")).collect();
-        let percentile = percentile(&times, LAST);
+        let (half, percentile) = (percentile(&times, 0.5), percentile(&times, LAST));
         println!(
-            "varde alert list, 99th percentile at {code}: {percentile:.0} ms of {count} during the catch-up; the slowest: {}",
+            "varde alert list, 99th percentile at {code}: {percentile:.0} ms of {count} during the catch-up, half of them {half:.0} ms; \
+             the slowest: {}",
             slowest.join(", ")
         );
         if percentile > LIST_MS {

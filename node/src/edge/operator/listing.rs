@@ -13,18 +13,33 @@ use varde_proto::id::{AlertId, Digest};
 use varde_proto::vocabulary::Vocabulary;
 use varde_proto::wire::operator::*;
 
+/// Threads that read a page of them.
+const READERS: usize = 8;
+
 /// A page of them. Reads the store, so it runs where nobody else waits.
 pub(super) fn list(node: &Node, after: &[u8], most: usize) -> Result<ListReply, Status> {
     let most = if most == 0 { LISTED } else { most.min(LISTED) };
     let Page { entries, next } = index::page(&node.ledger, after, most).map_err(ours)?;
-    let mut alerts = Vec::with_capacity(entries.len());
-    for entry in entries {
-        alerts.extend(match entry {
-            Entry::Alert(id) => one(node, id)?,
-            Entry::Remains(object) => erasures::remains(node, &object)?,
-        });
-    }
-    Ok(ListReply { alerts, next: next.into() })
+    Ok(ListReply { alerts: all(node, &entries)?, next: next.into() })
+}
+
+/// What there is of each. Their ids are random, so each lies on pages of its own, and while a peer catches up the store's cache is full
+/// of what passes: [`READERS`] wait for the disk at the same time.
+fn all(node: &Node, entries: &[Entry]) -> Result<Vec<OwnAlert>, Status> {
+    let read = |entry: &Entry| match entry {
+        Entry::Alert(id) => one(node, *id).transpose(),
+        Entry::Remains(object) => erasures::remains(node, object).transpose(),
+    };
+    let part = |entries: &[Entry]| entries.iter().filter_map(read).collect::<Result<Vec<_>, _>>();
+    std::thread::scope(|scope| {
+        let parts = entries.chunks(entries.len().div_ceil(READERS).max(1));
+        let readers: Vec<_> = parts.map(|entries| scope.spawn(move || part(entries))).collect();
+        let mut alerts = Vec::with_capacity(entries.len());
+        for reader in readers {
+            alerts.extend(reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
+        }
+        Ok(alerts)
+    })
 }
 
 /// A draft, what is left of a withdrawn alert, or an alert without its draft; nothing, where it was taken away meanwhile.
@@ -44,7 +59,13 @@ fn one(node: &Node, id: AlertId) -> Result<Option<OwnAlert>, Status> {
 
 pub(super) fn own(node: &Node, draft: &Draft) -> Result<OwnAlert, Status> {
     let (me, content) = (node.me.origin.node(), &draft.content);
-    let (erasures, on_hold, versions) = match erasures::own_object(node, content.id)? {
+    let released = draft.sent.first().map(|kept| held::released(&node.ledger, *kept).map(|found| (*kept, found)));
+    let released = released.transpose().map_err(ours)?;
+    let object = match &released {
+        Some((_, (object, _))) => Some(*object),
+        None => erasures::own_object(node, content.id)?,
+    };
+    let (erasures, on_hold, versions) = match object {
         Some(object) => (
             erasures::of(node, &object)?,
             erasures::is_held(node, &object)?,
@@ -52,10 +73,9 @@ pub(super) fn own(node: &Node, draft: &Draft) -> Result<OwnAlert, Status> {
         ),
         None => (Vec::new(), false, versions::before(node, me, content).map_err(ours)?),
     };
-    let (issued_ms, deliveries) = match draft.sent.first() {
+    let (issued_ms, deliveries) = match &released {
         None => (0, Vec::new()),
-        Some(kept) => {
-            let (_, alert) = held::released(&node.ledger, *kept).map_err(ours)?;
+        Some((kept, (_, alert))) => {
             let deliveries = delivery::of(&node.ledger, *kept).map_err(ours)?;
             (alert.issued_at().ms(), deliveries.into_iter().map(delivery_reply).collect())
         }

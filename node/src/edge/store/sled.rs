@@ -12,6 +12,8 @@
 //!   sled never syncs, and a page holds about seventeen values;
 //! - sled frees the versions of pages that a commit replaced only when it is entered often enough, and a commit enters it a few
 //!   times: so it is told to after each, or a writer that seldom reads would keep every version of every page in memory;
+//! - nobody reads while sled applies a batch, and it reads the pages that it changes from disk: so a commit reads them before, while
+//!   others go on reading;
 //! - sled panics on some kinds of damage: here that is an error, and after any error in a commit nothing more is read or
 //!   written until the store is opened anew.
 //!
@@ -97,6 +99,9 @@ impl Store for SledStore {
     fn commit(&self, batch: Batch) -> Result<(), StoreError> {
         check_sizes(&batch)?;
         self.usable()?;
+        for (row, _) in &batch.writes {
+            guarded(|| self.db.contains_key(row))?;
+        }
         let (mut writes, rows) = (sled::Batch::default(), batch.writes.len());
         for (row, value) in batch.writes {
             match value {
