@@ -138,6 +138,19 @@ impl Scene {
         Ok(scene)
     }
 
+    /// Exchanges undisturbed for so long, and counts memory from there on. The store fills its cache whoever is there, so that a
+    /// node that has just begun grows with what it exchanges honestly. Says how many exchanges that was, and the memory after it.
+    pub async fn warm(&mut self, span: Duration) -> Result<String, Trouble> {
+        let exchanged = self.exchange(span).await?.0.len();
+        let full_kib = self.status_kib("VmRSS:")?;
+        let before = std::mem::replace(&mut self.calm_kib, full_kib);
+        Ok(format!(
+            "{exchanged} exchanges before the first attack; memory {} MiB, then {}",
+            before >> 10,
+            full_kib >> 10
+        ))
+    }
+
     fn target(&self) -> Result<SocketAddr, Trouble> {
         self.victim.address().ok_or_else(|| Trouble::new("the node does not say where it listens"))
     }

@@ -1,12 +1,13 @@
 //! Attacks a real node from outside, one attack after the other, while an honest country exchanges alerts with it: nobody else
 //! may notice.
 //!
-//! `abuse [--only NAME] [--seconds N]`: each attack for N seconds (default 4; some need longer) in three rounds, compared with as long without it,
-//! before and after each round; where that is too slow, or too little to go by, once more in fifteen rounds, and then it counts.
-//! One line an attack: median and 95th percentile of the time from the release of an alert to its receipt, undisturbed and attacked, and
-//! the middle one of the rounds' ratios of each (at most 2); how fast a newcomer is let in (within a second); the node's memory before, and at most meanwhile (64 MiB more, and
-//! 96 MiB more than before the first attack);
-//! what its log and its store grew by. The attacker is one thread of a process of its own at the lowest priority, because on a
+//! `abuse [--only NAME] [--seconds N]`: each attack for N seconds (default 4; some need longer) in three rounds, compared with as
+//! long without it, before and after each round; where that is too slow, or too little to go by, once more in fifteen rounds, and
+//! then it counts. Before several attacks, exchanges undisturbed for ten times N seconds: a store fills its cache whoever is there.
+//! One line an attack: median and 95th percentile of the time from the release of an alert to its receipt, undisturbed and
+//! attacked, and the middle one of the rounds' ratios of each (at most 2); how fast a newcomer is let in (within a second); the
+//! node's memory before, and at most meanwhile (64 MiB more, and 96 MiB more than before the first attack); what its log and its
+//! store grew by. The attacker is one thread of a process of its own at the lowest priority, because on a
 //! small machine it would otherwise starve the node by computing and not by attacking; it keeps to the rates that are printed,
 //! each far above what an honest country needs.
 //! Exit codes: 0 all holds, 1 something does not, 2 usage.
@@ -15,6 +16,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 use varde_tests::abuse::{ATTACKS, Attack, Scene, strike};
 use varde_tests::harness::Trouble;
 
@@ -73,8 +75,11 @@ fn asked(mut words: impl Iterator<Item = String>) -> Option<Asked> {
 fn suffer(attacks: &[Attack], seconds: u64) -> Result<Vec<String>, Trouble> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let scene = Scene::set(&std::env::current_exe()?).await?;
+        let mut scene = Scene::set(&std::env::current_exe()?).await?;
         let mut breaches = Vec::new();
+        if attacks.len() > 1 {
+            println!("{}", scene.warm(Duration::from_secs(10 * seconds)).await?);
+        }
         for attack in attacks {
             println!("{attack}");
             let mut report = scene.suffer(attack, seconds, 3).await?;
