@@ -4,19 +4,21 @@
 
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::oneshot::Receiver;
+use tokio::task::JoinHandle;
 use varde_node::flow::alert::held::{self, What};
-use varde_node::flow::connection::Ended;
+use varde_node::flow::connection::{self, Ended};
 use varde_node::flow::desk::Desk;
 use varde_node::flow::filing;
 use varde_node::flow::withdraw::{Withdrawal, take_back};
-use varde_node::port::Clock;
+use varde_node::port::{Clock, Link};
 use varde_proto::id::AlertId;
 use varde_proto::log::event::{Event, Kind};
 use varde_proto::time::Timestamp;
 use varde_proto::vocabulary::ErasureReason;
 use varde_tests::doomed::id;
 use varde_tests::sim::ground::Calendar;
-use varde_tests::sim::member::Member;
+use varde_tests::sim::member::{Life, Member};
 use varde_tests::sim::network::{Between, Weather, country};
 use varde_tests::{pair, sim};
 
@@ -197,6 +199,38 @@ fn an_item_that_is_erased_at_its_sender_and_lost_by_its_recipient_does_not_end_i
         two.between.weather.set(Weather::Fair);
         two.minutes(5).await;
         two.is_open_again().await;
+    });
+}
+
+/// A connection between two members on which what LT says first is under way until NO is to hear it.
+async fn late_hello(no: &Arc<Life>, lt: &Arc<Life>, hear: Receiver<()>) -> JoinHandle<Ended> {
+    let (lt_seen, no_seen) = (no.country.pin(&lt.country).await, lt.country.pin(&no.country).await);
+    let (to_lt, from_no) = pair::pipe();
+    let (to_middle, mut from_lt) = pair::pipe();
+    let (to_no, from_middle) = pair::pipe();
+    tokio::spawn(connection::run(lt.country.node.clone(), no_seen, Link { outgoing: to_middle, incoming: from_no }));
+    tokio::spawn(async move {
+        let hello = from_lt.recv().await.unwrap().unwrap();
+        hear.await.unwrap();
+        to_no.send(hello).await
+    });
+    tokio::spawn(connection::run(no.country.node.clone(), lt_seen, Link { outgoing: to_lt, incoming: from_middle }))
+}
+
+/// Found by five seeds of the first 500: LT seemed to have lost what it had received.
+#[test]
+fn a_hello_that_is_older_than_what_a_second_link_brought_is_no_loss_of_the_peers() {
+    in_virtual_time(async {
+        let two = Two::start().await;
+        let (no, lt) = (two.no.life().unwrap(), two.lt.life().unwrap());
+        let (say, hear) = tokio::sync::oneshot::channel();
+        let late = late_hello(&no, &lt, hear).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        pair::release(&no.country, pair::route_at(id(7), two.no.clock.now()), &["LT"]).await;
+        tokio::time::sleep(Duration::from_secs(6)).await;
+        assert_eq!(no.country.node.ledger.book().owed(country("LT")), 0, "the first link has brought the receipt");
+        say.send(()).unwrap();
+        assert_eq!(late.await.unwrap().to_string(), "superseded");
     });
 }
 

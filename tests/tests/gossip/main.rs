@@ -203,6 +203,21 @@ async fn next_asked(wire: &mut Wire) -> Checkpoint {
     }
 }
 
+/// Found by seed 7699: asked at every heartbeat, both sides were kept at the pace of heads, and alerts waited behind them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_has_not_answered_is_not_asked_again_on_the_same_connection() {
+    let dir = tempfile::tempdir().unwrap();
+    let (ee, lt, no) = three(dir.path(), Duration::ZERO).await;
+    let _to_lt = show(&lt, &no, &[b"one", b"more"]).await;
+    let mut to_ee = show(&ee, &no, &[b"one"]).await;
+    connect(&lt, &ee).await;
+    assert_eq!(next_asked(&mut to_ee.wire).await.size, 3);
+    // Four heartbeats.
+    let again = tokio::time::timeout(Duration::from_secs(4), next_asked(&mut to_ee.wire)).await;
+    assert!(again.is_err(), "it is asked again: {again:?}");
+    assert_eq!(gossip::divergences(&ee.node).len(), 1, "and what was asked is open still");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn honest_nodes_connect_what_their_peers_were_told_of_them() {
     let dir = tempfile::tempdir().unwrap();
