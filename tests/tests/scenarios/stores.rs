@@ -189,6 +189,8 @@ async fn a_store_that_was_set_back_for_a_while_is_shown_by_the_witness_who_saw_l
     let sides = vec![connect(&no, &ee).await];
     deliver(&no, 2, &["EE"]).await;
     settled(&[&no, &ee]).await;
+    // What EE did not say before it goes is missed from forty minutes later on.
+    cosigned(&no, &ee).await;
     stop(sides).await;
     assert_eq!(codes(&Forger::of(&no).audit().findings), [""; 0]);
     // Forty minutes later, as LT's clock has it, the machine is set back with its guard and LT sees it so; then its disk is put right,
